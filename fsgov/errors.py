@@ -1,0 +1,71 @@
+"""What went wrong, as a person needs to know it: message, detail, hint, exit code.
+
+The edge (socket, SQL, object store, file) decides once whether a failure is worth another try:
+it raises `Unreachable` for that and something else for everything a retry cannot mend.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class FsgovError(Exception):
+    """A failure with a sentence for people.
+
+    message: one sentence, what is wrong; never a secret, never a person's number.
+    detail:  the fact behind it (a path, a key of the configuration, the server's words), or "".
+    hint:    what to do next, or "".
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, detail: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.detail}" if self.detail else self.message
+
+
+class BadUsage(FsgovError):
+    """The words of the command do not fit together (click's own faults end with 2 as well)."""
+
+    exit_code = 2
+
+
+class BadConfiguration(FsgovError):
+    """Configuration, policy or key files are wrong; every fault at once in `detail`, one a line."""
+
+    exit_code = 3
+
+
+class Unreachable(FsgovError):
+    """A part (switch, database, vault, daemon) did not answer: the same call may succeed later."""
+
+    exit_code = 4
+
+
+class NotPermitted(FsgovError):
+    """This login may not do that."""
+
+    exit_code = 5
+
+
+class NotFound(FsgovError):
+    """There is no such call, segment, key, object or file."""
+
+    exit_code = 6
+
+
+class Conflict(FsgovError):
+    """The state of the thing refuses the act: already there, held, over, locked."""
+
+    exit_code = 7
+
+
+class Damaged(FsgovError):
+    """A digest, signature, seal or proof does not match what it is about."""
+
+    exit_code = 8
