@@ -29,9 +29,6 @@ class Event:
     at: Instant | None = None
 
 
-# -- legs: one FreeSWITCH channel each ----------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegEvent(Event):
     leg: str
@@ -83,7 +80,7 @@ class LegHeld(LegEvent):
 
 
 class LegUnheld(LegEvent):
-    pass
+    """CHANNEL_UNHOLD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +257,7 @@ class PartyFound(Reply):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyUnknown(Reply):
-    """No row, or no answer before the deadline (`reason` says which)."""
+    """No row, or no answer before the deadline; `reason` says which."""
 
     party: int
     reason: str = ""
