@@ -1,0 +1,148 @@
+"""A policy document as frozen values: what `parse` makes of the text and `decide` works on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fsgov.policy.decision import Microseconds, Pause, Refusal
+from fsgov.policy.terms import Basis, CallDirection, ConsentMode, OnFailure, RecordMode, Require
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A length of calendar time; the units are kept because a month is not a number of days."""
+
+    years: int = 0
+    months: int = 0
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """The moment a retention period starts: an event of the call or its customer, plus a span."""
+
+    event: str
+    plus: Span = field(default_factory=Span)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What recordings are kept for, why that is lawful, and for how long."""
+
+    name: str
+    basis: Basis
+    retain_min: Span = field(default_factory=Span)
+    retain_max: Span
+    anchor: Anchor = field(default_factory=lambda: Anchor(event="call_end"))
+    anchor_fallback: Anchor | None = None
+    """Counts where `anchor` has not happened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptFacts:
+    """What the WAV file of a prompt was when the policy was loaded."""
+
+    samples: int
+    """Frames (samples of one channel)."""
+    rate: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A sound file that parties hear."""
+
+    name: str
+    file: str
+    """As fsgov sees it."""
+    switch_file: str
+    """As the switch sees it."""
+    language: str
+    facts: PromptFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """A condition on a number: any of these patterns, or any of these countries."""
+
+    exact: frozenset[str] = frozenset()
+    prefixes: tuple[str, ...] = ()
+    countries: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """The conditions of a rule; all of them must hold. None or empty: no such condition."""
+
+    caller: Numbers | None = None
+    dialled: Numbers | None = None
+    direction: frozenset[CallDirection] = frozenset()
+    tenant: frozenset[str] = frozenset()
+    variables: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    crm: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """The `ask` of a rule."""
+
+    prompt: str
+    yes: str = ""
+    no: str = ""
+    timeout: Microseconds = 8_000_000
+    withdraw: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """When it applies, and what it wants then."""
+
+    name: str
+    when: When = field(default_factory=When)
+    record: RecordMode = RecordMode.ALWAYS
+    share: int = 1_000_000
+    """Of a sample, in millionths."""
+    consent: ConsentMode = ConsentMode.NONE
+    ask: Question | None = None
+    purposes: tuple[str, ...] = ()
+    on_refusal: Refusal = field(default_factory=Refusal)
+    pause: Pause = field(default_factory=Pause)
+    vault: str = ""
+    require: Require = Require.BEST_EFFORT
+    on_failure: OnFailure = OnFailure.ALERT
+    leg: str = "a"
+    armed: bool = False
+    ask_agents: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """Whose call it is: `[tenant.NAME]` of the configuration."""
+
+    name: str
+    domains: tuple[str, ...] = ()
+    dialled: tuple[str, ...] = ()
+    """Patterns as in a rule: exact, or a prefix that ends with `*`."""
+    region: str = ""
+    """ISO 3166 alpha-2: how a number without + is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One immutable version. `text` is complete: parsing it again needs no file and gives an equal value."""
+
+    version: str
+    sha256: str
+    """Of `text`, hex."""
+    text: str
+    timezone: str
+    rules: tuple[Rule, ...]
+    purposes: Mapping[str, Purpose] = field(default_factory=dict)
+    prompts: Mapping[str, Prompt] = field(default_factory=dict)
+    floors: Mapping[str, ConsentMode] = field(default_factory=dict)
+    """Country -> the least consent mode its parties are owed."""
+    default_floor: ConsentMode = ConsentMode.NONE
+    """For a country that is unknown or has no floor of its own."""
+    names_of_variables: frozenset[str] = frozenset()
+    names_of_facts: frozenset[str] = frozenset()

@@ -1,0 +1,111 @@
+"""Everything a decision rests on, as one frozen value that survives JSON unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fsgov.errors import Damaged
+from fsgov.events import Instant
+from fsgov.policy.terms import CallDirection, Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyFacts:
+    """One person on the call, as far as a policy may look."""
+
+    party: int
+    """Ordinal within the call, from 1."""
+    side: Side
+    number: str = ""
+    """As the switch gave it."""
+    e164: str = ""
+    """`+4930…`, or "" where the number has no such form."""
+    country: str = ""
+    """ISO 3166 alpha-2, or "" where the number does not tell."""
+    known: bool = False
+    """The CRM gave a row for this party. False: conditions on CRM facts can be neither met nor failed."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    consents: Mapping[str, bool] = field(default_factory=dict)
+    """Consents on file: purpose -> given?"""
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "party": self.party,
+            "side": self.side.value,
+            "number": self.number,
+            "e164": self.e164,
+            "country": self.country,
+            "known": self.known,
+            "facts": dict(sorted(self.facts.items())),
+            "consents": dict(sorted(self.consents.items())),
+        }
+
+    @staticmethod
+    def from_json(source: Mapping[str, Any]) -> PartyFacts:
+        return PartyFacts(
+            party=int(source["party"]),
+            side=Side(source["side"]),
+            number=str(source["number"]),
+            e164=str(source["e164"]),
+            country=str(source["country"]),
+            known=bool(source["known"]),
+            facts={str(name): str(value) for name, value in source["facts"].items()},
+            consents={str(name): bool(value) for name, value in source["consents"].items()},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What was known of a call when its rule was chosen; `caller` and `dialled` are the first leg's."""
+
+    call: str
+    direction: CallDirection
+    tenant: str = "default"
+    region: str = ""
+    """The tenant's region: the country of a party inside whose number tells none."""
+    caller: str = ""
+    caller_e164: str = ""
+    dialled: str = ""
+    dialled_e164: str = ""
+    parties: tuple[PartyFacts, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Channel variables of the first leg: those that `Policy.names_of_variables` lists, and fsgov_*."""
+    at: Instant = 0
+
+    def to_json(self) -> dict[str, object]:
+        """One JSON object; `from_json` gives an equal value back."""
+        return {
+            "call": self.call,
+            "direction": self.direction.value,
+            "tenant": self.tenant,
+            "region": self.region,
+            "caller": self.caller,
+            "caller_e164": self.caller_e164,
+            "dialled": self.dialled,
+            "dialled_e164": self.dialled_e164,
+            "parties": [party.to_json() for party in self.parties],
+            "variables": dict(sorted(self.variables.items())),
+            "at": self.at,
+        }
+
+    @staticmethod
+    def from_json(source: Mapping[str, Any]) -> Inputs:
+        """Read what `to_json` wrote; raises Damaged when it is not that."""
+        try:
+            return Inputs(
+                call=str(source["call"]),
+                direction=CallDirection(source["direction"]),
+                tenant=str(source["tenant"]),
+                region=str(source["region"]),
+                caller=str(source["caller"]),
+                caller_e164=str(source["caller_e164"]),
+                dialled=str(source["dialled"]),
+                dialled_e164=str(source["dialled_e164"]),
+                parties=tuple(PartyFacts.from_json(party) for party in source["parties"]),
+                variables={str(name): str(value) for name, value in source["variables"].items()},
+                at=int(source["at"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as fault:
+            raise Damaged("These decision inputs cannot be read", repr(fault)) from fault
