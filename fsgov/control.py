@@ -1,0 +1,145 @@
+"""Live acts on calls, by people on this host: HTTP/1.1 on a unix socket, falcon behind gevent's WSGI server.
+
+    POST /v1/calls/{id}/{start|stop|pause|resume|tag}   body {"tag": "..."} for tag
+        200 acknowledged · 202 sent, not acknowledged in time · 400 · 403 · 404 · 409
+    GET  /v1/calls                                      the live conversations, without numbers
+    GET  /v1/status                                     what this part sees of switch and spool
+
+Who asks is what the kernel says: SO_PEERCRED gives the uid, the uid's login name is `people.os_user`.
+It works with PostgreSQL down: the roster of people is cached on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pwd
+import secrets
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import falcon
+from gevent import pywsgi
+from gevent.event import AsyncResult
+from gevent.timeout import Timeout
+
+from fsgov.commands import Answer
+from fsgov.events import Act, ActAsked, Event, Instant
+
+ANSWER_WITHIN = 8.0
+"""Seconds; the core answers every act much sooner (202 after about two)."""
+
+
+class Desk:
+    """The acts under way: turns a request into an `ActAsked`, and an `Answer` into its response."""
+
+    def __init__(self, emit: Callable[[Event], None], now: Callable[[], Instant]) -> None:
+        self._emit = emit
+        self._now = now
+        self._waiting: dict[str, AsyncResult[Answer]] = {}
+
+    def ask(self, call: str, act: Act, actor: str, tag: str = "") -> Answer:
+        request = secrets.token_hex(8)
+        waiting: AsyncResult[Answer] = AsyncResult()
+        self._waiting[request] = waiting
+        try:
+            self._emit(ActAsked(now=self._now(), call=call, act=act, actor=actor, request=request, tag=tag))
+            with Timeout(ANSWER_WITHIN):
+                answer: Answer = waiting.get()
+                return answer
+        except Timeout:
+            return Answer(call=call, request=request, status=202, reason="not acknowledged yet")
+        finally:
+            del self._waiting[request]
+
+    def answer(self, answer: Answer) -> None:
+        waiting = self._waiting.get(answer.request)
+        if waiting is not None:
+            waiting.set(answer)
+
+
+class PeerHandler(pywsgi.WSGIHandler):  # type: ignore[misc]
+    """Tells the application which uid is at the other end of the unix socket."""
+
+    def get_environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environ()
+        raw = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        environ["fsgov.uid"] = struct.unpack("3i", raw)[1]
+        return environ
+
+    def log_request(self) -> None:
+        """The acts are entries of the log; a second, unsigned list of them is not kept."""
+
+
+class Acts:
+    """POST /v1/calls/{id}/{act}."""
+
+    def __init__(self, desk: Desk, person: Callable[[int], str | None]) -> None:
+        self._desk = desk
+        self._person = person
+
+    def on_post(self, request: falcon.Request, response: falcon.Response, call: str, act: str) -> None:
+        actor = self._person(request.env["fsgov.uid"])
+        if actor is None:
+            raise falcon.HTTPForbidden(description="no person of fsgov has this operating-system user")
+        try:
+            wanted = Act(act)
+        except ValueError:
+            raise falcon.HTTPNotFound(description=f"no such act: {act[:20]}") from None
+        tag = ""
+        if wanted is Act.TAG:
+            body = request.get_media(default_when_empty={})
+            tag = body.get("tag", "") if isinstance(body, dict) else ""
+            if not isinstance(tag, str) or not 0 < len(tag) <= 64 or not tag.isprintable():
+                raise falcon.HTTPBadRequest(description="a tag is 1 to 64 printable characters")
+        answer = self._desk.ask(call, wanted, actor, tag)
+        response.status = answer.status
+        response.media = {"call": call, "act": wanted.value, "status": answer.status, "reason": answer.reason}
+
+
+class View:
+    """GET of something that this part can tell at once."""
+
+    def __init__(self, tell: Callable[[], Mapping[str, Any] | list[Any]]) -> None:
+        self._tell = tell
+
+    def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
+        response.media = self._tell()
+
+
+def application(
+    desk: Desk,
+    person: Callable[[int], str | None],
+    calls: Callable[[], list[Any]],
+    status: Callable[[], Mapping[str, Any]],
+) -> falcon.App[Any, Any]:
+    app = falcon.App()
+    app.add_route("/v1/calls", View(calls))
+    app.add_route("/v1/status", View(status))
+    app.add_route("/v1/calls/{call}/{act}", Acts(desk, person))
+    return app
+
+
+def os_user(uid: int) -> str | None:
+    """The login name of a uid on this host."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None
+
+
+def listen(path: Path, app: falcon.App[Any, Any]) -> pywsgi.WSGIServer:
+    """Serve `app` on a unix socket of mode 0660; the caller stops it."""
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o660)
+    listener.listen(64)
+    listener.setblocking(False)
+    server = pywsgi.WSGIServer(listener, app, handler_class=PeerHandler, log=None, error_log=None)
+    server.start()
+    return server
