@@ -12,10 +12,11 @@ from typing import BinaryIO, Protocol
 from fsgov.envelope.faults import HeaderDamaged, MacDamaged
 from fsgov.envelope.header import closing, covered, read_header
 from fsgov.envelope.keys import FILE_KEY_LENGTH, Identity, Random, Recipient, derive
-from fsgov.envelope.stream import decrypted, encrypted
+from fsgov.envelope.stream import Source, decrypted, encrypted
 from fsgov.errors import BadConfiguration, Damaged, NotFound
 
 _NONCE_LENGTH = 16
+Bytes = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,13 @@ class Awaited(Protocol):
 
 
 class Beside(Protocol):
-    """Who computes digests while the caller encrypts: a `ThreadPoolExecutor` of two, made by the shell."""
+    """Who computes digests while the caller encrypts: a `ThreadPoolExecutor(1)`, made by the shell."""
 
-    def submit(self, work: Callable[[Sequence[bytes]], None], parts: Sequence[bytes], /) -> Awaited: ...
+    def submit(self, work: Callable[[Bytes], None], part: Bytes, /) -> Awaited: ...
 
 
 def seal(
-    source: BinaryIO,
+    source: Source,
     target: BinaryIO,
     recipients: Sequence[Recipient],
     random: Random,
@@ -68,12 +69,12 @@ def seal(
     head = covered(tuple(recipient.wrap(file_key, random) for recipient in recipients))
     head += closing(_mac(file_key, head)) + nonce
     plain, sealed = _Digest(beside), _Digest(beside)
-    target.write(head)
-    sealed.add([head])
+    sealed.add(head)
+    _write(target, head)
     for block, chunks in encrypted(source, derive(file_key, nonce, b"payload")):
-        plain.add([block])
+        plain.add(block)
         sealed.add(chunks)
-        target.writelines(chunks)
+        _write(target, chunks)
     return Sealed(plain.hexdigest(), plain.size, sealed.hexdigest(), sealed.size)
 
 
@@ -101,8 +102,8 @@ def unseal(source: BinaryIO, target: BinaryIO, identities: Iterable[Identity]) -
         raise HeaderDamaged("the header of the sealed file is damaged", "the file ends within the nonce")
     digest = _Digest(None)
     for plain in decrypted(source, derive(file_key, nonce, b"payload")):
-        target.write(plain)
-        digest.add([plain])
+        _write(target, plain)
+        digest.add(plain)
     return Opened(digest.hexdigest(), digest.size)
 
 
@@ -138,6 +139,13 @@ def _mac(file_key: bytes, head: bytes) -> bytes:
     return hmac.digest(derive(file_key, b"", b"header"), head, "sha256")
 
 
+def _write(target: BinaryIO, part: Bytes) -> None:
+    """All of `part`: an unbuffered file may take less at once."""
+    rest = memoryview(part)
+    while rest:
+        rest = rest[target.write(rest) :]
+
+
 class _Digest:
     """SHA-256 and size of what passes by, computed here or beside, at most one part behind."""
 
@@ -147,20 +155,16 @@ class _Digest:
         self._sha256 = hashlib.sha256()
         self.size = 0
 
-    def add(self, parts: Sequence[bytes]) -> None:
-        self.size += sum(map(len, parts))
+    def add(self, part: Bytes) -> None:
+        self.size += len(part)
         if self._beside is None:
-            self._update(parts)
+            self._sha256.update(part)
             return
         if self._pending is not None:
             self._pending.result()
-        self._pending = self._beside.submit(self._update, parts)
+        self._pending = self._beside.submit(self._sha256.update, part)
 
     def hexdigest(self) -> str:
         if self._pending is not None:
             self._pending.result()
         return self._sha256.hexdigest()
-
-    def _update(self, parts: Sequence[bytes]) -> None:
-        for part in parts:
-            self._sha256.update(part)

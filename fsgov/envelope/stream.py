@@ -1,13 +1,14 @@
 """The payload of an age v1 file: ChaCha20-Poly1305 in chunks of 64 KiB (STREAM, c2sp.org/age).
 
 Each chunk's nonce is its number and whether it is the last, so that chunks cannot be moved, dropped or added.
-Memory is constant: at most two blocks of sixteen chunks are held, and what is released was authenticated.
+Memory is constant: a few blocks of sixteen chunks are held, and what is released was authenticated.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -19,18 +20,37 @@ TAG = 16
 _CHUNKS_AT_ONCE = 16  # a read of 1 MiB: fewer system calls, and the hashes get long runs
 
 
-def encrypted(source: BinaryIO, key: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
-    """Blocks of plaintext with their sealed chunks, to the end of `source` (an empty one is one chunk)."""
+class Source(Protocol):
+    """What can be sealed: an open binary file, a BytesIO."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
+def encrypted(source: Source, key: bytes) -> Iterator[tuple[memoryview, memoryview]]:
+    """Blocks of plaintext, and the same sealed, to the end of `source` (an empty one is one chunk).
+
+    A pair stays valid until the next but one is asked for: the buffers go round, because fresh ones would
+    cost as much as the cipher.
+    """
     cipher = ChaCha20Poly1305(key)
+    plain = [memoryview(bytearray(CHUNK * _CHUNKS_AT_ONCE)) for _ in range(3)]
+    sealed = [memoryview(bytearray((CHUNK + TAG) * _CHUNKS_AT_ONCE)) for _ in range(2)]
     counter = 0
-    for block, ends in _blocks(source, CHUNK * _CHUNKS_AT_ONCE):
-        view = memoryview(block)
-        sealed: list[bytes] = []
-        for start in range(0, max(len(block), 1), CHUNK):
-            final = ends and start + CHUNK >= len(block)
-            sealed.append(cipher.encrypt(_nonce(counter, final), view[start : start + CHUNK], None))
+    size = _fill(source, plain[0])
+    for turn in itertools.count():
+        block, out = plain[turn % 3][:size], sealed[turn % 2]
+        following = _fill(source, plain[(turn + 1) % 3]) if size == CHUNK * _CHUNKS_AT_ONCE else 0
+        end = 0
+        for start in range(0, max(size, 1), CHUNK):
+            chunk = block[start : start + CHUNK]
+            final = not following and start + CHUNK >= size
+            begin, end = end, end + len(chunk) + TAG
+            cipher.encrypt_into(_nonce(counter, final), chunk, None, out[begin:end])
             counter += 1
-        yield block, sealed
+        yield block, out[:end]
+        if not following:
+            return
+        size = following
 
 
 def decrypted(source: BinaryIO, key: bytes) -> Iterator[bytes]:
@@ -77,6 +97,14 @@ def _blocks(source: BinaryIO, size: int) -> Iterator[tuple[bytes, bool]]:
         if not following:
             return
         block = following
+
+
+def _fill(source: Source, buffer: memoryview) -> int:
+    """How many bytes were read: all of `buffer`, or fewer where the source ends."""
+    size = 0
+    while size < len(buffer) and (count := source.readinto(buffer[size:])):
+        size += count
+    return size
 
 
 def _filled(source: BinaryIO, size: int) -> bytes:

@@ -1,0 +1,36 @@
+"""The verifiable log's mathematics: RFC 6962 trees and proofs, C2SP signed notes and checkpoints. Pure.
+
+`tree` grows, `proof` shows that a line is in it and that it only grew, `checkpoint` is what is said about it,
+`note` who says so.
+"""
+
+from fsgov.merkle.checkpoint import Checkpoint
+from fsgov.merkle.note import (
+    PublicKey,
+    generate_signing_key,
+    load_signing_key,
+    open_note,
+    sign_note,
+    signing_key_pem,
+)
+from fsgov.merkle.proof import consistency_proof, inclusion_proof, verify_consistency, verify_inclusion
+from fsgov.merkle.tree import EMPTY_ROOT, Frontier, leaf_hash, node_hash, root
+
+__all__ = [
+    "EMPTY_ROOT",
+    "Checkpoint",
+    "Frontier",
+    "PublicKey",
+    "consistency_proof",
+    "generate_signing_key",
+    "inclusion_proof",
+    "leaf_hash",
+    "load_signing_key",
+    "node_hash",
+    "open_note",
+    "root",
+    "sign_note",
+    "signing_key_pem",
+    "verify_consistency",
+    "verify_inclusion",
+]
