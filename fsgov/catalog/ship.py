@@ -1,0 +1,91 @@
+"""What ship enters: calls, segments with their wrapped keys, policies, and the lines of its host."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from psycopg2 import Binary
+
+from fsgov.catalog.connection import Cursor, Database
+
+LOGIN = "fsgov_ship"
+
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def storable(text: str) -> str:
+    """The same JSON without what no jsonb can hold: NUL and broken UTF-8, which a hostile caller may send."""
+    whole = json.dumps(json.loads(text), ensure_ascii=False).encode(errors="replace").decode()
+    return _NUL.sub("\\1\ufffd", whole)
+
+
+class Entering:
+    """One transaction of ship. Everything in it can be entered again: the answers say what was new."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    def call(self, text: str) -> bool:
+        """The call file of the spool (JSON). False: this revision or a newer one is there."""
+        return bool(self._ask("SELECT fsgov.enter_call(%s)", storable(text)))
+
+    def segment(self, text: str, wrapped_key: bytes | None) -> bool:
+        """A sidecar (JSON) in state `stored`, or one without `stored` and key where there was no audio.
+
+        False: it is there, with the same digest. Raises Damaged when another digest is there.
+        """
+        key = None if wrapped_key is None else Binary(wrapped_key)
+        return bool(self._ask("SELECT fsgov.enter_segment(%s, %s)", storable(text), key))
+
+    def lines(self, origin: str, first: int, lines: Sequence[bytes]) -> int:
+        """Lines `first`, `first + 1`, ... of a govern or ship origin; the answer is the last one entered.
+
+        Raises Conflict on a gap, Damaged where another line has that number or the line is not of its origin.
+        """
+        rows = [Binary(line) for line in lines]
+        return int(str(self._ask("SELECT fsgov.enter_lines(%s, %s, %s::bytea[])", origin, first, rows)))
+
+    def entered(self, origin: str) -> int:
+        """How many lines of this origin are entered."""
+        return int(str(self._ask("SELECT fsgov.entered(%s)", origin)))
+
+    def policy(self, version: str, text: str) -> str:
+        """A policy document, kept under its digest (the answer, hex)."""
+        return str(self._ask("SELECT fsgov.enter_policy(%s, %s)", version, text))
+
+    def outcome(self, call: str, outcome: str, cause: str) -> bool:
+        """What the audio says: `failed` or `recorded-in-part`. False: the call is not entered yet."""
+        return bool(self._ask("SELECT fsgov.revise_outcome(%s, %s, %s)", call, outcome, cause))
+
+    def _ask(self, question: str, *values: object) -> object:
+        self._cursor.execute(question, values)
+        row = self._cursor.fetchone()
+        assert row is not None
+        return row[0]
+
+
+class Ship:
+    """The catalog as ship sees it: it enters, and reads nothing back but how far it came."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def entering(self) -> Iterator[Entering]:
+        """One transaction, committed at the end of the block (step 6 of the durable order).
+
+        Raises Unreachable (try again), Damaged, Conflict, NotPermitted (do not).
+        """
+        with self._database.transaction() as cursor:
+            yield Entering(cursor)
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def open_ship(dsn: str, password: str, connections: int = 4) -> Ship:
+    return Ship(Database(dsn, LOGIN, password, application="fsgov ship", connections=connections))

@@ -1,0 +1,1 @@
+fsgov/schema.sql
