@@ -1,4 +1,4 @@
-"""A policy document as frozen values: what `parse` makes of the text and `decide` works on."""
+"""The parts of a policy document as frozen values."""
 
 from __future__ import annotations
 
@@ -6,16 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fsgov.policy.decision import Microseconds, Pause, Refusal
+from fsgov.policy.numbers import Pattern
+from fsgov.policy.spans import Span
 from fsgov.policy.terms import Basis, CallDirection, ConsentMode, OnFailure, RecordMode, Require
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """A length of calendar time; the units are kept because a month is not a number of days."""
-
-    years: int = 0
-    months: int = 0
-    days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +36,8 @@ class Purpose:
 class PromptFacts:
     """What the WAV file of a prompt was when the policy was loaded."""
 
+    file: str
+    """Its absolute path."""
     samples: int
     """Frames (samples of one channel)."""
     rate: int
@@ -54,8 +49,6 @@ class Prompt:
     """A sound file that parties hear."""
 
     name: str
-    file: str
-    """As fsgov sees it."""
     switch_file: str
     """As the switch sees it."""
     language: str
@@ -66,8 +59,7 @@ class Prompt:
 class Numbers:
     """A condition on a number: any of these patterns, or any of these countries."""
 
-    exact: frozenset[str] = frozenset()
-    prefixes: tuple[str, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
     countries: frozenset[str] = frozenset()
 
 
@@ -129,20 +121,29 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """One immutable version. `text` is complete: parsing it again needs no file and gives an equal value."""
+class Law:
+    """A law pack as included: floors of consent by country. Data with a date, not legal advice."""
 
-    version: str
-    sha256: str
-    """Of `text`, hex."""
-    text: str
-    timezone: str
-    rules: tuple[Rule, ...]
-    purposes: Mapping[str, Purpose] = field(default_factory=dict)
-    prompts: Mapping[str, Prompt] = field(default_factory=dict)
-    floors: Mapping[str, ConsentMode] = field(default_factory=dict)
-    """Country -> the least consent mode its parties are owed."""
-    default_floor: ConsentMode = ConsentMode.NONE
-    """For a country that is unknown or has no floor of its own."""
-    names_of_variables: frozenset[str] = frozenset()
-    names_of_facts: frozenset[str] = frozenset()
+    name: str
+    """As in `include`: `law:de`."""
+    reviewed_on: str
+    """ISO date."""
+    source: str
+    floors: Mapping[str, ConsentMode]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A `[[test]]`: a call as somebody would describe it, and what the policy is expected to decide."""
+
+    name: str
+    direction: CallDirection = CallDirection.INBOUND
+    caller: str = ""
+    dialled: str = ""
+    tenant: str = "default"
+    region: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    crm: Mapping[str, str] | None = None
+    """Facts of the party outside; None: the CRM knows nobody."""
+    expect: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What of the decision -> its text, or texts where it is a list."""

@@ -1,0 +1,112 @@
+"""What a rule may not be, though each of its keys is well formed: promises it could not keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from fsgov.policy.deciding import ARMED_UNDER
+from fsgov.policy.document import Purpose, Rule, When
+from fsgov.policy.reading import Table
+from fsgov.policy.terms import Basis, ConsentMode, RecordMode, RefusalAct
+
+WANTS_A_YES = frozenset({ConsentMode.OPT_IN, ConsentMode.ON_FILE})
+WITHOUT_EFFECT_UNDER_NEVER = (
+    "consent",
+    "ask",
+    "purposes",
+    "on_refusal",
+    "pause",
+    "vault",
+    "require",
+    "on_failure",
+    "leg",
+    "armed",
+    "ask_agents",
+)
+
+
+def check_rule(
+    table: Table, rule: Rule, purposes: Mapping[str, Purpose], floors: Iterable[ConsentMode]
+) -> None:
+    """Report what does not go together; `floors` are the modes this rule's consent may be raised to."""
+    if rule.record is RecordMode.NEVER:
+        for key in WITHOUT_EFFECT_UNDER_NEVER:
+            harmless = key == "consent" and rule.consent is ConsentMode.NONE
+            if key in table.source and not harmless:
+                table.fault(key, "has no effect under record = never", "leave it out")
+        return
+    reach = {rule.consent, *(mode for mode in floors if mode.rank > rule.consent.rank)}
+    _check_purposes(table, rule, purposes)
+    _check_question(table, rule, reach)
+    if rule.armed and rule.consent not in ARMED_UNDER:
+        table.fault(
+            "armed",
+            f"would capture before {rule.consent.value} is settled",
+            "armed goes with consent none or on_file only",
+        )
+    if rule.on_refusal.act is not RefusalAct.CONTINUE and not reach & {
+        ConsentMode.OPT_OUT,
+        ConsentMode.OPT_IN,
+        ConsentMode.ON_FILE,
+    }:
+        table.fault("on_refusal", f"nobody can refuse under {rule.consent.value}", "leave it out")
+
+
+def _check_purposes(table: Table, rule: Rule, purposes: Mapping[str, Purpose]) -> None:
+    if not rule.purposes:
+        table.fault("purposes", "is missing", "nothing may be recorded without a purpose and its basis")
+    by_consent = [
+        name for name in rule.purposes if name in purposes and purposes[name].basis is Basis.CONSENT
+    ]
+    if rule.consent not in WANTS_A_YES:
+        for name in by_consent:
+            table.fault(
+                "purposes",
+                f"{name} has basis consent, but {rule.consent.value} gives none",
+                "consent = opt_in, or another basis: silence is never consent",
+            )
+    if rule.consent is ConsentMode.ON_FILE and rule.purposes and not by_consent:
+        table.fault("purposes", "none has basis consent", "on_file looks up the consent for a purpose")
+
+
+def _check_question(table: Table, rule: Rule, reach: set[ConsentMode]) -> None:
+    ask = rule.ask
+    asking = reach & {ConsentMode.OPT_OUT, ConsentMode.OPT_IN}
+    if ask is None:
+        if rule.consent in (ConsentMode.NOTICE, ConsentMode.OPT_OUT, ConsentMode.OPT_IN):
+            table.fault("ask", f"is missing, {rule.consent.value} needs its prompt", "ask = { prompt = … }")
+        return
+    if not asking and ConsentMode.NOTICE not in reach:
+        table.fault("ask", f"has no effect under {rule.consent.value}", "leave it out")
+        return
+    if rule.consent is ConsentMode.OPT_IN and not ask.yes:
+        table.fault("ask.yes", "is missing, opt_in needs an active yes", 'yes = "1"')
+    if rule.consent is ConsentMode.OPT_OUT and not ask.no:
+        table.fault("ask.no", "is missing, opt_out needs a key to decline", 'no = "2"')
+    if not asking:
+        for key in ("yes", "no", "timeout"):
+            if key in _ask_source(table):
+                table.fault(f"ask.{key}", "has no effect under notice", "a notice asks nothing")
+
+
+def _ask_source(table: Table) -> Mapping[str, object]:
+    source = table.source.get("ask")
+    return source if isinstance(source, dict) else {}
+
+
+def check_order(tables: list[Table], rules: list[Rule], has_default: bool, top: Table) -> None:
+    """Every name once, one rule for every call, none that can never be reached."""
+    seen: dict[str, int] = {}
+    for number, (table, rule) in enumerate(zip(tables, rules, strict=True), 1):
+        if rule.name and rule.name in seen:
+            table.fault("name", f"is the same as of rule[{seen[rule.name]}]", "decisions name their rule")
+        seen.setdefault(rule.name, number)
+    open_to_all = [number for number, rule in enumerate(rules, 1) if rule.when == When()]
+    if not open_to_all and not has_default:
+        hint = 'end with a rule without `when`, or write default = "never" at the top'
+        top.fault("rule", "no rule matches every call", hint)
+    elif open_to_all and open_to_all[0] < len(rules):
+        after = open_to_all[0] + 1
+        top.fault(f"rule[{after}]", f"is never reached: rule[{after - 1}] matches every call", "move it up")
+    elif open_to_all and has_default:
+        top.fault("default", f"is never reached: rule[{open_to_all[0]}] matches every call", "leave one out")

@@ -1,0 +1,130 @@
+"""The decision itself: first match, then the floors of everybody's jurisdiction.
+
+Where the CRM has not told about a party, rules with CRM conditions stay open; of them and the first rule that
+matches, the strictest decides (`never` before everything, then the consent mode).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from fsgov.policy.conditions import Call, Verdict, judge
+from fsgov.policy.decision import Ask, Decision
+from fsgov.policy.document import Rule
+from fsgov.policy.inputs import Inputs, PartyFacts
+from fsgov.policy.terms import Basis, CallDirection, ConsentMode, RecordMode, Side
+from fsgov.policy.version import Policy
+
+ARMED_UNDER = frozenset({ConsentMode.NONE, ConsentMode.ON_FILE})
+"""An armed recording takes audio from the answer on: only where nothing has to be said or asked first."""
+
+
+def decide(policy: Policy, inputs: Inputs) -> Decision:
+    """Which rule governs the call and what it wants. Total: a policy has a rule for every call."""
+    call = Call.of(inputs)
+    rule = policy.rules[choose(policy.rules, call, policy.index.candidates(call))]
+    return settle(policy, rule, call)
+
+
+def choose(rules: tuple[Rule, ...], call: Call, candidates: Iterable[int]) -> int:
+    """The number of the deciding rule among candidates in ascending order."""
+    undecided: list[int] = []
+    for number in candidates:
+        match judge(rules[number].when, call):
+            case Verdict.OPEN:
+                undecided.append(number)
+            case Verdict.MATCHED:
+                # max() keeps the first of equals: what is certain before what is open
+                return max((number, *undecided), key=lambda n: strictness(rules[n]))
+            case Verdict.FAILED:
+                pass
+    raise AssertionError("a policy ends with a rule that matches every call")
+
+
+def strictness(rule: Rule) -> int:
+    return 9 if rule.record is RecordMode.NEVER else rule.consent.rank
+
+
+def settle(policy: Policy, rule: Rule, call: Call) -> Decision:
+    """What a rule wants of this call, once the floors have been applied."""
+    floors = floors_of(policy, call)
+    sampled = rule.record is not RecordMode.SAMPLE or in_sample(policy.sha256, call.inputs.call, rule.share)
+    consent = max((rule.consent, *(mode for _, mode in floors)), key=lambda mode: mode.rank)
+    return Decision(
+        rule=rule.name,
+        policy=policy.sha256,
+        version=policy.version,
+        record=rule.record,
+        sampled=sampled,
+        consent=consent,
+        floors=floors,
+        purposes=rule.purposes,
+        basis={name: policy.purposes[name].basis for name in rule.purposes},
+        asks_for=asks_for(policy, rule),
+        ask=ask(policy, rule),
+        on_refusal=rule.on_refusal,
+        pause=rule.pause,
+        vault=rule.vault,
+        require=rule.require,
+        on_failure=rule.on_failure,
+        leg=rule.leg,
+        armed=rule.armed and consent in ARMED_UNDER,
+        ask_agents=rule.ask_agents,
+    )
+
+
+def in_sample(policy: str, call: str, share: int) -> bool:
+    """Whether a call is in a sample of `share` millionths: SHA-256(policy hash ‖ call id) below the share."""
+    digest = hashlib.sha256(bytes.fromhex(policy) + call.encode()).digest()
+    return int.from_bytes(digest[:8], "big") * 1_000_000 < share << 64
+
+
+def jurisdiction(party: PartyFacts, call: Call) -> str:
+    """The country whose floor a party is owed, "" when nothing tells it.
+
+    A party inside whose number tells none is where the line is: the number that was dialled inbound or
+    shown outbound, else the tenant's region.
+    """
+    if party.country or party.side is Side.OUTSIDE:
+        return party.country
+    inputs = call.inputs
+    line = {
+        CallDirection.INBOUND: inputs.dialled_e164,
+        CallDirection.OUTBOUND: inputs.caller_e164,
+        CallDirection.INTERNAL: "",
+    }[inputs.direction]
+    return call.country(line) or inputs.region
+
+
+def floors_of(policy: Policy, call: Call) -> tuple[tuple[str, ConsentMode], ...]:
+    """(country, minimum) of every party's jurisdiction, sorted, each country once."""
+    if not policy.floors and policy.default_floor is ConsentMode.NONE:
+        return ()
+    countries = {jurisdiction(party, call) for party in call.inputs.parties}
+    return tuple((country, policy.floors.get(country, policy.default_floor)) for country in sorted(countries))
+
+
+def asks_for(policy: Policy, rule: Rule) -> str:
+    """The purpose a rule's question covers."""
+    by_consent = (name for name in rule.purposes if policy.purposes[name].basis is Basis.CONSENT)
+    return next(by_consent, rule.purposes[0] if rule.purposes else "")
+
+
+def ask(policy: Policy, rule: Rule) -> Ask | None:
+    question = rule.ask
+    if question is None:
+        return None
+    prompt = policy.prompts[question.prompt]
+    return Ask(
+        prompt=prompt.name,
+        file=prompt.switch_file,
+        sha256=prompt.facts.sha256,
+        samples=prompt.facts.samples,
+        rate=prompt.facts.rate,
+        language=prompt.language,
+        yes=question.yes,
+        no=question.no,
+        timeout=question.timeout,
+        withdraw=question.withdraw,
+    )

@@ -1,0 +1,98 @@
+"""Which rules can govern a call, found by look-up: ten thousand rules cost what a dozen do.
+
+Each rule is filed under its most selective condition on dialled, caller, tenant or a variable; a rule
+without one is filed under "any". A prefix is looked up by trying every beginning of the number. The
+candidates come in the order of the rules, so the first that matches decides as in a scan.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from fsgov.policy.conditions import Call
+from fsgov.policy.document import Numbers, Rule, When
+
+Key = tuple[str, str, str]
+"""What is looked at, in which way (`=` exact, `*` prefix, `@` country), and the value."""
+Bucket = tuple[int, ...]
+
+
+def _number_keys(name: str, want: Numbers) -> tuple[Key, ...]:
+    keys = [
+        (f"{name}+" if p.international else name, "*" if p.prefix else "=", p.text) for p in want.patterns
+    ]
+    return (*keys, *((name, "@", country) for country in sorted(want.countries)))
+
+
+def conditions(when: When) -> Iterator[tuple[Key, ...]]:
+    """For each condition that can be looked up, the keys one of which a matching call has."""
+    if when.dialled is not None:
+        yield _number_keys("dialled", when.dialled)
+    if when.caller is not None:
+        yield _number_keys("caller", when.caller)
+    if when.tenant:
+        yield tuple(("tenant", "=", tenant) for tenant in sorted(when.tenant))
+    for name, wanted in when.variables.items():
+        yield tuple((f"variable.{name}", "=", value) for value in sorted(wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Rule numbers by key, ascending."""
+
+    buckets: Mapping[Key, Bucket]
+    anywhere: Bucket
+    variables: tuple[str, ...]
+    """Names of the variables that a rule is filed under."""
+    countries: frozenset[str]
+    """Of `caller` and `dialled`, those that a rule is filed under by country."""
+
+    @staticmethod
+    def of(rules: tuple[Rule, ...]) -> Index:
+        weight = Counter(key for rule in rules for keys in conditions(rule.when) for key in keys)
+        filed: dict[Key, list[int]] = {}
+        anywhere: list[int] = []
+        for number, rule in enumerate(rules):
+            choices = list(conditions(rule.when))
+            if not choices:
+                anywhere.append(number)
+                continue
+            for key in min(choices, key=lambda keys: sum(weight[key] for key in keys)):
+                filed.setdefault(key, []).append(number)
+        buckets = {key: tuple(numbers) for key, numbers in filed.items()}
+        names = sorted({name for name, _, _ in buckets if name.startswith("variable.")})
+        return Index(
+            buckets=buckets,
+            anywhere=tuple(anywhere),
+            variables=tuple(name.removeprefix("variable.") for name in names),
+            countries=frozenset(name for name, way, _ in buckets if way == "@"),
+        )
+
+    def candidates(self, call: Call) -> Iterator[int]:
+        """Rules that may match, ascending; one may come twice, none that matches is left out."""
+        found = [self.anywhere]
+        for key in self._keys(call):
+            bucket = self.buckets.get(key)
+            if bucket:
+                found.append(bucket)
+        return heapq.merge(*found)
+
+    def _keys(self, call: Call) -> Iterator[Key]:
+        inputs = call.inputs
+        for name, given, e164 in (
+            ("dialled", inputs.dialled, inputs.dialled_e164),
+            ("caller", inputs.caller, inputs.caller_e164),
+        ):
+            for form, number in ((name, given), (f"{name}+", e164)):
+                yield form, "=", number
+                for end in range(1, len(number) + 1):
+                    yield form, "*", number[:end]
+            if name in self.countries:
+                yield name, "@", call.country(e164)
+        yield "tenant", "=", inputs.tenant
+        for name in self.variables:
+            if name in inputs.variables:
+                yield f"variable.{name}", "=", inputs.variables[name]

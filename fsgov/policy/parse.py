@@ -1,0 +1,137 @@
+"""From the text of a policy to one immutable version, or to every fault at once.
+
+Loading looks at the world once (prompt files, law packs) and writes what it found under `[loaded]` at the end
+of the text. That text is what is hashed, stored and replayed: it needs nothing else to mean the same again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+
+from fsgov.policy import laws
+from fsgov.policy.coherence import check_order, check_rule
+from fsgov.policy.document import Law, Prompt, Purpose, Rule
+from fsgov.policy.prompts import FindPrompt, read_prompt
+from fsgov.policy.purposes import read_purpose
+from fsgov.policy.reading import Faults, Table, document, nearest
+from fsgov.policy.rules import check_names, read_rule
+from fsgov.policy.terms import ConsentMode, RecordMode
+from fsgov.policy.trials import read_trial
+from fsgov.policy.version import Policy
+
+VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}")
+TIMEZONE = re.compile(r"[A-Za-z]+(?:/[A-Za-z0-9_+-]+)*")
+HEADING = "# What fsgov found when it loaded this policy. Part of the hashed text; never written by hand.\n"
+
+
+def parse(
+    text: str,
+    where: str = "policy",
+    *,
+    prompts: FindPrompt | None = None,
+    packs: Mapping[str, str] | None = None,
+) -> Policy:
+    """The policy a text writes; raises BadConfiguration with every fault and its key path.
+
+    where: what faults call the text. prompts, packs: given when a policy is being loaded from its file;
+    without them the text is a complete one, as `Policy.text` holds it.
+    """
+    faults = Faults()
+    source = document(text, f"The policy {where}")
+    top = Table(source, "", faults)
+    loading = prompts is not None or packs is not None
+    if loading and top.has("loaded"):
+        top.fault("loaded", "is written by fsgov", "remove it and what follows its heading")
+    found_prompts, found_laws = _loaded(top) if not loading else ({}, {})
+    included = laws.include(top, packs or {} if loading else None, found_laws)
+    floors, default_floor = laws.floors(top, included)
+    purposes = {name: read_purpose(name, table) for name, table in top.named_tables("purpose")}
+    known_prompts = {
+        name: read_prompt(name, table, prompts, found_prompts.get(name))
+        for name, table in top.named_tables("prompt")
+    }
+    rules = _rules(top, purposes, known_prompts, {*floors.values(), default_floor})
+    version = top.text("version", needed="a name for this version, such as its date")
+    if version and not VERSION.fullmatch(version):
+        top.fault("version", f"{version!r} is no name of a version", "letters, digits, . _ + -")
+    timezone = top.text("timezone", needed="Europe/Berlin, UTC: where calendar days begin")
+    if timezone and not TIMEZONE.fullmatch(timezone):
+        top.fault("timezone", f"{timezone!r} is no time zone", "Area/City as in Europe/Berlin")
+    trials = tuple(read_trial(table) for table in top.listed_tables("test"))
+    top.end()
+    faults.raise_any(f"The policy {where}", "fsgov policy check shows them; docs/policy.md lists every key")
+    complete = _complete(text, known_prompts, included) if loading else text
+    return Policy(
+        version=version,
+        sha256=hashlib.sha256(complete.encode()).hexdigest(),
+        text=complete,
+        timezone=timezone,
+        rules=rules,
+        purposes=purposes,
+        prompts=known_prompts,
+        laws=included,
+        floors=floors,
+        default_floor=default_floor,
+        trials=trials,
+        names_of_variables=frozenset(name for rule in rules for name in rule.when.variables),
+        names_of_facts=frozenset(name for rule in rules for name in rule.when.crm),
+    )
+
+
+def _rules(
+    top: Table, purposes: Mapping[str, Purpose], prompts: Mapping[str, Prompt], floors: set[ConsentMode]
+) -> tuple[Rule, ...]:
+    tables = list(top.listed_tables("rule"))
+    rules = [read_rule(table) for table in tables]
+    default = top.text("default")
+    if default and default != RecordMode.NEVER.value:
+        top.fault("default", f"{default!r} cannot be the default", "never, or a last rule without `when`")
+    check_order(tables, rules, bool(default), top)
+    for table, rule in zip(tables, rules, strict=True):
+        check_names(table, rule, {"purpose": purposes, "prompt": prompts})
+        check_rule(table, rule, purposes, floors)
+    if default:
+        rules.append(Rule(name="default", record=RecordMode.NEVER))
+    return tuple(rules)
+
+
+def _loaded(top: Table) -> tuple[dict[str, Table], dict[str, Law]]:
+    loaded = top.table("loaded")
+    if loaded is None:
+        return {}, {}
+    found_laws = {}
+    for name, table in loaded.named_tables("law"):
+        found_laws[name] = laws.read_law(name, table)
+        table.end()
+    prompts = dict(loaded.named_tables("prompt"))
+    declared = top.source.get("prompt")
+    names = set(declared) if isinstance(declared, dict) else set()
+    for name, table in prompts.items():
+        if name not in names:
+            top.faults.add(table.path, "is of no prompt of this policy", nearest(name, names))
+    loaded.end()
+    return prompts, found_laws
+
+
+def _complete(text: str, prompts: Mapping[str, Prompt], included: Mapping[str, Law]) -> str:
+    """The text with what was found; as it is where there was nothing to look at."""
+    lines = []
+    for name, prompt in prompts.items():
+        facts = prompt.facts
+        lines += [f"[loaded.prompt.{_quote(name)}]", f"file = {_quote(facts.file)}"]
+        lines += [f"samples = {facts.samples}", f"rate = {facts.rate}", f"sha256 = {_quote(facts.sha256)}"]
+    for name, law in included.items():
+        floor = ", ".join(f"{country} = {_quote(mode.value)}" for country, mode in law.floors.items())
+        lines += [f"[loaded.law.{_quote(name)}]", f"reviewed_on = {_quote(law.reviewed_on)}"]
+        lines += [f"source = {_quote(law.source)}", f"floor = {{ {floor} }}"]
+    if not lines:
+        return text
+    return text + ("" if text.endswith("\n") else "\n") + "\n" + HEADING + "\n".join(lines) + "\n"
+
+
+def _quote(text: str) -> str:
+    """A basic string of TOML; JSON's escapes are among TOML's, except for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,155 @@
+"""The `[[test]]` tables of a policy: calls as people describe them, and what must come of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fsgov.policy.deciding import decide
+from fsgov.policy.decision import Decision
+from fsgov.policy.document import Trial
+from fsgov.policy.inputs import Inputs, PartyFacts
+from fsgov.policy.numbers import country, e164
+from fsgov.policy.reading import Table, nearest
+from fsgov.policy.terms import CallDirection, Side
+from fsgov.policy.version import Policy
+
+EXPECTED = ("rule", "record", "consent", "purposes", "prompt", "vault")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A test that did not come out."""
+
+    test: str
+    of: str
+    """What of the decision: one of EXPECTED."""
+    expected: str
+    decided: str
+
+    def __str__(self) -> str:
+        return f"{self.test}: {self.of} is {self.decided}, expected {self.expected}"
+
+
+def _pairs(call: Table, key: str) -> dict[str, str] | None:
+    inner = call.table(key)
+    return None if inner is None else {name: inner.text(name) for name in inner.source}
+
+
+def read_trial(test: Table) -> Trial:
+    """One `[[test]]`."""
+    name = test.text("name", needed="say what it shows")
+    call = test.table("call")
+    if call is None:
+        test.fault("call", "is missing", 'call = { caller = "+493012345", dialled = "+442079460100" }')
+        call = Table({}, test.at("call"), test.faults)
+    expect = test.table("expect")
+    if expect is None or not expect.source:
+        test.fault("expect", "is missing", 'expect = { rule = "…", consent = "opt_in" }')
+    read = Trial(
+        name=name,
+        direction=call.choice("direction", CallDirection, CallDirection.INBOUND),
+        caller=call.text("caller"),
+        dialled=call.text("dialled"),
+        tenant=call.text("tenant", "default"),
+        region=call.text("region"),
+        variables=_pairs(call, "variable") or {},
+        crm=_pairs(call, "crm"),
+        expect={} if expect is None else _expected(expect),
+    )
+    call.end()
+    test.end()
+    return read
+
+
+def _expected(expect: Table) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for key in expect.source:
+        if key not in EXPECTED:
+            expect.fault(key, "cannot be expected", nearest(key, EXPECTED))
+        elif key == "purposes":
+            found[key] = expect.texts(key)
+        else:
+            found[key] = (expect.text(key),)
+    expect.asked.update(expect.source)
+    return found
+
+
+def describe(
+    *,
+    direction: CallDirection = CallDirection.INBOUND,
+    caller: str = "",
+    dialled: str = "",
+    tenant: str = "default",
+    region: str = "",
+    variables: Mapping[str, str] | None = None,
+    crm: Mapping[str, str] | None = None,
+    call: str = "test",
+) -> Inputs:
+    """The inputs of a call between two people, as somebody would describe it (tests, `policy explain`).
+
+    Inbound the caller is outside and the dialled line inside, outbound the other way round.
+    crm: facts of the party outside; None: the CRM knows nobody.
+    """
+    numbers = (caller, dialled)
+    sides = {
+        CallDirection.INBOUND: (Side.OUTSIDE, Side.INSIDE),
+        CallDirection.OUTBOUND: (Side.INSIDE, Side.OUTSIDE),
+        CallDirection.INTERNAL: (Side.INSIDE, Side.INSIDE),
+    }[direction]
+    forms = [e164(number, region) for number in numbers]
+    return Inputs(
+        call=call,
+        direction=direction,
+        tenant=tenant,
+        region=region,
+        caller=caller,
+        caller_e164=forms[0],
+        dialled=dialled,
+        dialled_e164=forms[1],
+        parties=tuple(
+            PartyFacts(
+                party=ordinal,
+                side=side,
+                number=number,
+                e164=form,
+                country=country(form),
+                known=crm is not None and side is Side.OUTSIDE,
+                facts=dict(crm or {}) if side is Side.OUTSIDE else {},
+            )
+            for ordinal, (side, number, form) in enumerate(zip(sides, numbers, forms, strict=True), 1)
+        ),
+        variables=dict(variables or {}),
+    )
+
+
+def _decided(decision: Decision) -> dict[str, tuple[str, ...]]:
+    return {
+        "rule": (decision.rule,),
+        "record": (decision.record.value,),
+        "consent": (decision.consent.value,),
+        "purposes": decision.purposes,
+        "prompt": ("" if decision.ask is None else decision.ask.prompt,),
+        "vault": (decision.vault,),
+    }
+
+
+def run_tests(policy: Policy) -> list[Failure]:
+    """Every expectation of every `[[test]]` that this policy does not meet."""
+    failures = []
+    for trial in policy.trials:
+        inputs = describe(
+            direction=trial.direction,
+            caller=trial.caller,
+            dialled=trial.dialled,
+            tenant=trial.tenant,
+            region=trial.region,
+            variables=trial.variables,
+            crm=trial.crm,
+        )
+        decided = _decided(decide(policy, inputs))
+        for of, expected in trial.expect.items():
+            if decided[of] != expected:
+                words = (", ".join(expected) or "nothing", ", ".join(decided[of]) or "nothing")
+                failures.append(Failure(trial.name, of, *words))
+    return failures

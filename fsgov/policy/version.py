@@ -1,0 +1,38 @@
+"""One immutable version of a policy: what `parse` makes of a text and `decide` works on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fsgov.policy.document import Law, Prompt, Purpose, Rule, Trial
+from fsgov.policy.index import Index
+from fsgov.policy.terms import ConsentMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One immutable version. `text` is complete: parsing it again needs no file and gives an equal value."""
+
+    version: str
+    sha256: str
+    """Of `text`, hex."""
+    text: str
+    timezone: str
+    rules: tuple[Rule, ...]
+    purposes: Mapping[str, Purpose] = field(default_factory=dict)
+    prompts: Mapping[str, Prompt] = field(default_factory=dict)
+    laws: Mapping[str, Law] = field(default_factory=dict)
+    floors: Mapping[str, ConsentMode] = field(default_factory=dict)
+    """Country -> the least consent mode its parties are owed."""
+    default_floor: ConsentMode = ConsentMode.NONE
+    """For a country that is unknown or has no floor of its own."""
+    trials: tuple[Trial, ...] = ()
+    names_of_variables: frozenset[str] = frozenset()
+    """Channel variables that conditions look at."""
+    names_of_facts: frozenset[str] = frozenset()
+    """CRM facts that conditions look at: only these are kept."""
+    index: Index = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", Index.of(self.rules))
