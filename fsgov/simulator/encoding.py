@@ -1,0 +1,71 @@
+"""How FreeSWITCH puts values on the wire: percent-encoded in plain events, raw in json, tags in xml.
+
+Text inside the simulator is `str` with surrogate escapes, so bytes that are not UTF-8 survive.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+_UNSAFE = frozenset(b'\r\n "#%&+:;<=>?@[\\]^`{|}')
+_HEX = frozenset(b"0123456789ABCDEF")
+_PLAIN = frozenset(b for b in range(0x21, 0x7F) if b not in _UNSAFE)
+
+
+def raw(text: str) -> bytes:
+    """The bytes of a text."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def text(data: bytes) -> str:
+    """The text of bytes."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+@lru_cache(maxsize=65536)
+def percent(value: str) -> str:
+    """A value as it stands in a plain event. A valid upper-case `%XX` is left alone (measured)."""
+    data = raw(value)
+    if _PLAIN.issuperset(data):
+        return value
+    out = []
+    for i, byte in enumerate(data):
+        known = byte == 0x25 and len(data) > i + 2 and data[i + 1] in _HEX and data[i + 2] in _HEX
+        out.append(chr(byte) if byte in _PLAIN or known else f"%{byte:02X}")
+    return "".join(out)
+
+
+def plain(headers: list[tuple[str, str]], body: bytes) -> bytes:
+    """An event as text: one line a header, an empty line, the body."""
+    lines = [f"{name}: {percent(value)}\n" for name, value in headers]
+    if body and not any(name == "Content-Length" for name, _ in headers):
+        lines.append(f"Content-Length: {len(body)}\n")
+    return raw("".join(lines)) + b"\n" + body
+
+
+def as_json(headers: list[tuple[str, str]], body: bytes) -> bytes:
+    """An event as one object; arrays are JSON arrays, bytes that are not UTF-8 stay raw."""
+    members: dict[str, object] = {}
+    for name, value in headers:
+        shown: object = value
+        if value.startswith("ARRAY::"):
+            parts = value.removeprefix("ARRAY::").split("|:")
+            shown = parts if len(parts) > 1 else parts[0]
+        if name in members:
+            before = members[name]
+            shown = [*(before if isinstance(before, list) else [before]), shown]
+        members[name] = shown
+    if body:
+        members["_body"] = text(body)
+    return raw(json.dumps(members, ensure_ascii=False, separators=(",", ":")))
+
+
+def as_xml(headers: list[tuple[str, str]], body: bytes) -> bytes:
+    """An event as XML, values percent-encoded as in plain."""
+    rows = "".join(f"    <{n}>{percent(v)}</{n}>\n" for n, v in headers)
+    tail = f"  <Content-Length>{len(body)}</Content-Length>\n  <body>{text(body)}</body>\n" if body else ""
+    return raw(f"<event>\n  <headers>\n{rows}  </headers>\n{tail}</event>")
+
+
+FORMATS = {"plain": plain, "json": as_json, "xml": as_xml}
