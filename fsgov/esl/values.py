@@ -1,0 +1,31 @@
+"""Values as the switch writes them, checked before anything rests on them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fsgov.errors import FsgovError
+
+_UUID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
+_SEGMENT: Final = re.compile(r"[0-9A-Za-z-]{1,64}-[0-9]{2,}")
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+
+
+class Unreadable(FsgovError):
+    """The event lacks what it must have, or its uuid is none: it is dropped and counted."""
+
+
+def is_uuid(text: str) -> bool:
+    """May this name a leg? Only what passes goes into commands, paths and entries."""
+    return _UUID.fullmatch(text) is not None
+
+
+def segment_or_none(text: str | None) -> str | None:
+    """A segment id as fsgov makes them, None for anything else."""
+    return text if text is not None and _SEGMENT.fullmatch(text) else None
+
+
+def number_or_none(text: str | None) -> int | None:
+    """A number without sign in ASCII digits, None for anything else."""
+    return int(text) if text is not None and _NUMBER.fullmatch(text) else None
