@@ -12,7 +12,6 @@ It works with PostgreSQL down: the roster of people is cached on disk.
 from __future__ import annotations
 
 import contextlib
-import pwd
 import secrets
 import socket
 import struct
@@ -120,14 +119,6 @@ def application(
     app.add_route("/v1/status", View(status))
     app.add_route("/v1/calls/{call}/{act}", Acts(desk, person))
     return app
-
-
-def os_user(uid: int) -> str | None:
-    """The login name of a uid on this host."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return None
 
 
 def listen(path: Path, app: falcon.App[Any, Any]) -> pywsgi.WSGIServer:

@@ -1,0 +1,56 @@
+"""Carries out what a conversation hears and where it goes: prompts, variables, hang-up, transfer.
+
+`uuid_broadcast` answers +OK also for a file that does not exist, and a prompt's end proves nothing by itself:
+what was heard is told by PLAYBACK_STOP (docs/freeswitch.md, section 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fsgov.commands import Command, HangUp, Play, SetVariable, StopPlaying, Transfer
+from fsgov.esl.pool import Pool, Unanswered
+from fsgov.events import CommandAccepted, CommandRefused, CommandUnanswered, Event, Instant
+
+DEADLINE = 3.0
+"""Seconds for an answer."""
+
+
+class Announcements:
+    """Turns those commands into api commands, and answers into events."""
+
+    def __init__(self, pool: Pool, emit: Callable[[Event], None], now: Callable[[], Instant]) -> None:
+        self._pool = pool
+        self._emit = emit
+        self._now = now
+
+    def carry_out(self, command: Command) -> None:
+        """Send it, wait for the answer, report."""
+        text = text_of(command)
+        number: int = command.number  # type: ignore[attr-defined]
+        try:
+            reply = self._pool.send(text, deadline=DEADLINE, urgent=isinstance(command, HangUp))
+        except Unanswered:
+            self._emit(CommandUnanswered(now=self._now(), call=command.call, command=number))
+            return
+        if reply.text.startswith("+OK"):
+            self._emit(CommandAccepted(now=self._now(), call=command.call, command=number, sent=reply.sent))
+        else:
+            reason = reply.text.strip()[:80]
+            self._emit(CommandRefused(now=self._now(), call=command.call, command=number, reason=reason))
+
+
+def text_of(command: Command) -> str:
+    """The api command. Files, destinations and values come from the policy, never from a caller."""
+    match command:
+        case Play(leg=leg, file=file):
+            return f"uuid_broadcast {leg} {file} aleg"
+        case StopPlaying(leg=leg):
+            return f"uuid_break {leg} all"
+        case SetVariable(leg=leg, name=name, value=value):
+            return f"uuid_setvar {leg} {name} {value}"
+        case HangUp(leg=leg):
+            return f"uuid_kill {leg}"
+        case Transfer(leg=leg, destination=destination):
+            return f"uuid_transfer {leg} {destination}"
+    raise AssertionError(command)

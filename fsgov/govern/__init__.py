@@ -1,0 +1,7 @@
+"""govern: the gevent daemon beside FreeSWITCH. Events in, one dispatch loop, commands out; never the vault.
+
+__main__.py   monkey-patches first, then starts everything and stops it cleanly
+dispatch.py   the one loop that feeds the core, in the order of arrival
+lanes.py      one conversation's commands in order: the spool first, then the switch
+roster.py     which person an operating-system user is, cached on disk
+"""
