@@ -206,7 +206,10 @@ class _Walk:
 def _ascending(notes: Iterable[bytes], key: PublicKey, walk: _Walk) -> Iterator[Checkpoint]:
     before = 0
     for note in notes:
-        checkpoint = _opened(note, key)
+        try:
+            checkpoint = _opened(note, key)
+        except Damaged as error:
+            raise BrokenLog(error.message, error.detail, walk.frontier.size, None) from None
         if checkpoint.size < before:
             raise BrokenLog(
                 "the checkpoints are out of order",

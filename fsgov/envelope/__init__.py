@@ -6,7 +6,7 @@ sealed here, and the other way round. `bech32` and `keys` are who can open, `hea
 """
 
 from fsgov.envelope.faults import HeaderDamaged, MacDamaged, PayloadDamaged
-from fsgov.envelope.keys import Identity, Random, Recipient
+from fsgov.envelope.keys import Identity, Random, Recipient, parse_identities
 from fsgov.envelope.seal import (
     Beside,
     Opened,
@@ -29,6 +29,7 @@ __all__ = [
     "Random",
     "Recipient",
     "Sealed",
+    "parse_identities",
     "seal",
     "seal_bytes",
     "unseal",

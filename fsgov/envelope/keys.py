@@ -113,6 +113,24 @@ class Identity:
         return bech32.encode(_IDENTITY_PREFIX, self.secret)
 
 
+def parse_identities(text: str) -> tuple[Identity, ...]:
+    """The identities of a key file as `age-keygen` writes it: one a line, blank lines and # comments aside.
+
+    BadConfiguration names the line that is none, or says that the file holds no identity.
+    """
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        try:
+            found.append(Identity.parse(line.strip()))
+        except BadConfiguration as error:
+            raise BadConfiguration(error.message, f"line {number}: {error.detail}", error.hint) from None
+    if not found:
+        raise BadConfiguration("no age identity in the file", "it has only comments and blank lines")
+    return tuple(found)
+
+
 def derive(key: bytes, salt: bytes, label: bytes) -> bytes:
     """32 bytes by HKDF-SHA-256 (RFC 5869), the only derivation that age uses."""
     return HKDF(algorithm=SHA256(), length=_KEY_LENGTH, salt=salt, info=label).derive(key)

@@ -45,6 +45,20 @@ def test_generate_takes_its_randomness_from_the_argument() -> None:
     assert str(envelope.Identity.generate(lambda count: b"\x42" * count)) == IDENTITY
 
 
+def test_key_file_of_age_keygen() -> None:
+    text = f"# created: 2026-11-21T16:37:29Z\n# public key: {RECIPIENT}\n{IDENTITY}\n\n{IDENTITY}\r\n"
+    assert envelope.parse_identities(text) == (envelope.Identity.parse(IDENTITY),) * 2
+
+
+def test_key_file_with_a_fault_names_its_line_and_nothing_of_it() -> None:
+    with pytest.raises(BadConfiguration, match="line 2: the check sum is wrong") as caught:
+        envelope.parse_identities(f"{IDENTITY}\n{IDENTITY[:-1]}Q\n")
+    assert IDENTITY[:-1] not in f"{caught.value} {caught.value.hint}"
+    for text in ("", "\n", "# only a comment\n"):
+        with pytest.raises(BadConfiguration, match="no age identity in the file"):
+            envelope.parse_identities(text)
+
+
 def test_repr_hides_the_secret() -> None:
     identity = envelope.Identity.parse(IDENTITY)
     assert IDENTITY not in repr(identity)

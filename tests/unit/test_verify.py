@@ -135,6 +135,10 @@ def test_checkpoints_of_another_signer_prove_nothing() -> None:
             verify.verify_export(ended(LINES), NOTES, KEY, note(20, key=key, name=name))
 
 
+def test_a_checkpoint_that_cannot_be_trusted_is_placed_after_the_last_good_one() -> None:
+    assert range_of(LINES, [NOTES[0], NOTES[1], note(20, key=FORGER)]) == (10, None)
+
+
 def test_checkpoints_out_of_order_or_of_two_logs_are_found() -> None:
     with pytest.raises(verify.BrokenLog, match="out of order"):
         verify.verify_export(ended(LINES), [NOTES[1], NOTES[0]], KEY)
