@@ -1,0 +1,159 @@
+"""The configuration as frozen values. Paths are absolute; durations are microseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fsgov.config.secret import Secret
+from fsgov.policy import Tenant
+from fsgov.policy.reading import Faults
+
+Microseconds = int
+EMBEDDED = "embedded:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """FreeSWITCH's event socket."""
+
+    host: str = "127.0.0.1"
+    port: int = 8021
+    password: Secret = field(default_factory=lambda: Secret("switch.password"))
+    trunks: tuple[str, ...] = ()
+    """Gateways and profiles that lead outside."""
+    insecure: bool = False
+    """The socket may be on another host, though nothing on it is encrypted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spool:
+    """Where captured audio waits."""
+
+    directory: Path
+    """As fsgov sees it."""
+    switch_directory: str
+    """As the switch sees it."""
+    keep_sealed: Microseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """PostgreSQL, for the three parts."""
+
+    dsn: str = ""
+    """`embedded:/ABSOLUTE/PATH`, or libpq's without a password; "" where not configured."""
+    credentials: Path | None = None
+    """Directory with one file a service login: `govern`, `ship`, `keep`."""
+    backup_interval: Microseconds
+    backup_horizon: Microseconds
+    """How long a dump of the database can still be read by somebody."""
+
+    def password(self, part: str) -> str | None:
+        """The password of login fsgov_<part>; None where libpq finds its own way (no credentials)."""
+        if self.credentials is None:
+            return None
+        return Secret("database.credentials", "file", str(self.credentials / part)).reveal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admin:
+    """How a person's CLI reaches the database."""
+
+    dsn: str = ""
+    """Without a password; "" means libpq's defaults."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A login of an object store."""
+
+    access: Secret
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultSettings:
+    """One vault: a bucket of audio, another of keys, and whom it is sealed to."""
+
+    name: str
+    url: str
+    keys: str = ""
+    recipients: tuple[str, ...] = ()
+    credentials: Login | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """The event log's key and sink, and how much the parts say."""
+
+    signing_key: Path
+    file: Path | None = None
+    """Directory of the file sink."""
+    level: str = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """The unix socket of live acts."""
+
+    socket: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFile:
+    """The policy in force until the first `policy activate`."""
+
+    file: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parties:
+    """The CRM's view `fsgov_party`; no look-ups where `dsn` is missing."""
+
+    dsn: Secret
+    deadline: Microseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything one file says. What a part cannot do without is checked by `need`."""
+
+    path: Path
+    host: str
+    """Names this host in segments' rows and origins."""
+    switch: Switch
+    spool: Spool
+    database: Database
+    admin: Admin
+    vaults: Mapping[str, VaultSettings]
+    log: Log
+    control: Control
+    policy: PolicyFile
+    parties: Parties
+    tenants: Mapping[str, Tenant]
+
+    def need(self, part: str) -> None:
+        """Raise BadConfiguration with everything that `govern`, `ship`, `keep` or a `desk` lacks."""
+        faults = Faults()
+        wants_rows = part in ("ship", "keep") or (part == "desk" and not self.admin.dsn)
+        if part == "govern" and not self.switch.password:
+            faults.add("switch.password", "is missing", 'password = "file:/etc/fsgov/switch.password"')
+        if wants_rows and not self.database.dsn:
+            key = "admin.dsn" if part == "desk" else "database.dsn"
+            faults.add(key, "is missing", 'dsn = "postgresql://HOST/fsgov" or "embedded:PATH"')
+        if part in ("ship", "keep"):
+            self._need_vaults(part, faults)
+        faults.raise_any(f"The configuration {self.path}", f"{part} needs this; see docs/fsgov.toml")
+
+    def _need_vaults(self, part: str, faults: Faults) -> None:
+        if not self.vaults:
+            faults.add("vault", "is missing", "name one: [vault.main] with url, keys and recipients")
+        for name, vault in self.vaults.items():
+            if not vault.keys:
+                hint = "another bucket: who may read the audio must not read its keys"
+                faults.add(f"vault.{name}.keys", "is missing", hint)
+            if part == "ship" and not vault.recipients:
+                hint = "fsgov keys generate recipient, and keep the identity off this host"
+                faults.add(f"vault.{name}.recipients", "is missing", hint)
