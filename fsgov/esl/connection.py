@@ -269,11 +269,16 @@ class Connection(InboundESL):  # type: ignore[misc]  # greenswitch has no types
         self._auth_request_event.set()
         self._receiving = self._lanes.close()
 
-    def stop(self) -> None:
-        """Say goodbye where that is possible, and wait until every lane has received what it holds."""
+    def stop(self, linger: float | None = None) -> None:
+        """Say goodbye where that is possible, and wait until every lane has received what it holds.
+
+        linger: seconds after which a receiver that still blocks is cut off; None waits for ever.
+        """
         if self.connected:
             with contextlib.suppress(Unreachable):
                 self.send("exit", deadline=1.0)
         self.drop("stopped")
         waiting = [self._receive_events_greenlet, *self._receiving]
-        gevent.joinall([g for g in waiting if g is not None and g is not gevent.getcurrent()])
+        rest = [g for g in waiting if g is not None and g is not gevent.getcurrent()]
+        gevent.joinall(rest, timeout=linger)
+        gevent.killall([g for g in rest if not g.dead])

@@ -1,7 +1,7 @@
-"""The connection that listens: events into the intake, in order, and the truth again after every interruption.
+"""The connection that listens: events into the intake in order, and the truth again after an interruption.
 
-Order after (re)connecting: subscribe, SwitchConnected, everything the switch knows (resync.py), Resynced, then
-the events that came meanwhile. What was told twice is told in the right order, so the last word is the newest.
+Order after (re)connecting: subscribe, SwitchConnected, everything the switch knows (resync.py), Resynced,
+then the events that came meanwhile: what is told twice is told in its order, and the last word is the newest.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 class Link:
     """Listens to one switch until it is stopped. `emit` may block: that is how the intake says it is full.
 
-    counts: `connected`, `lost`, and why: `silent`, `lagged`, `malformed`. Those of the translator are its own.
+    counts: `connected`, `lost`, and why: `silent`, `lagged`, `malformed`. The translator has its own.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Link:
                 self.trouble = str(fault)
                 log.warning("switch.unreachable", reason=str(fault))
             finally:
-                connection.stop()
+                connection.stop(linger=1.0)
                 self.counts.update(connection.counts)
             if time.monotonic() - started > 2 * self._beat:
                 wait = pauses()
@@ -117,14 +117,12 @@ class Link:
             self._watch(connection)
         except FsgovError as fault:
             connection.drop(str(fault))
-        finally:
-            connection.drop("stopped")
-            connection.stop()  # what has come in is told before the loss is
-            self._release()
-            self.trouble = connection.reason
-            self.counts["lost"] += 1
-            log.warning("switch.lost", reason=connection.reason)
-            self._emit(SwitchLost(now=self._clock(), reason=connection.reason))
+        connection.stop()  # what has come in is told before the loss is
+        self._release()
+        self.trouble = connection.reason
+        self.counts["lost"] += 1
+        log.warning("switch.lost", reason=connection.reason)
+        self._emit(SwitchLost(now=self._clock(), reason=connection.reason))
 
     def _arrived(self, frame: Frame) -> None:
         """One event from the lane of the connection: translated, and told or held back."""

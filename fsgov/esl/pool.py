@@ -139,7 +139,7 @@ class Pool:
             except FsgovError as fault:
                 log.info("esl.pool.unreachable", reason=str(fault))
             finally:
-                connection.stop()
+                connection.stop(linger=1.0)
             self.counts["replaced"] += 1
             gevent.sleep(next(wait))
 
