@@ -737,35 +737,35 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp A
 DECLARE
     person text := fsgov.me();
     access text := fsgov.random_id('x-');
-    found  fsgov.segments;
+    about  fsgov.segments;
 BEGIN
-    SELECT * INTO found FROM fsgov.segments s WHERE s.segment = p_segment
+    SELECT * INTO about FROM fsgov.segments s WHERE s.segment = p_segment
         AND (s.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants()));
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no such segment' USING ERRCODE = 'FG404', DETAIL = p_segment;
     END IF;
     IF NOT fsgov.in_role(session_user, 'fsgov_privacy')
-       AND (found.state = 'quarantined' OR NOT fsgov.in_role(session_user, 'fsgov_supervisor')) THEN
+       AND (about.state = 'quarantined' OR NOT fsgov.in_role(session_user, 'fsgov_supervisor')) THEN
         RAISE EXCEPTION 'this recording is not for this login' USING ERRCODE = 'FG403',
-            DETAIL = p_segment || ' is ' || found.state,
+            DETAIL = p_segment || ' is ' || about.state,
             HINT = 'supervisors open stored recordings, fsgov_privacy also quarantined ones';
     END IF;
-    IF found.state = 'missing' THEN
+    IF about.state = 'missing' THEN
         RAISE EXCEPTION 'there was no audio to store' USING ERRCODE = 'FG409', DETAIL = p_segment;
     END IF;
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'an access needs a reason' USING ERRCODE = 'FG409', DETAIL = p_segment;
     END IF;
-    IF p_purpose IS NULL OR NOT (p_purpose = ANY (found.purposes)
+    IF p_purpose IS NULL OR NOT (p_purpose = ANY (about.purposes)
                                  OR p_purpose IN ('review', 'audit', 'complaint', 'subject_request')) THEN
         RAISE EXCEPTION 'this recording does not serve that purpose' USING ERRCODE = 'FG403',
             DETAIL = p_segment, HINT = 'purposes: ' || array_to_string(
-                found.purposes || ARRAY['review', 'audit', 'complaint', 'subject_request'], ', ');
+                about.purposes || ARRAY['review', 'audit', 'complaint', 'subject_request'], ', ');
     END IF;
     INSERT INTO fsgov.accesses (id, tenant, segment, person, login, purpose, reason, xact)
-        VALUES (access, found.tenant, p_segment, person, session_user, p_purpose, p_reason, pg_current_xact_id());
+        VALUES (access, about.tenant, p_segment, person, session_user, p_purpose, p_reason, pg_current_xact_id());
     PERFORM fsgov.enter_from_desk(person, 'access.requested', p_segment,
-        jsonb_build_object('call', found.call, 'access', access, 'purpose', p_purpose));
+        jsonb_build_object('call', about.call, 'access', access, 'purpose', p_purpose));
     RETURN access;
 END $$;
 COMMENT ON FUNCTION fsgov.request_access IS

@@ -1,0 +1,195 @@
+"""What people ask at a desk: calls, recordings, accesses, the log. With their own login and its rights.
+
+Row security decides what a query sees; a table that the login's role may not read comes back as None where
+the rest still answers (numbers of a call), and as NotPermitted otherwise.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fsgov.catalog.connection import Cursor, Database
+from fsgov.catalog.log import Log
+from fsgov.catalog.rows import (
+    AccessRow,
+    CallRow,
+    ConsentRow,
+    Identity,
+    Json,
+    LegRow,
+    MaskRow,
+    PartyRow,
+    ReleasedKey,
+    Row,
+    SegmentRow,
+    TagRow,
+    WholeCall,
+    selected,
+)
+from fsgov.errors import NotFound, NotPermitted
+
+SERVICES = ("fsgov_govern", "fsgov_ship", "fsgov_keep", "fsgov_owner")
+
+_CALLS = """(
+    SELECT c.call, c.tenant, c.host, c.direction, c.opened_at, c.answered_at, c.ended_at, c.revision,
+           c.policy_version, c.policy_sha256, c.decision, c.rule,
+           coalesce(c.revised_outcome, c.outcome) AS outcome,
+           CASE WHEN c.revised_outcome IS NULL THEN c.outcome_cause ELSE c.revised_cause END AS outcome_cause,
+           c.merged_into, c.segments,
+           ARRAY(SELECT u FROM unnest(c.segments) AS u
+                 WHERE NOT EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = u) ORDER BY u) AS missing,
+           EXISTS (SELECT FROM fsgov.holds h WHERE h.call = c.call AND h.released_at IS NULL) AS held
+    FROM fsgov.calls c) AS found"""
+_SEGMENTS = """(
+    SELECT s.*, EXISTS (SELECT FROM fsgov.holds h WHERE (h.call = s.call OR h.segment = s.segment)
+                        AND h.released_at IS NULL) AS held
+    FROM fsgov.segments s) AS found"""
+
+
+class Desk:
+    """One person's questions. Raises NotPermitted for the login of a service: `actor` must be a person."""
+
+    def __init__(self, dsn: str, *, connections: int = 2) -> None:
+        self._database = Database(dsn, application="fsgov desk", connections=connections)
+        who = self.whoami()
+        if who.login in SERVICES:
+            raise NotPermitted(
+                "This is the login of a service", who.login, "use your own: fsgov people add made it"
+            )
+        self.login = who.login
+        self.log = Log(self._database)
+
+    def whoami(self) -> Identity:
+        """Login, person, roles and tenants, as the database sees them."""
+        with self._database.transaction() as cursor:
+            return selected(cursor, Identity, "fsgov.whoami()")[0]
+
+    # -- calls and recordings ----------------------------------------------------------------------------
+
+    def calls(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        outcome: str | None = None,
+        rule: str | None = None,
+        tag: str | None = None,
+        number: str | None = None,
+        limit: int = 100,
+    ) -> list[CallRow]:
+        """The newest calls first. `number` is one party's, E.164 or as the switch gave it."""
+        wanted = {
+            "since": since,
+            "until": until,
+            "outcome": outcome,
+            "rule": rule,
+            "tag": tag,
+            "number": number,
+        }
+        conditions = {
+            "since": "opened_at >= %(since)s",
+            "until": "opened_at < %(until)s",
+            "outcome": "outcome = %(outcome)s",
+            "rule": "rule = %(rule)s",
+            "tag": "EXISTS (SELECT FROM fsgov.tags t WHERE t.call = found.call AND t.tag = %(tag)s)",
+            "number": "EXISTS (SELECT FROM fsgov.parties p WHERE p.call = found.call"
+            " AND (p.e164 = %(number)s OR p.number = %(number)s))",
+        }
+        where = " AND ".join(text for name, text in conditions.items() if wanted[name] is not None) or "true"
+        query = f"{_CALLS} WHERE {where} ORDER BY opened_at DESC, call LIMIT %(limit)s"
+        with self._database.transaction() as cursor:
+            return selected(cursor, CallRow, query, {**wanted, "limit": limit})
+
+    def call(self, call: str) -> WholeCall:
+        """One call with everything about it. Raises NotFound."""
+        with self._database.transaction() as cursor:
+            found = selected(cursor, CallRow, f"{_CALLS} WHERE call = %s", (call,))
+            if not found:
+                raise NotFound("There is no such call", call, "fsgov calls list")
+            return WholeCall(
+                found[0],
+                _parts(cursor, LegRow, "legs", call, "name"),
+                _parts(cursor, ConsentRow, "consents", call, "at, consent"),
+                _parts(cursor, TagRow, "tags", call, "n"),
+                selected(cursor, SegmentRow, f"{_SEGMENTS} WHERE call = %s ORDER BY n", (call,)),
+                selected(
+                    cursor,
+                    MaskRow,
+                    "fsgov.masks WHERE segment IN (SELECT segment FROM fsgov.segments WHERE call = %s)"
+                    " ORDER BY segment, n",
+                    (call,),
+                ),
+                _parts(cursor, PartyRow, "parties", call, "party") if _may_see_numbers(cursor) else None,
+                _inputs(cursor, call) if _may_see_numbers(cursor) else None,
+            )
+
+    def segments(
+        self, *, call: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[SegmentRow]:
+        """Recordings, the newest first."""
+        query = (
+            f"{_SEGMENTS} WHERE (%(call)s IS NULL OR call = %(call)s)"
+            " AND (%(state)s IS NULL OR state = %(state)s)"
+            " ORDER BY opened_at DESC NULLS LAST, segment LIMIT %(limit)s"
+        )
+        with self._database.transaction() as cursor:
+            return selected(cursor, SegmentRow, query, {"call": call, "state": state, "limit": limit})
+
+    def segment(self, segment: str) -> SegmentRow:
+        """Raises NotFound."""
+        with self._database.transaction() as cursor:
+            found = selected(cursor, SegmentRow, f"{_SEGMENTS} WHERE segment = %s", (segment,))
+        if not found:
+            raise NotFound("There is no such segment", segment, "fsgov recordings list")
+        return found[0]
+
+    def policy(self, sha256: str) -> str:
+        """The text of the policy that a call was decided by. Raises NotFound."""
+        with self._database.transaction() as cursor:
+            cursor.execute("SELECT text FROM fsgov.policies WHERE sha256 = %s", (sha256,))
+            row = cursor.fetchone()
+        if row is None:
+            raise NotFound("This policy is not in the catalog", sha256)
+        return str(row[0])
+
+    # -- accesses ----------------------------------------------------------------------------------------
+
+    def request_access(self, segment: str, purpose: str, reason: str) -> str:
+        """Asks for a recording, committed on return; the answer is the access that `release_key` takes."""
+        with self._database.transaction() as cursor:
+            cursor.execute("SELECT fsgov.request_access(%s, %s, %s)", (segment, purpose, reason))
+            (access,) = cursor.fetchone() or ("",)
+            return str(access)
+
+    def release_key(self, access: str) -> ReleasedKey:
+        """The wrapped key, once. The release is committed on return."""
+        with self._database.transaction() as cursor:
+            (released,) = selected(cursor, ReleasedKey, "fsgov.release_key(%s)", (access,))
+        return released
+
+    def accesses(self, *, segment: str | None = None, limit: int = 100) -> list[AccessRow]:
+        """Who asked for which recording and why, the newest first. For privacy and auditors."""
+        query = (
+            "fsgov.accesses WHERE (%(segment)s IS NULL OR segment = %(segment)s)"
+            " ORDER BY requested_at DESC, id LIMIT %(limit)s"
+        )
+        with self._database.transaction() as cursor:
+            return selected(cursor, AccessRow, query, {"segment": segment, "limit": limit})
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _parts(cursor: Cursor, row: type[Row], table: str, call: str, order: str) -> list[Row]:
+    return selected(cursor, row, f"fsgov.{table} WHERE call = %s ORDER BY {order}", (call,))
+
+
+def _may_see_numbers(cursor: Cursor) -> bool:
+    cursor.execute("SELECT has_table_privilege('fsgov.parties', 'SELECT')")
+    return cursor.fetchone() == (True,)
+
+
+def _inputs(cursor: Cursor, call: str) -> Json:
+    cursor.execute("SELECT inputs FROM fsgov.calls WHERE call = %s", (call,))
+    row = cursor.fetchone()
+    return row[0] if row else None

@@ -1,0 +1,71 @@
+"""The event log as it is read: lines by their place, checkpoints, how far it is. By people and by keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fsgov.catalog.connection import Cursor, Database
+from fsgov.catalog.rows import CheckpointRow, LineRow, LogState, SinkRow, selected
+from fsgov.errors import NotFound
+
+BATCH = 1000
+
+_STATE = """(
+    SELECT l.log_id, coalesce(e.seq + 1, 0) AS size, coalesce(c.size, 0) AS signed, c.at AS signed_at,
+           w.waiting, w.oldest_waiting
+    FROM (SELECT log_id FROM fsgov.log ORDER BY opened_at DESC LIMIT 1) l
+    LEFT JOIN LATERAL (SELECT seq FROM fsgov.event_log WHERE log_id = l.log_id
+                       ORDER BY seq DESC LIMIT 1) e ON true
+    LEFT JOIN LATERAL (SELECT size, at FROM fsgov.checkpoints WHERE log_id = l.log_id
+                       ORDER BY size DESC LIMIT 1) c ON true
+    CROSS JOIN (SELECT count(*) AS waiting, min(entered_at) AS oldest_waiting FROM fsgov.outbox) w
+    ) AS found"""
+
+
+class Log:
+    """Questions about the log. A cursor of a reader is `(log_id, seq)`: the next line it wants."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def state(self) -> LogState:
+        """How far the newest log is. Raises NotFound where this login sees none."""
+        with self._database.transaction() as cursor:
+            found = selected(cursor, LogState, _STATE)
+        if not found:
+            raise NotFound("This login sees no log", hint="the log is for members of every tenant (*)")
+        return found[0]
+
+    def lines(self, log_id: str, first: int = 0, size: int | None = None) -> Iterator[LineRow]:
+        """The lines from seq `first` up to, not including, `size` (None: what is there), in their order.
+
+        Each batch is a transaction of its own; lines never change, so they fit together.
+        """
+        while size is None or first < size:
+            with self._database.transaction() as cursor:
+                batch = lines(cursor, log_id, first, BATCH if size is None else min(BATCH, size - first))
+            yield from batch
+            if not batch:
+                return
+            first = batch[-1].seq + 1
+
+    def checkpoints(self, log_id: str, above: int = 0) -> list[CheckpointRow]:
+        """Signed states larger than `above` lines, the smallest first."""
+        with self._database.transaction() as cursor:
+            return checkpoints(cursor, log_id, above)
+
+    def sinks(self) -> list[SinkRow]:
+        """How far each sink is."""
+        with self._database.transaction() as cursor:
+            return selected(cursor, SinkRow, "fsgov.sinks ORDER BY sink, log_id")
+
+
+def lines(cursor: Cursor, log_id: str, first: int, limit: int) -> list[LineRow]:
+    """At most `limit` lines from seq `first` on."""
+    source = "fsgov.event_log WHERE log_id = %s AND seq >= %s ORDER BY seq LIMIT %s"
+    return selected(cursor, LineRow, source, (log_id, first, limit))
+
+
+def checkpoints(cursor: Cursor, log_id: str, above: int) -> list[CheckpointRow]:
+    source = "fsgov.checkpoints WHERE log_id = %s AND size > %s ORDER BY size"
+    return selected(cursor, CheckpointRow, source, (log_id, above))
