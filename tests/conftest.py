@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.parts.postgres import database, postgres
+from tests.parts.s3 import moto_s3, proxy, rgw, rgw_on_disk
 
-__all__ = ["database", "postgres"]
+__all__ = ["database", "moto_s3", "postgres", "proxy", "rgw", "rgw_on_disk"]
 
 LIVE_SWITCH = "FSGOV_LIVE_FREESWITCH"
 

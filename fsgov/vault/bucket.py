@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Literal
 
 from fsgov.errors import BadConfiguration, BadUsage, Conflict, Damaged, NotPermitted
@@ -64,11 +65,13 @@ class Probe:
     """What a bucket turned out to do, tried with an object of our own.
 
     versioned: an overwritten object keeps its old version.
+    digests:   bytes that do not have the announced SHA-256 were refused.
     locks:     a held version could not be removed; None where this login may not remove anyway.
     removable: this login may remove versions (right for keep, wrong for ship).
     """
 
     versioned: bool
+    digests: bool
     locks: bool | None
     removable: bool
 
@@ -142,10 +145,11 @@ class Bucket(ABC):
         """Let go of connections; the bucket is not used afterwards."""
 
     def probe(self) -> Probe:
-        """Try what the bucket does with two versions below `probe/`, removed again where permitted."""
+        """Try what the bucket does with versions of our own below `probe/`, removed again where permitted."""
         key = f"probe/{secrets.token_hex(8)}"
         first, second = self.put_bytes(key, b"one", {}), self.put_bytes(key, b"two", {})
         versioned = first.version_id != second.version_id
+        wrong = self._takes_wrong_bytes(key)
         try:
             self.hold(key, second.version_id, True)
         except (BadConfiguration, Conflict, NotPermitted):
@@ -154,11 +158,21 @@ class Bucket(ABC):
             locks = self._keeps(key, second.version_id)
             self.hold(key, second.version_id, False)
         try:
-            for version in {first.version_id, second.version_id}:
-                self.remove(key, version)
+            for stored in (first, second, wrong):
+                if stored is not None:
+                    self.remove(key, stored.version_id)
         except NotPermitted:
-            return Probe(versioned, locks=None if locks else False, removable=False)
-        return Probe(versioned, locks, removable=True)
+            return Probe(versioned, wrong is None, locks=None if locks else False, removable=False)
+        return Probe(versioned, wrong is None, locks, removable=True)
+
+    def _takes_wrong_bytes(self, key: str) -> Stored | None:
+        with NamedTemporaryFile(suffix=".probe") as file:
+            file.write(b"three")
+            file.flush()
+            try:
+                return self.put(key, Path(file.name), hashlib.sha256(b"other").hexdigest(), 5, {})
+            except Damaged:
+                return None
 
     def _keeps(self, key: str, version_id: str) -> bool:
         try:

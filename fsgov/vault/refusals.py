@@ -42,6 +42,7 @@ _MISCONFIGURED = {
     "InvalidRegion": "",
     "NotImplemented": "this server cannot do that",
     "ObjectLockConfigurationNotFoundError": "the bucket has no object lock: it must be made with it",
+    "InvalidRequest": "is object lock on for this bucket? It must be made with it",
     "InvalidBucketState": "the bucket has no object lock: it must be made with it",
 }
 _HINTS = {

@@ -25,7 +25,7 @@ from minio.retention import Retention
 from minio.signer import sign_v4_s3
 from minio.time import to_amz_date
 
-from fsgov.errors import BadUsage, Conflict, Damaged, FsgovError, NotFound, NotPermitted
+from fsgov.errors import BadConfiguration, BadUsage, Conflict, Damaged, FsgovError, NotFound, NotPermitted
 from fsgov.vault.bucket import (
     BLOCK,
     LARGEST,
@@ -148,7 +148,7 @@ class S3Bucket(Bucket):
         except NotFound as absent:
             if absent.detail.endswith("NoSuchBucket"):
                 raise
-        except (NotPermitted, Conflict, BadUsage) as failure:
+        except (NotPermitted, Conflict, BadConfiguration) as failure:
             # servers answer a removal that a lock forbids as they answer one without the right to it
             self._refuse_if_kept(key, version_id)
             raise failure

@@ -19,8 +19,15 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "ceph", "radosgw-admin")
 PACKAGES = ("ceph-mon", "ceph-osd", "radosgw", "ceph-common")
@@ -90,7 +97,7 @@ class Rgw:
     ) -> None:
         self.place = place.resolve()
         self.access, self.secret = secrets.token_hex(10), secrets.token_hex(20)
-        self.monitor, self.port = _free_port(), _free_port()
+        self.monitor, self.port, self.tls_port = _free_port(), _free_port(), _free_port()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = dict(os.environ)
         plugins = ""
@@ -110,10 +117,32 @@ class Rgw:
             (self.place / part).mkdir(parents=True, exist_ok=True)
         text = _CONF.format(
             fsid=uuid.uuid4(), monitor=self.monitor, port=self.port, place=self.place, store=store, size=size,
-            plugins=plugins,
+            plugins=plugins, tls=self._tls(),
         )  # fmt: skip
         (self.place / "ceph.conf").write_text(text)
         self.fsid = text.split("fsid = ")[1].split()[0]
+
+    def _tls(self) -> str:
+        """A certificate that only `certificate` itself vouches for."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "rgw of the tests")])
+        now = datetime.now(UTC)
+        made = (
+            x509.CertificateBuilder(
+                name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
+            )
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
+            .add_extension(x509.BasicConstraints(True, None), True)
+            .sign(key, hashes.SHA256())
+        )
+        self.certificate = self.place / "certificate.pem"
+        self.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        (self.place / "key.pem").write_bytes(key.private_bytes(*plain))
+        return (
+            f"ssl_endpoint=127.0.0.1:{self.tls_port} ssl_certificate={self.certificate} "
+            f"ssl_private_key={self.place}/key.pem"
+        )
 
     @property
     def endpoint(self) -> str:
@@ -164,8 +193,8 @@ class Rgw:
     def stop_gateway(self) -> None:
         """An outage: connections are refused, what was stored stays."""
         gateway = self.running.pop("rgw")
-        gateway.kill()
-        gateway.wait()
+        gateway.terminate()  # killed, its successor would wait 30 s for it before it makes a bucket
+        gateway.wait(30)
 
     def stop(self) -> None:
         for name in ("rgw", "osd", "mon"):
@@ -254,7 +283,7 @@ osd_memory_target = 939524096
 osd_heartbeat_grace = 2
 osd_heartbeat_interval = 1
 osd_max_object_name_len = 256
-rgw_frontends = beast endpoint=127.0.0.1:{port}
+rgw_frontends = beast endpoint=127.0.0.1:{port} {tls}
 rgw_run_sync_thread = false
 rgw_enable_usage_log = false
 rgw_thread_pool_size = 32
