@@ -4,6 +4,7 @@ A step is one object: `do` names it, `call` the call it is about (the name given
 call was made, or its uuid), the rest are its arguments:
 
     call {as, caller, dialled, caller_name, variables, uuid, dialplan, without}
+        (caller_name may be {hex = "4a6fe9"}: bytes that are not UTF-8)
     dial, ring, bridge {call, agent, uuid}      answer, park, queue, busy, reject {call}
     press {call, digits, by, every}             hold, unhold {call, by}
     blind_transfer, attended_transfer {call, to, by, uuid}      conference {call, room, by}
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fsgov.simulator import system
+from fsgov.simulator import encoding, system
 from fsgov.simulator.faults import Fault
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class Steps:
         return self.calls[name] if name in self.calls else self.switch.calls[name]
 
     def _call(self, name: str, facts: Step) -> Step:
+        name_bytes = facts.get("caller_name")
+        if isinstance(name_bytes, dict):
+            facts["caller_name"] = encoding.text(bytes.fromhex(name_bytes["hex"]))
         call = self.switch.call(**facts)
         self.calls[name or call.a.uuid] = call
         return {"call": call.a.uuid, "leg": call.a.number}
@@ -119,9 +123,9 @@ class Steps:
         return {"entries": entries[since:], "next": len(entries)}
 
 
-def schedule(steps: Steps, script: Step) -> float:
+def schedule(steps: Steps, script: Step, origin: float = 0.0) -> float:
     """Put a script's steps on the clock: `[[step]]` at absolute seconds, `[[call]]` with `[[call.step]]` relative
-    to the call. Returns when the last one is due."""
+    to the call; second 0 of the script is `origin` of the world. Returns when the last one is due."""
     plan: list[tuple[float, Step]] = [(float(s.get("at", 0.0)), s) for s in script.get("step", [])]
     for i, call in enumerate(script.get("call", [])):
         start, name = float(call.get("at", 0.0)), call.get("as", f"call {i + 1}")
@@ -132,5 +136,5 @@ def schedule(steps: Steps, script: Step) -> float:
         steps.switch.prompts[path] = seconds
     steps.switch.dialplan.update(script.get("dialplan", {}))
     for at, step in sorted(plan, key=lambda p: p[0]):
-        steps.switch.clock.call_later(at - steps.switch.clock.now(), lambda s=step: steps.do(s))  # type: ignore[misc]
+        steps.switch.clock.call_later(origin + at - steps.switch.clock.now(), lambda s=step: steps.do(s))  # type: ignore[misc]
     return max((at for at, _ in plan), default=0.0)
