@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fsgov.commands import Command, HangUp, Play, SetVariable, StopPlaying, Transfer
-from fsgov.esl.pool import Pool, Unanswered
+from fsgov.errors import FsgovError
+from fsgov.esl.pool import Pool
 from fsgov.events import CommandAccepted, CommandRefused, CommandUnanswered, Event, Instant
 
 DEADLINE = 3.0
@@ -30,7 +31,7 @@ class Announcements:
         number: int = command.number  # type: ignore[attr-defined]
         try:
             reply = self._pool.send(text, deadline=DEADLINE, urgent=isinstance(command, HangUp))
-        except Unanswered:
+        except FsgovError:
             self._emit(CommandUnanswered(now=self._now(), call=command.call, command=number))
             return
         if reply.text.startswith("+OK"):

@@ -16,8 +16,9 @@ import secrets
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import falcon
 from gevent import pywsgi
@@ -72,28 +73,42 @@ class PeerHandler(pywsgi.WSGIHandler):  # type: ignore[misc]
         """The acts are entries of the log; a second, unsigned list of them is not kept."""
 
 
-class Acts:
-    """POST /v1/calls/{id}/{act}."""
+class Actor(Protocol):
+    """A person of the roster."""
 
-    def __init__(self, desk: Desk, person: Callable[[int], str | None]) -> None:
-        self._desk = desk
-        self._person = person
+    @property
+    def id(self) -> str: ...
+    def may_act(self, tenant: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """POST /v1/calls/{id}/{act}. `tenant_of` is None for a call that is not live."""
+
+    desk: Desk
+    person: Callable[[int], Actor | None]
+    tenant_of: Callable[[str], str | None]
 
     def on_post(self, request: falcon.Request, response: falcon.Response, call: str, act: str) -> None:
-        actor = self._person(request.env["fsgov.uid"])
+        actor = self.person(request.env["fsgov.uid"])
         if actor is None:
             raise falcon.HTTPForbidden(description="no person of fsgov has this operating-system user")
         try:
             wanted = Act(act)
         except ValueError:
             raise falcon.HTTPNotFound(description=f"no such act: {act[:20]}") from None
+        tenant = self.tenant_of(call)
+        if tenant is None:
+            raise falcon.HTTPNotFound(description="no such call is live on this host")
+        if not actor.may_act(tenant):
+            raise falcon.HTTPForbidden(description="this person may not act on calls of that tenant")
         tag = ""
         if wanted is Act.TAG:
             body = request.get_media(default_when_empty={})
             tag = body.get("tag", "") if isinstance(body, dict) else ""
             if not isinstance(tag, str) or not 0 < len(tag) <= 64 or not tag.isprintable():
                 raise falcon.HTTPBadRequest(description="a tag is 1 to 64 printable characters")
-        answer = self._desk.ask(call, wanted, actor, tag)
+        answer = self.desk.ask(call, wanted, actor.id, tag)
         response.status = answer.status
         response.media = {"call": call, "act": wanted.value, "status": answer.status, "reason": answer.reason}
 
@@ -109,15 +124,13 @@ class View:
 
 
 def application(
-    desk: Desk,
-    person: Callable[[int], str | None],
-    calls: Callable[[], list[Any]],
-    status: Callable[[], Mapping[str, Any]],
+    acts: Acts, calls: Callable[[], list[Any]], status: Callable[[], Mapping[str, Any]]
 ) -> falcon.App[Any, Any]:
+    """The WSGI application: the same one whatever socket serves it."""
     app = falcon.App()
     app.add_route("/v1/calls", View(calls))
     app.add_route("/v1/status", View(status))
-    app.add_route("/v1/calls/{call}/{act}", Acts(desk, person))
+    app.add_route("/v1/calls/{call}/{act}", acts)
     return app
 
 

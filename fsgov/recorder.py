@@ -17,7 +17,8 @@ from fsgov.commands import (
     RecorderCommand,
     UnmaskSegment,
 )
-from fsgov.esl.pool import Pool, Unanswered
+from fsgov.errors import FsgovError
+from fsgov.esl.pool import Pool
 from fsgov.events import CommandAccepted, CommandRefused, CommandUnanswered, Event, Instant, LegInspected
 
 DEADLINE = 3.0
@@ -55,7 +56,7 @@ class Recorder:
             reply = self._pool.send(
                 self.text_of(command), deadline=DEADLINE, urgent=not isinstance(command, OpenSegment)
             )
-        except Unanswered:
+        except FsgovError:
             self._emit(CommandUnanswered(now=self._now(), call=command.call, command=command.number))
             return
         if reply.text.startswith("+OK"):
