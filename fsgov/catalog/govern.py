@@ -10,7 +10,7 @@ from fsgov.catalog.rows import HostPersonRow, selected
 LOGIN = "fsgov_govern"
 
 
-def people_of_hosts(dsn: str, password: str) -> list[HostPersonRow]:
+def people_of_hosts(dsn: str, password: str | None) -> list[HostPersonRow]:
     """OS user -> person, roles, tenants: what govern keeps on disk for the control socket.
 
     Blocking (name look-up, five seconds to connect): call it in a thread. Raises Unreachable, NotPermitted.

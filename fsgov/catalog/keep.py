@@ -82,10 +82,15 @@ class Move:
 class Keep:
     """The catalog as keep sees it."""
 
-    def __init__(self, dsn: str, password: str) -> None:
+    def __init__(self, dsn: str, password: str | None) -> None:
         self._dsn = dsn
         self._password = password
         self._connection: Connection | None = None
+
+    @property
+    def connected(self) -> bool:
+        """False before the first question, and after one that found PostgreSQL away."""
+        return self._connection is not None and not self._connection.closed
 
     def lead(self) -> bool:
         """Become the sequencer, or stay it. False: another keep is. Raises Unreachable, NotPermitted."""

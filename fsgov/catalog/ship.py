@@ -87,5 +87,5 @@ class Ship:
         self._database.close()
 
 
-def open_ship(dsn: str, password: str, connections: int = 4) -> Ship:
+def open_ship(dsn: str, password: str | None, connections: int = 4) -> Ship:
     return Ship(Database(dsn, LOGIN, password, application="fsgov ship", connections=connections))

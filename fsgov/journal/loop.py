@@ -1,0 +1,67 @@
+"""Keep's loop: a round twice a second, patience with PostgreSQL, a last signature on the way out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from fsgov.catalog.keep import Keep
+from fsgov.errors import FsgovError, Unreachable
+from fsgov.journal.alarms import Alarms
+from fsgov.journal.sequencer import BATCH, Sequencer
+
+log = structlog.get_logger()
+
+POLL = 0.5
+"""Seconds between two looks at the outbox; a batch that was full is followed at once."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
+STOP_WITHIN = 10.0
+"""Seconds for what still waits, once told to stop."""
+
+
+def run(sequencer: Sequencer, keep: Keep, alarms: Alarms, stop: Callable[[], bool]) -> None:
+    """Until `stop()`; then what waits is moved, signed and handed over. Ends the connection of `keep`.
+
+    A failure is logged once, tried again with growing pauses, and never ends the loop.
+    """
+    pause, leading, last = SHORTEST_PAUSE, None, ""
+    try:
+        while not stop():
+            try:
+                found = sequencer.run_once()
+                if found.leading:
+                    alarms.follow(sequencer.troubles)
+            except FsgovError as error:
+                if str(error) != last:
+                    level = log.warning if isinstance(error, Unreachable) else log.error
+                    level("log.stuck", reason=error.message, detail=error.detail, hint=error.hint)
+                    last = str(error)
+                _sleep(pause, stop)
+                pause = min(2 * pause, LONGEST_PAUSE)
+                continue
+            pause, last = SHORTEST_PAUSE, ""
+            if found.leading != leading:
+                leading = found.leading
+                log.info("log.leading" if leading else "log.standby")
+            if found.moved < BATCH:
+                _sleep(POLL, stop)
+        _finish(sequencer)
+    finally:
+        keep.close()
+
+
+def _finish(sequencer: Sequencer) -> None:
+    until = time.monotonic() + STOP_WITHIN
+    try:
+        while sequencer.run_once(sign=True).moved and time.monotonic() < until:
+            pass
+    except FsgovError as error:
+        log.warning("log.unfinished", reason=error.message, detail=error.detail)
+
+
+def _sleep(seconds: float, stop: Callable[[], bool]) -> None:
+    until = time.monotonic() + seconds
+    while not stop() and (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, 0.1))

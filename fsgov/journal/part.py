@@ -1,0 +1,59 @@
+"""The part `keep` of `fsgov run`: everything the sequencer needs, from the configuration."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from fsgov.catalog.keep import Keep
+from fsgov.config import Settings
+from fsgov.errors import BadConfiguration, NotPermitted
+from fsgov.events import Instant
+from fsgov.journal.alarms import Alarms
+from fsgov.journal.anchor import VaultAnchor
+from fsgov.journal.files import FileSink
+from fsgov.journal.loop import run
+from fsgov.journal.sequencer import Sequencer
+from fsgov.merkle import load_signing_key
+from fsgov.vault import Credentials, open_bucket
+
+
+def keep(settings: Settings, stop: Callable[[], bool]) -> None:
+    """Until `stop()`. Raises BadConfiguration, NotPermitted at once; outages are waited for."""
+    settings.need("keep")
+    key = signing_key(settings)
+    with ExitStack() as stack:
+        catalog = Keep(settings.database.dsn, settings.database.password("keep"))
+        sinks = []
+        if settings.log.file is not None:
+            sinks.append(stack.enter_context(closing(FileSink(settings.log.file))))
+        anchors = []
+        for vault in settings.vaults.values():
+            login = vault.credentials
+            bucket = open_bucket(
+                vault.url, Credentials(login.access.reveal(), login.secret.reveal()) if login else None
+            )
+            anchors.append(VaultAnchor(vault.name, stack.enter_context(closing(bucket))))
+        alarms = Alarms(catalog, settings.host, now)
+        run(Sequencer(catalog, key, now, sinks, anchors), catalog, alarms, stop)
+
+
+def signing_key(settings: Settings) -> Ed25519PrivateKey:
+    """The key that signs checkpoints."""
+    path = settings.log.signing_key
+    try:
+        return load_signing_key(path.read_bytes())
+    except FileNotFoundError:
+        hint = "fsgov keys generate signing"
+        raise BadConfiguration(
+            "The signing key of the log is missing", f"log.signing_key: {path}", hint
+        ) from None
+    except PermissionError:
+        raise NotPermitted("The signing key of the log is not for this user", str(path)) from None
+
+
+def now() -> Instant:
+    return time.time_ns() // 1000

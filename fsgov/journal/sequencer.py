@@ -1,0 +1,196 @@
+"""One round of the log's writer: lead, move lines, sign, hand over. The order is in `fsgov.journal`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from fsgov import entries
+from fsgov.catalog.keep import Edge, Keep
+from fsgov.errors import Damaged, FsgovError
+from fsgov.events import Instant
+from fsgov.failpoints import failpoint
+from fsgov.journal.sink import Anchor, Sink
+from fsgov.merkle import Checkpoint, Frontier, leaf_hash, sign_note
+
+log = structlog.get_logger()
+
+SIGNER = "fsgov"
+"""The name under which checkpoints are signed; the key's hash tells installations apart."""
+BATCH = 1000
+SIGN_EVERY = 60_000_000
+"""Microseconds between two checkpoints of a growing log."""
+LEAVES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round did. `leading` False: another keep is the sequencer, and nothing was done."""
+
+    leading: bool
+    moved: int = 0
+    size: int = 0
+
+
+class Sequencer:
+    """Moves lines into the log as long as it leads. Not for threads.
+
+    troubles: name of each sink or anchor that failed last time -> why. A sink that fails holds up nothing.
+    """
+
+    def __init__(
+        self,
+        keep: Keep,
+        key: Ed25519PrivateKey,
+        now: Callable[[], Instant],
+        sinks: Sequence[Sink] = (),
+        anchors: Sequence[Anchor] = (),
+    ) -> None:
+        self.troubles: dict[str, FsgovError] = {}
+        self._keep = keep
+        self._key = key
+        self._now = now
+        self._sinks = sinks
+        self._anchors = anchors
+        self._log_id = ""
+        self._frontier = Frontier()
+        self._signed = 0
+        self._signed_at: Instant | None = None
+        self._compared: set[str] = set()
+        self._told: dict[str, int] = {}
+
+    def run_once(self, *, sign: bool = False) -> Round:
+        """One batch. `sign`: a checkpoint now if the log grew, not only when one is due.
+
+        Raises Unreachable (PostgreSQL is away: begin again), Damaged (the log is not what was signed),
+        Conflict (somebody else wrote: begin again).
+        """
+        try:
+            if not self._keep.lead():
+                self._log_id = ""
+                return Round(leading=False)
+            if not self._log_id:
+                self._find_edge()
+            self._compare()
+            moved = self._move()
+            self._sign(sign)
+        except FsgovError:
+            self._log_id = ""  # the edge is found again from the table
+            raise
+        self._hand_over()
+        return Round(True, moved, self._frontier.size)
+
+    # -- the edge: where the log grows on ----------------------------------------------------------------
+
+    def _find_edge(self) -> None:
+        """The newest checkpoint's edge, grown by the leaves after it."""
+        log_id = self._keep.log_id()
+        edge = self._keep.edge(log_id)
+        frontier = Frontier(edge.size, edge.hashes)
+        if edge.size and frontier.root() != edge.root:
+            raise Damaged("The newest checkpoint contradicts itself", f"size {edge.size} of {log_id}")
+        while leaves := self._keep.leaves(log_id, frontier.size, LEAVES):
+            for leaf in leaves:
+                frontier.append(leaf)
+        self._log_id, self._frontier, self._signed = log_id, frontier, edge.size
+        self._compared, self._told = set(), {}
+        log.info("log.found", log_id=log_id, size=frontier.size, signed=edge.size)
+
+    def _compare(self) -> None:
+        """No copy outside may be ahead of the log: after a restore that is not told, it would fork."""
+        for anchor in (*self._sinks, *self._anchors):
+            if anchor.name in self._compared:
+                continue
+            held = 0
+            with self._alone(anchor):
+                held = anchor.signed(self._log_id)
+                if isinstance(anchor, Sink):
+                    held = max(held, anchor.size(self._log_id))
+                self._compared.add(anchor.name)
+            if held > self._frontier.size:
+                self._compared.discard(anchor.name)
+                raise Damaged(
+                    "The log is shorter than its copy",
+                    f"{self._frontier.size} lines, {anchor.name} has {held}",
+                    "the database was restored: nothing is written before fsgov db restored",
+                )
+
+    # -- moving and signing ------------------------------------------------------------------------------
+
+    def _move(self) -> int:
+        with self._keep.moving() as move:
+            waiting = move.waiting(BATCH)
+            failpoint("keep.batch.read")
+            if not waiting:
+                return 0
+            move.into_log(self._log_id, self._frontier.size, waiting)
+            failpoint("keep.insert")
+        failpoint("keep.commit")
+        for line in waiting:
+            self._frontier.append(leaf_hash(line.line))
+        log.debug("log.grew", log_id=self._log_id, size=self._frontier.size)
+        return len(waiting)
+
+    def _sign(self, at_once: bool) -> None:
+        size, now = self._frontier.size, self._now()
+        if size == self._signed:
+            return
+        due = self._signed_at is None or now - self._signed_at >= SIGN_EVERY
+        if not (due or at_once):
+            return
+        edge = Edge(size, self._frontier.root(), self._frontier.hashes)
+        text = Checkpoint(self._log_id, size, edge.root, entries.iso(now)).text()
+        self._keep.store_checkpoint(self._log_id, edge, sign_note(text, SIGNER, self._key).decode())
+        failpoint("keep.checkpoint.row")
+        self._signed, self._signed_at = size, now
+        log.info("log.signed", log_id=self._log_id, size=size)
+
+    # -- handing over ------------------------------------------------------------------------------------
+
+    def _hand_over(self) -> None:
+        for sink in self._sinks:
+            with self._alone(sink):
+                self._fill(sink)
+        for anchor in self._anchors:
+            with self._alone(anchor):
+                self._tell(anchor)
+
+    def _fill(self, sink: Sink) -> None:
+        while (first := sink.size(self._log_id)) < self._frontier.size:
+            lines = self._keep.lines(self._log_id, first, BATCH)
+            sink.take(self._log_id, first, [line.line for line in lines])
+            failpoint("keep.sink")
+            self._keep.sink_reached(sink.name, self._log_id, first + len(lines))
+        if self._told.get(sink.name) != self._signed:
+            for checkpoint in self._keep.checkpoints(self._log_id, sink.signed(self._log_id)):
+                sink.sign(self._log_id, checkpoint.size, checkpoint.note.encode())
+            self._told[sink.name] = self._signed
+
+    def _tell(self, anchor: Anchor) -> None:
+        """Only the newest checkpoint: it covers those that were missed."""
+        if self._told.get(anchor.name) != self._signed:
+            for checkpoint in self._keep.checkpoints(self._log_id, anchor.signed(self._log_id))[-1:]:
+                anchor.sign(self._log_id, checkpoint.size, checkpoint.note.encode())
+                failpoint("keep.vault")
+                self._keep.sink_reached(anchor.name, self._log_id, checkpoint.size)
+            self._told[anchor.name] = self._signed
+
+    @contextmanager
+    def _alone(self, anchor: Anchor) -> Iterator[None]:
+        """What fails in this block is this sink's trouble alone, unless it was PostgreSQL that went away."""
+        try:
+            yield
+        except FsgovError as error:
+            if not self._keep.connected:
+                self._log_id = ""
+                raise
+            if anchor.name not in self.troubles:
+                log.warning("sink.failing", sink=anchor.name, reason=error.message, detail=error.detail)
+            self.troubles[anchor.name] = error
+        else:
+            if self.troubles.pop(anchor.name, None):
+                log.info("sink.again", sink=anchor.name)
