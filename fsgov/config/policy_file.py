@@ -71,7 +71,7 @@ def check_place(policy: Policy, path: Path, vaults: Collection[str] | None = Non
     faults = Faults()
     try:
         ZoneInfo(policy.timezone)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         faults.add("timezone", f"{policy.timezone} is not known here", "Area/City as in Europe/Berlin")
     for number, rule in enumerate(policy.rules, 1):
         if vaults is None or rule.record is RecordMode.NEVER:

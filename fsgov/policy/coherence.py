@@ -25,10 +25,16 @@ WITHOUT_EFFECT_UNDER_NEVER = (
 )
 
 
+LOOKED_AT = ("record", "consent", "ask", "purposes", "on_refusal", "armed")
+"""Where one of these could not be read, it is too early to say what does not go together."""
+
+
 def check_rule(
     table: Table, rule: Rule, purposes: Mapping[str, Purpose], floors: Iterable[ConsentMode]
 ) -> None:
     """Report what does not go together; `floors` are the modes this rule's consent may be raised to."""
+    if any(table.faults.touches(table.at(key)) for key in LOOKED_AT):
+        return
     if rule.record is RecordMode.NEVER:
         for key in WITHOUT_EFFECT_UNDER_NEVER:
             harmless = key == "consent" and rule.consent is ConsentMode.NONE

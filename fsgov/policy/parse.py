@@ -121,7 +121,7 @@ def _complete(text: str, prompts: Mapping[str, Prompt], included: Mapping[str, L
     lines = []
     for name, prompt in prompts.items():
         facts = prompt.facts
-        lines += [f"[loaded.prompt.{_quote(name)}]", f"file = {_quote(facts.file)}"]
+        lines += [f"[loaded.prompt.{name}]", f"file = {_quote(facts.file)}"]
         lines += [f"samples = {facts.samples}", f"rate = {facts.rate}", f"sha256 = {_quote(facts.sha256)}"]
     for name, law in included.items():
         floor = ", ".join(f"{country} = {_quote(mode.value)}" for country, mode in law.floors.items())

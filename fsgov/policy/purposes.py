@@ -51,7 +51,11 @@ def read_purpose(name: str, purpose: Table) -> Purpose:
         purpose.fault("retain_min", f"{shortest} can end after retain_max, {longest}", "use the same units")
     anchor = _anchor(purpose, "anchor") or Anchor(event="call_end")
     fallback = _anchor(purpose, "anchor_fallback")
-    if anchor.event == "call_end" and fallback is not None:
+    if (
+        anchor.event == "call_end"
+        and fallback is not None
+        and not purpose.faults.touches(purpose.at("anchor"))
+    ):
         purpose.fault("anchor_fallback", "has no effect, every call ends", "leave it out")
     if anchor.event != "call_end" and not purpose.has("anchor_fallback"):
         hint = 'anchor_fallback = "call_end + 1 year"'

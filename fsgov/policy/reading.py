@@ -58,9 +58,17 @@ class Faults:
     """Every fault of one document, in the order found."""
 
     found: list[Fault] = field(default_factory=list)
+    places: set[str] = field(default_factory=set)
+    """Every faulty key and what it is inside of."""
 
     def add(self, path: str, message: str, hint: str = "") -> None:
         self.found.append(Fault(path, message, hint))
+        self.places.add(path)
+        self.places.update(path[:end] for end, sign in enumerate(path) if sign in ".[")
+
+    def touches(self, path: str) -> bool:
+        """Whether a fault has been found at this key or inside it."""
+        return path in self.places
 
     def raise_any(self, what: str, hint: str) -> None:
         """Raise BadConfiguration with one line a fault, or do nothing when there is none."""

@@ -103,7 +103,7 @@ def _question(rule: Table) -> Question | None:
     )
     if read.yes and read.yes == read.no:
         ask.fault("no", "is the same key as yes", "two different keys")
-    if ask.has("withdraw") and not WITHDRAW.fullmatch(read.withdraw):
+    if is_text(ask, "withdraw") and not WITHDRAW.fullmatch(read.withdraw):
         ask.fault(
             "withdraw",
             f"{read.withdraw!r} is no withdrawal code",
@@ -113,9 +113,14 @@ def _question(rule: Table) -> Question | None:
     return read
 
 
+def is_text(table: Table, key: str) -> bool:
+    """Whether there is a text to look at; what is there but no text has been reported already."""
+    return isinstance(table.source.get(key), str)
+
+
 def _key(ask: Table, name: str) -> str:
     key = ask.text(name)
-    if ask.has(name) and not KEY.fullmatch(key):
+    if is_text(ask, name) and not KEY.fullmatch(key):
         ask.fault(name, f"{key!r} is no key", "exactly one of 0-9 * #")
     return key
 
@@ -151,7 +156,7 @@ def _pause(rule: Table) -> Pause:
 
 def _vault(rule: Table) -> str:
     name = rule.text("vault")
-    if rule.has("vault") and not VAULT.fullmatch(name):
+    if is_text(rule, "vault") and not VAULT.fullmatch(name):
         rule.fault("vault", f"{name!r} is no name of a vault", "small letters, digits, _ and -")
     return name
 

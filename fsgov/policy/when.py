@@ -29,7 +29,7 @@ def check_country(code: str, where: str, table: Table) -> bool:
 
 def _countries(source: Table) -> tuple[str, ...]:
     codes = source.texts("country")
-    if not codes and not source.has("country"):
+    if not source.source:
         source.fault("country", "is missing", 'write { country = "DE" }')
     source.end()
     return tuple(code for code in codes if check_country(code, source.at("country"), source))
