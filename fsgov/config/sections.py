@@ -159,7 +159,7 @@ def read_database(top: Table, base: Path, spool: Spool) -> Database:
         backup_interval=length(database, "backup_interval", "24 h", "1 min", "90 d"),
         backup_horizon=length(database, "backup_horizon", "30 d", "1 h", "3650 d"),
     )
-    if spool.keep_sealed < read.backup_interval:
+    if spool.keep_sealed < read.backup_interval and not top.faults.touches("spool.keep_sealed"):
         hint = "what was stored since the last dump could not be entered again after a restore"
         top.fault("spool.keep_sealed", "is shorter than database.backup_interval", hint)
     database.end()
