@@ -88,8 +88,9 @@ class Link:
                 connection.connect()
                 self._listen(connection)
             except FsgovError as fault:
-                self.trouble = str(fault)
-                log.warning("switch.unreachable", reason=str(fault))
+                if self.trouble != str(fault):  # once an outage, not once an attempt
+                    self.trouble = str(fault)
+                    log.warning("switch.unreachable", reason=self.trouble)
             finally:
                 connection.stop(linger=1.0)
                 self.counts.update(connection.counts)

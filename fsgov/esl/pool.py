@@ -75,6 +75,8 @@ class Pool:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.size = size
+        self.trouble = ""
+        """Why the last attempt to connect failed; "" after one that did not."""
         self._address = host, port, password
         self._reserved = min(reserved, size - 1)
         self._grace = grace
@@ -134,10 +136,13 @@ class Pool:
             connection = Connection(*self._address, clock=self._clock)
             try:
                 connection.connect()
+                self.trouble = ""
                 wait = pauses()
                 self._serve(connection)
             except FsgovError as fault:
-                log.info("esl.pool.unreachable", reason=str(fault))
+                if self.trouble != str(fault):  # once an outage, not once an attempt
+                    self.trouble = str(fault)
+                    log.warning("esl.pool.unreachable", reason=self.trouble)
             finally:
                 connection.stop(linger=1.0)
             self.counts["replaced"] += 1
