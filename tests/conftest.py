@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator
 
 import pytest
 
@@ -13,6 +14,8 @@ from tests.parts.s3 import moto_s3, proxy, rgw, rgw_on_disk
 __all__ = ["database", "moto_s3", "postgres", "proxy", "rgw", "rgw_on_disk"]
 
 LIVE_SWITCH = "FSGOV_LIVE_FREESWITCH"
+MEMORY_GIGABYTES = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
 def no_skip() -> bool:
@@ -21,22 +24,36 @@ def no_skip() -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"freeswitch: needs the real FreeSWITCH that {LIVE_SWITCH} names")
+    config.addinivalue_line("markers", "memory(gigabytes): needs a machine with that much")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of a real switch are left out, with one line, where none is named."""
-    if LIVE_SWITCH in os.environ:
-        return
-    kept = [item for item in items if item.get_closest_marker("freeswitch") is None]
-    left_out = [item for item in items if item.get_closest_marker("freeswitch") is not None]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = kept
-        print(f"\n{len(left_out)} tests left out: {LIVE_SWITCH}=host:port:password names no switch")  # noqa: T201
+    """What this machine cannot run at all is left out, and said at the end of the run."""
+    reasons = {item: reason for item in items if (reason := cannot_run(item))}
+    if reasons:
+        config.hook.pytest_deselected(items=list(reasons))
+        items[:] = [item for item in items if item not in reasons]
+    config.stash[LEFT_OUT] = Counter(reasons.values())
+
+
+def cannot_run(item: pytest.Item) -> str:
+    if item.get_closest_marker("freeswitch") and LIVE_SWITCH not in os.environ:
+        return f"{LIVE_SWITCH}=host:port:password names no switch"
+    memory = item.get_closest_marker("memory")
+    if memory and memory.args[0] > MEMORY_GIGABYTES:
+        return f"{memory.args[0]} GB of memory are needed, here are {MEMORY_GIGABYTES:.1f}"
+    return ""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for reason, count in config.stash.get(LEFT_OUT, Counter()).items():
+        terminalreporter.write_line(f"NOT TESTED: {count} tests were left out: {reason}")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A skip is a failure under FSGOV_NO_SKIP=1 and in CI: what was not tested must not look tested."""
     report = yield
     if report.skipped and no_skip() and not hasattr(report, "wasxfail"):

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from fsgov import errors
 from fsgov.embedded.server import DATABASE, START_SECONDS, SUPERUSER, listening
-from fsgov.errors import BadConfiguration, FsgovError, NotPermitted, Unreachable
+from fsgov.errors import BadConfiguration, FsgovError, NotFound, NotPermitted, Unreachable
 
 SCHEME = "embedded:"
 
@@ -43,13 +43,16 @@ class Joined:
 
 
 @contextlib.contextmanager
-def joined(path: Path) -> Iterator[Joined]:
-    """The server of `path`, for the length of the block; it is made and started where needed.
+def joined(path: Path, create: bool = True) -> Iterator[Joined]:
+    """The server of `path`, for the length of the block; started where needed, and made where it may be.
 
     The last to leave sees it stopped. Any number of threads and processes may be inside.
-    Raises BadConfiguration (no PostgreSQL here, wrong directory), NotPermitted, Unreachable (no start).
+    Raises NotFound (nothing there, and it may not be made), BadConfiguration (no PostgreSQL here, wrong
+    directory), NotPermitted, Unreachable (it does not start).
     """
     path = path.expanduser().absolute()
+    if not create and not _made(path):
+        raise NotFound("There is no embedded database", str(path), "make it with `fsgov db init`")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         users = os.open(path / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -164,6 +167,13 @@ def _guarded(path: Path) -> int | None:
     finally:
         os.close(lock)
     return None
+
+
+def _made(path: Path) -> bool:
+    try:
+        return (path / "data" / "PG_VERSION").exists()
+    except PermissionError as refused:
+        raise NotPermitted("This login may not use the embedded database", str(path)) from refused
 
 
 def _listening(path: Path) -> int | None:

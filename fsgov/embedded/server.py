@@ -181,7 +181,7 @@ class Server:
                 f"{command[0]} failed, so there is no embedded database",
                 _last_lines(done.stderr or done.stdout),
                 "where this host allows no user namespaces, run fsgov as a plain user, not as root"
-                if os.geteuid() == 0
+                if _as_nobody()
                 else "is the disk full, the directory writable?",
             )
 

@@ -18,7 +18,7 @@ import pytest
 
 from fsgov import embedded
 from fsgov.embedded import binaries
-from fsgov.errors import BadConfiguration, Unreachable
+from fsgov.errors import BadConfiguration, NotFound, Unreachable
 
 ROOT = Path(__file__).parents[2]
 USER = """
@@ -233,6 +233,13 @@ def test_stop_and_revive(place: Path) -> None:
         assert ask(server.revive().dsn(), "SELECT 1") == 1
 
 
+def test_a_command_that_only_reads_makes_none(empty: Path) -> None:
+    with pytest.raises(NotFound) as failure, embedded.joined(empty, create=False):
+        pass
+    assert not empty.exists()
+    assert "db init" in failure.value.hint
+
+
 def test_a_half_made_directory_is_made_again(empty: Path) -> None:
     (empty / "data.new").mkdir(parents=True)
     (empty / "data.new" / "PG_VERSION").write_text("15\n")
@@ -268,11 +275,10 @@ def test_a_database_of_another_version_is_refused_in_words(empty: Path) -> None:
 
 
 def test_as_a_plain_user(empty: Path) -> None:
-    """Root plays a plain user by a user namespace: the same path through the code as without root."""
-    if os.geteuid() != 0:
-        pytest.skip("not root: every other test of this file runs as a plain user already")
+    """Root plays a plain user by a user namespace; whoever is one already plays nobody."""
+    play = ["unshare", "--user", "--map-user=1", "--map-group=1"] if os.geteuid() == 0 else []
     done = subprocess.run(
-        ["unshare", "--user", "--map-user=1", "--map-group=1", sys.executable, "-c", USER, str(empty)],
+        [*play, sys.executable, "-c", USER, str(empty)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
