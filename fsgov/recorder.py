@@ -7,6 +7,7 @@ confirmed by RECORD_START only (docs/freeswitch.md, section 3; mod_commands.c, s
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from fsgov.commands import (
@@ -51,7 +52,7 @@ class Recorder:
         """Send it, wait for the answer, report. Stop and mask overtake starts that wait for a connection."""
         try:
             if isinstance(command, Inspect):
-                self._emit(self._inspect(command.leg, not command.call))
+                self._emit(replace(self._inspect(command.leg, not command.call), command=command.number))
                 return
             reply = self._pool.send(
                 self.text_of(command), deadline=DEADLINE, urgent=not isinstance(command, OpenSegment)

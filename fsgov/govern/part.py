@@ -1,0 +1,226 @@
+"""govern as a process: makes its pieces, joins them, reacts to signals, stops without hurting a call."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import gevent
+import structlog
+from gevent.event import Event as Signal
+from psycopg2 import extensions
+
+from fsgov import config, logs
+from fsgov.announcements import Announcements
+from fsgov.call.site import Site
+from fsgov.catalog.govern import people_of_hosts
+from fsgov.commands import Enter
+from fsgov.config import Settings
+from fsgov.control import Acts, Desk, application, listen
+from fsgov.errors import FsgovError
+from fsgov.esl.link import Link
+from fsgov.esl.pool import Pool
+from fsgov.esl.resync import Survey
+from fsgov.esl.translate import Translator
+from fsgov.events import CallRestored, Instant, Stopping
+from fsgov.govern.clerk import Clerk
+from fsgov.govern.dispatch import Dispatch
+from fsgov.govern.lanes import Hands, Lanes
+from fsgov.govern.roster import Roster
+from fsgov.parties import Parties, forget_old, yield_to_hub
+from fsgov.policy import Policy
+from fsgov.recorder import Recorder
+from fsgov.spool import Spool
+from fsgov.switchboard import Switchboard
+
+log = structlog.get_logger()
+
+STOP_WITHIN = 5.0
+"""Seconds for the last commands (segments that are closed on stopping) to be answered."""
+
+
+def wall_clock() -> Instant:
+    return time.time_ns() // 1000
+
+
+class Govern:
+    """All of govern, made from the settings and a policy."""
+
+    def __init__(self, settings: Settings, policy: Policy) -> None:
+        self._settings = settings
+        now = wall_clock
+        self.spool = Spool(settings.spool.directory, "govern")
+        self.spool.keep_policy(policy.text)
+        self.clerk = Clerk(self.spool.entry_writer(settings.host, "govern", now()))
+        audio = PurePosixPath(settings.spool.switch_directory) / "audio"
+        site = Site(
+            host=settings.host,
+            trunks=settings.switch.trunks,
+            tenants=settings.tenants,
+            audio=str(audio),
+            lookup=settings.parties.deadline,
+        )
+        self.board = Switchboard(policy, site)
+        self.dispatch = Dispatch(self.board, self._carry, now)
+        emit = self.dispatch.emit
+
+        switch = settings.switch
+        password = switch.password.reveal()
+        self.translator = Translator(policy.names_of_variables)
+        self.pool = Pool(switch.host, switch.port, password, clock=now)
+        survey = Survey(self.pool, self.translator, audio, clock=now)
+        self.link = Link(switch.host, switch.port, password, survey, self.translator, emit, clock=now)
+        dsn = settings.parties.dsn.reveal() if settings.parties.dsn else None
+        self.parties = Parties(
+            dsn, settings.parties.deadline / 1e6, settings.spool.directory / "parties", emit, now
+        )
+        self.parties.facts = policy.names_of_facts
+        self.desk = Desk(emit, now)
+        recorder = Recorder(self.pool, audio, survey.inspect, emit, now)
+        announcements = Announcements(self.pool, emit, now)
+        hands = Hands(recorder.carry_out, announcements.carry_out, self.parties.look_up, self.desk.answer)
+        self.lanes = Lanes(self.spool, self.clerk, hands, emit, now)
+
+        database = settings.database
+        self.roster = Roster(
+            settings.spool.directory / "people.json",
+            lambda: people_of_hosts(database.dsn, database.password("govern") or ""),
+        )
+        acts = Acts(self.desk, self.roster.person, self._tenant_of)
+        self.control = application(acts, self._live, self.status)
+
+    def _carry(self, commands: list[Any]) -> None:
+        self.lanes.carry(commands)
+
+    def _tenant_of(self, id_: str) -> str | None:
+        call = self.board.call(id_)
+        return None if call is None else call.tenant
+
+    def _live(self) -> list[dict[str, str | None]]:
+        return [
+            {
+                "call": call.id,
+                "tenant": call.tenant,
+                "stage": call.stage.value,
+                "capture": call.actual.value,
+                "rule": None if call.decision is None else call.decision.rule,
+                "segment": None if call.segment is None else call.segment.id,
+            }
+            for call in self.board.calls
+        ]
+
+    def status(self) -> dict[str, Any]:
+        """What `fsgov status` shows of this part."""
+        disk = self.spool.disk()
+        return {
+            "switch": {
+                "connected": self.link.connected,
+                "core": self.link.core,
+                "trouble": self.link.trouble,
+            },
+            "policy": {"version": self.board.policy.version, "sha256": self.board.policy.sha256},
+            "calls": len(self.board.calls),
+            "behind": self.dispatch.behind,
+            "ignored": self.board.ignored,
+            "counts": {**self.link.counts, **self.translator.counts, **self.pool.counts},
+            "spool": {"free": disk.free, "total": disk.total},
+        }
+
+    def run(self, stop: Signal, reload: Signal) -> None:
+        """Govern until `stop` is set."""
+        self._enter("host.started", {"restarts": restarts(), "policy": self.board.policy.sha256})
+        for _, text in self.spool.calls():
+            self.dispatch.emit(CallRestored(now=wall_clock(), text=text))
+        loop = gevent.spawn(self.dispatch.run)
+        self.pool.start()
+        self.link.start()
+        server = listen(self._settings.control.socket, self.control)
+        background = [gevent.spawn(self._reload, reload), gevent.spawn(self._sweep)]
+        if self._settings.database.dsn:
+            background.append(gevent.spawn(self.roster.keep_reading))
+        log.info("govern.started", host=self._settings.host)
+        try:
+            stop.wait()
+            self._stop()
+        finally:
+            server.stop(timeout=1)
+            gevent.killall(background)
+            self.link.stop()
+            self.dispatch.stop()
+            loop.join()
+            self.pool.stop()
+            self._enter("host.stopping", {})
+            self.clerk.close()
+            self.spool.close()
+        log.info("govern.stopped")
+
+    def _stop(self) -> None:
+        """Close what a party may still withdraw or pause; everything else runs on and is adopted later."""
+        self.dispatch.emit(Stopping(now=wall_clock()))
+        end = time.monotonic() + STOP_WITHIN
+        gevent.sleep(0.05)
+        while (self.dispatch.behind or self.lanes.busy or self.board.busy) and time.monotonic() < end:
+            gevent.sleep(0.05)
+
+    def _reload(self, reload: Signal) -> None:
+        """On SIGHUP: the policy file again. A call keeps the version it was decided by."""
+        while True:
+            reload.wait()
+            reload.clear()
+            try:
+                policy = gevent.get_hub().threadpool.apply(
+                    config.load_policy, (self._settings.policy.file, self._settings.vaults)
+                )
+            except FsgovError as fault:
+                log.error("policy.refused", reason=fault.message, detail=fault.detail)
+                continue
+            gevent.get_hub().threadpool.apply(self.spool.keep_policy, (policy.text,))
+            self.translator.want(policy.names_of_variables)
+            self.parties.facts = policy.names_of_facts
+            self.board.use_policy(policy)
+            log.info("policy.in_force", version=policy.version, sha256=policy.sha256)
+
+    def _sweep(self) -> None:
+        """Party facts are kept a day, also while nobody asks for them."""
+        while True:
+            gevent.get_hub().threadpool.apply(
+                forget_old, (self._settings.spool.directory / "parties", time.time())
+            )
+            gevent.sleep(3600)
+
+    def _enter(self, type_: str, facts: dict[str, Any]) -> None:
+        host = self._settings.host
+        self.clerk.enter(Enter(call="", type=type_, subject=host, time=wall_clock(), facts=facts))
+
+
+def restarts() -> int:
+    """How often the supervisor has started this part again."""
+    return int(os.environ.get("FSGOV_RESTARTS", "0"))
+
+
+def main(arguments: list[str]) -> int:
+    """The process: exit 0 after a signal, else the error's code with its sentence on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m fsgov.govern", description=__doc__)
+    parser.add_argument("--config", type=Path)
+    path = parser.parse_args(arguments).config
+    extensions.set_wait_callback(yield_to_hub)
+    stop, reload = Signal(), Signal()
+    gevent.signal_handler(signal.SIGTERM, stop.set)
+    gevent.signal_handler(signal.SIGINT, stop.set)
+    gevent.signal_handler(signal.SIGHUP, reload.set)
+    try:
+        settings = config.load(path)
+        logs.set_up("govern", settings.log.level)
+        settings.need("govern")
+        policy = config.load_policy(settings.policy.file, settings.vaults)
+        Govern(settings, policy).run(stop, reload)
+    except FsgovError as fault:
+        for line in filter(None, (fault.message, fault.detail, fault.hint)):
+            print(line, file=sys.stderr)  # noqa: T201 - the last words of a process, for journald
+        return fault.exit_code
+    return 0
