@@ -241,11 +241,14 @@ def prove(
 
     read: gives the bytes of spans in pieces, as `leak` takes them; what does not lie in a span is never read.
     """
-    if examined.header is None:
-        return Proof("none", ())
+    masked = any(mask.by == "mask" and mask.acknowledged for mask in masks)
     header = examined.header
+    if masked and examined.verdict is Verdict.BROKEN:
+        return Proof("failed", ("a mask in a file whose parts are unclear cannot be proven",))
+    if header is None:
+        return Proof("none", ())
     due, said = spans(masks, header, examined.frames)
-    if not any(mask.by == "mask" and mask.acknowledged for mask in masks):
+    if not masked:
         return Proof("none", said)
     if (header.encoding, header.bits) != (_PCM, 16):
         return Proof(

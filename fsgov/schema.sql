@@ -382,6 +382,7 @@ SET search_path = pg_catalog, fsgov, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'rows of % are never changed', TG_TABLE_NAME USING ERRCODE = 'FG403';
 END $$;
+COMMENT ON FUNCTION fsgov.refuse_change IS 'Trigger of tables whose rows are never changed, not even by their owner.';
 
 DO $$
 DECLARE
@@ -445,6 +446,7 @@ CREATE FUNCTION fsgov.in_role(login name, role name) RETURNS boolean LANGUAGE sq
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = login) AND pg_has_role(login, role, 'MEMBER')
 $$;
+COMMENT ON FUNCTION fsgov.in_role IS 'Is this login, where the server has it, in that group role (through other roles too)?';
 
 CREATE FUNCTION fsgov.roles_of(login name) RETURNS text[] LANGUAGE sql STABLE
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -452,6 +454,7 @@ SET search_path = pg_catalog, fsgov, pg_temp AS $$
     FROM unnest(ARRAY['agent', 'supervisor', 'privacy', 'auditor', 'ops', 'integrator']) WITH ORDINALITY AS u(r, ordinality)
     WHERE fsgov.in_role(login, ('fsgov_' || r)::name)
 $$;
+COMMENT ON FUNCTION fsgov.roles_of IS 'The group roles of a login, without fsgov_.';
 
 CREATE FUNCTION fsgov.whoami(OUT login text, OUT person text, OUT roles text[], OUT tenants text[])
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -669,11 +672,12 @@ GRANT EXECUTE ON FUNCTION fsgov.enter_call TO fsgov_ship;
 CREATE FUNCTION fsgov.revise_outcome(p_call text, p_outcome text, p_cause text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 BEGIN
-    UPDATE fsgov.calls SET revised_outcome = p_outcome, revised_cause = p_cause WHERE call = p_call;
+    UPDATE fsgov.calls SET revised_outcome = p_outcome, revised_cause = p_cause
+    WHERE call = p_call AND (revised_outcome, revised_cause) IS DISTINCT FROM (p_outcome, p_cause);
     RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION fsgov.revise_outcome IS
-    'The audio says less than govern believed (an empty WAV: failed, media). False: the call is not entered yet.';
+    'The audio says less than govern believed (an empty WAV: failed, media). False: the call is not entered yet, or revised so already.';
 GRANT EXECUTE ON FUNCTION fsgov.revise_outcome TO fsgov_ship;
 
 CREATE FUNCTION fsgov.enter_segment(doc jsonb, p_wrapped_key bytea) RETURNS boolean
@@ -893,6 +897,7 @@ CREATE FUNCTION fsgov.current_log() RETURNS text LANGUAGE sql STABLE SECURITY DE
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT log_id FROM fsgov.log ORDER BY opened_at DESC LIMIT 1
 $$;
+COMMENT ON FUNCTION fsgov.current_log IS 'The log that is written: the newest.';
 
 CREATE FUNCTION fsgov.sequence(p_log_id text, p_first bigint, p_origins text[], p_ns bigint[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$

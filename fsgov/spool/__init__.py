@@ -7,7 +7,7 @@ spool/sealed/<segment>.age       ship
 spool/entries/<origin>.jsonl     each part its own; ship enters them
 """
 
-from fsgov.spool.entries import EntryFiles, EntryWriter, Lines, Mark, claim
+from fsgov.spool.entries import EntryFiles, EntryWriter, Lines, Mark, claim, sync_directory
 from fsgov.spool.layout import Disk, check, create, disk, faults
 from fsgov.spool.room import Spool
 from fsgov.spool.shelf import Stamp
@@ -25,4 +25,5 @@ __all__ = [
     "create",
     "disk",
     "faults",
+    "sync_directory",
 ]

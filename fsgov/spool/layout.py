@@ -20,6 +20,7 @@ MODES = {
     "sealed": 0o700,
     "entries": 0o700,
     "parties": 0o700,
+    "policies": 0o700,
 }
 
 

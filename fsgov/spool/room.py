@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fsgov.errors import Conflict
 from fsgov.events import Instant
-from fsgov.spool import layout
+from fsgov.spool import layout, policies
 from fsgov.spool.entries import EntryFiles, EntryWriter
 from fsgov.spool.names import call_id, segment_id
 from fsgov.spool.shelf import Shelf, Stamp
@@ -36,13 +36,19 @@ class Spool:
         self._audio = os.open(self.audio_directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._segments = Shelf(directory / "segments", ".json", part)
         self._calls = Shelf(directory / "calls", ".json", part)
+        self._policies = Shelf(directory / "policies", ".toml", part)
         if self._lock is not None:
             self._segments.sweep()
             self._calls.sweep()
+            self._policies.sweep()
+        if part == "ship":
+            for left in self.sealed_directory.glob(".ship-*"):
+                left.unlink()
 
     def close(self) -> None:
         self._segments.close()
         self._calls.close()
+        self._policies.close()
         os.close(self._audio)
         if self._lock is not None:
             os.close(self._lock)
@@ -139,6 +145,16 @@ class Spool:
     def forget(self, call: str) -> None:
         """Drop the call's file: it is over and entered."""
         self._calls.remove(call_id(call))
+
+    # -- policies ------------------------------------------------------------------------------------
+
+    def keep_policy(self, text: str) -> str:
+        """Leave the policy in force for ship to enter, durably; its digest. Again is nothing."""
+        return policies.keep(self._policies, text)
+
+    def policies(self) -> Iterator[tuple[str, str, str]]:
+        """Digest, version and text of every policy kept."""
+        return policies.all_of(self._policies)
 
     # -- entries -------------------------------------------------------------------------------------
 

@@ -1,0 +1,194 @@
+"""Steps 6 and 7 of the durable order, and everything else that ship enters: call files, policies, lines.
+
+A segment's row, its wrapped key and the lines that tell of it are one transaction. Plaintext is discarded
+only after a commit that was confirmed: where the answer was lost, entering again asks the row itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from fsgov import entries
+from fsgov.catalog.ship import Entering, Ship
+from fsgov.errors import Conflict, Damaged, FsgovError
+from fsgov.events import Instant
+from fsgov.failpoints import failpoint
+from fsgov.shipper.outcome import revise
+from fsgov.shipper.sidecar import Sidecar
+from fsgov.spool import EntryFiles, Mark, Spool
+
+log = structlog.get_logger()
+
+STUCK = 60_000_000
+"""Microseconds before an origin is looked at again whose lines PostgreSQL refuses for good."""
+
+Told = tuple[str, str, Mapping[str, entries.Fact]]
+"""An entry to be: type, subject, facts."""
+
+
+class Rows:
+    """Puts what the spool holds into the catalog. Its verbs block; one thread uses them.
+
+    origin: claimed in the spool for lines that belong to a transaction; `n` goes on from the database's.
+    All raise what the catalog raises: Unreachable, NotPermitted, BadConfiguration, Damaged, Conflict.
+    """
+
+    def __init__(
+        self, spool: Spool, catalog: Ship, host: str, origin: str, now: Callable[[], Instant]
+    ) -> None:
+        self._spool = spool
+        self._catalog = catalog
+        self._host = host
+        self._origin = origin
+        self._now = now
+        self._files: EntryFiles = spool.entry_files()
+        self._marks: dict[str, Mark] = {}
+        self._stuck: dict[str, Instant] = {}
+
+    def segment(self, sidecar: Sidecar) -> Sidecar:
+        """Enter a stored (or missing) segment, then discard its plaintext; the sidecar in state `entered`."""
+        failpoint("ship.entered.before")
+        if not sidecar.never_opened:
+            key = None if sidecar.sealed is None else sidecar.sealed.wrapped_key
+            with self._catalog.entering() as entering:
+                if entering.segment(sidecar.to_text(), key):
+                    self._tell(entering, sidecar.stored_at or self._now(), told_of(sidecar))
+        failpoint("ship.entered.after")
+        entered = replace(sidecar, state="entered", entered_at=self._now())
+        self._spool.replace_segment(entered.segment, entered.to_text(), durable=True)
+        self.discard(entered)
+        return entered
+
+    def discard(self, sidecar: Sidecar) -> Sidecar:
+        """Unlink the plaintext of a segment whose row is committed."""
+        assert sidecar.state == "entered"
+        failpoint("ship.discard.before")
+        self._spool.discard_audio(sidecar.segment)
+        failpoint("ship.discard.after")
+        return sidecar
+
+    def call(self, text: str) -> None:
+        """Enter this revision of a call."""
+        with self._catalog.entering() as entering:
+            entering.call(text)
+
+    def close(self, text: str, frames: Sequence[int]) -> None:
+        """Enter the last revision of a call that is over; revise its outcome where the audio says less."""
+        document: dict[str, Any] = json.loads(text)
+        revision = revise(document.get("outcome"), frames)
+        call = str(document["call"])
+        with self._catalog.entering() as entering:
+            entering.call(text)
+            if revision is not None and entering.outcome(call, revision.outcome, revision.cause):
+                facts = {"outcome": revision.outcome, "cause": revision.cause, "before": document["outcome"]}
+                self._tell(entering, self._now(), [("call.outcome.revised", call, facts)])
+                log.warning("call.outcome.revised", call=call, outcome=revision.outcome, cause=revision.cause)
+
+    def policies(self, known: set[str]) -> set[str]:
+        """Enter the policies that govern left in the spool and that are not in `known`; all their digests."""
+        for digest, version, text in self._spool.policies():
+            if digest not in known:
+                with self._catalog.entering() as entering:
+                    entering.policy(version, text)
+                known = known | {digest}
+        return known
+
+    def lines(self) -> tuple[bool, dict[str, FsgovError]]:
+        """Enter every line in the spool that is not entered yet.
+
+        Whether there was one; and the faults of origins that are stuck, by `entries.<origin>`.
+        """
+        asked, stuck = False, dict[str, FsgovError]()
+        for origin in self._files.origins():
+            if self._now() < self._stuck.get(origin, 0):
+                continue
+            try:
+                asked = self._lines_of(origin) or asked
+            except (Damaged, Conflict) as fault:
+                stuck[f"entries.{origin}"] = fault
+                self._stuck[origin] = self._now() + STUCK
+            except FileNotFoundError:
+                self._marks.pop(origin, None)
+        return asked, stuck
+
+    def _lines_of(self, origin: str) -> bool:
+        asked = False
+        mark = self._marks.get(origin) or self._files.mark(origin)
+        while (found := self._files.unentered(origin, mark)).lines:
+            asked = True
+            try:
+                with self._catalog.entering() as entering:
+                    entering.lines(origin, mark.n + 1, found.lines)
+            except Conflict:  # the database has fewer lines than we noted: it was restored
+                if mark == Mark(0, 0):
+                    raise
+                mark = Mark(0, 0)
+                continue
+            mark = found.after
+            self._files.entered(origin, mark)
+        self._marks[origin] = mark
+        if self._files.drop(origin, mark):
+            del self._marks[origin]
+        return asked
+
+    def _tell(self, entering: Entering, time: Instant, told: Sequence[Told]) -> None:
+        first = entering.entered(self._origin) + 1
+        lines = [
+            entries.line(
+                origin=self._origin,
+                n=n,
+                host=self._host,
+                type_=type_,
+                subject=subject,
+                time=time,
+                facts=facts,
+            )
+            for n, (type_, subject, facts) in enumerate(told, first)
+        ]
+        entering.lines(self._origin, first, lines)
+
+
+def told_of(sidecar: Sidecar) -> list[Told]:
+    """The lines that belong to a segment's row."""
+    assert sidecar.checked is not None
+    checked = sidecar.checked
+    told: list[Told] = [
+        (
+            "segment.checked",
+            sidecar.segment,
+            {
+                "call": sidecar.call,
+                "frames": checked.frames,
+                "ms": checked.ms,
+                "size": checked.size,
+                "sha256": checked.sha256,
+                "truncated": checked.truncated,
+                "mask_proof": checked.mask_proof,
+                "findings": list(checked.findings),
+            },
+        )
+    ]
+    if sidecar.quarantine:
+        review = None if sidecar.review_by is None else entries.iso(sidecar.review_by)
+        told.append(
+            (
+                "segment.quarantined",
+                sidecar.segment,
+                {"call": sidecar.call, "reason": sidecar.quarantine, "review_by": review},
+            )
+        )
+    if sidecar.stored is not None:
+        stored = sidecar.stored
+        told.append(
+            (
+                "segment.stored",
+                sidecar.segment,
+                {"call": sidecar.call, "vault": stored.vault, "size": stored.size, "sha256": stored.sha256},
+            )
+        )
+    return told

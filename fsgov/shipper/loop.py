@@ -1,0 +1,284 @@
+"""The one loop of ship, and the only place that tries again: look, hand out jobs, take in what came of them.
+
+Jobs run in three small pools, so that none waits for another kind: files (check, seal), uploads, rows.
+All state of the loop belongs to the thread that calls `run` or `run_once`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from fsgov.catalog.ship import Ship
+from fsgov.errors import Conflict, Damaged, FsgovError
+from fsgov.events import Instant
+from fsgov.shipper.alarms import Alarms
+from fsgov.shipper.belt import Belt, Item
+from fsgov.shipper.entering import Rows
+from fsgov.shipper.paperwork import Paperwork, Report
+from fsgov.shipper.pauses import Pauses
+from fsgov.shipper.sealing import Sealer
+from fsgov.shipper.sidecar import Sidecar, Step
+from fsgov.shipper.storing import Destination, Storer, destination
+from fsgov.spool import Spool, claim
+
+log = structlog.get_logger()
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks at the spool; longer where a look is dear (many kept sidecars)."""
+LEAVE_WITHIN = 15.0
+"""Seconds that jobs under way may take when ship stops; what is not done is done after the next start."""
+UPLOADS = 4
+AHEAD = {"files": 4, "uploads": UPLOADS, "rows": 8}
+"""Jobs handed out at most, by pool: a gate that closes, or a stop, finds few behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Which segment a job works on, where, and which shared part it needs."""
+
+    segment: str
+    pool: str
+    gate: str
+
+
+def wall_clock() -> Instant:
+    return time.time_ns() // 1000
+
+
+class Shipper:
+    """Ships everything in one spool. `run` until told to stop, or `run_once` until nothing more can be done.
+
+    spool: opened as `ship`. keep_sealed: microseconds for which sealed copies stay. destinations: by name of
+    the vault. host: the name that origins begin with.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        catalog: Ship,
+        destinations: Mapping[str, Destination],
+        *,
+        host: str,
+        keep_sealed: int,
+        now: Callable[[], Instant] = wall_clock,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spool = spool
+        self._destinations = destinations
+        self._keep_sealed = keep_sealed
+        self._now = now
+        self._clock = clock
+        self._writer = spool.entry_writer(host, "ship", now())
+        origin, self._claim = claim(spool.entries_directory, host, "ship", now())
+        alarms = Path(spool.directory / "ship.alarms.json")
+        self._alarms = Alarms(alarms, host, self._writer, now)
+        self._belt = Belt(spool, self._alarms.raise_)
+        self._pauses = Pauses(clock)
+        self._sealer = Sealer(spool, now)
+        self._storer = Storer(spool, now)
+        self._rows = Rows(spool, catalog, host, origin, now)
+        self._paperwork = Paperwork(spool, self._belt, self._rows, now)
+        self._pools = {
+            "files": ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0))), "files"),
+            "uploads": ThreadPoolExecutor(UPLOADS, "uploads"),
+            "rows": ThreadPoolExecutor(1, "rows"),
+        }
+        self._jobs: dict[Future[Sidecar], Job] = {}
+        self._round: Future[Report] | None = None
+        self._next_look = 0.0
+
+    # -- from outside --------------------------------------------------------------------------------
+
+    def run(self, stop: threading.Event) -> None:
+        """Ship until `stop` is set; then finish what is under way, and enter the last lines."""
+        while not stop.is_set():
+            self._turn()
+            self._wait(LOOK_EVERY, stop)
+        until = self._clock() + LEAVE_WITHIN
+        while self._under_way and self._clock() < until:
+            self._wait(0.1, None)
+            self._collect()
+        if self._round is None and self._pauses.open("database"):
+            self._start_round()
+            wait([self._round] if self._round else [], LEAVE_WITHIN)
+            self._collect()
+
+    def run_once(self) -> None:
+        """Do everything that can be done now; what fails is left for a later run."""
+        idle = 0
+        while idle < 2:
+            self._next_look = 0.0
+            self._turn()
+            idle = 0 if any(item.busy for item in self._belt.items.values()) else idle + 1
+            while self._under_way:
+                self._wait(1.0, None)
+                self._collect()
+
+    def close(self) -> None:
+        """Let go of threads and files; jobs under way end first."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._writer.close()
+        os.close(self._claim)
+
+    @property
+    def waiting(self) -> Mapping[str, int]:
+        """How many segments wait for each step, for health and status."""
+        counted = {step.value: 0 for step in Step}
+        for item in self._belt.items.values():
+            counted[item.sidecar.step.value] += 1
+        return counted
+
+    @property
+    def alarms(self) -> Mapping[str, str]:
+        """Names and reasons of the alarms that are up."""
+        return dict(self._alarms.up)
+
+    # -- the loop ------------------------------------------------------------------------------------
+
+    @property
+    def _under_way(self) -> bool:
+        return bool(self._jobs or self._round)
+
+    def _turn(self) -> None:
+        self._collect()
+        if self._clock() >= self._next_look:
+            began = time.thread_time()
+            self._belt.look()
+            self._next_look = self._clock() + max(LOOK_EVERY / 2, 10 * (time.thread_time() - began))
+        self._hand_out()
+        if self._round is None and self._pauses.open("database"):
+            self._start_round()
+        for segment in list(self._belt.expired(self._now() - self._keep_sealed)):
+            if self._belt.drop(segment):
+                log.info("segment.dropped", segment=segment)
+
+    def _start_round(self) -> None:
+        self._pauses.probe("database")
+        self._round = self._pools["rows"].submit(self._paperwork.prepare())
+
+    def _hand_out(self) -> None:
+        room = dict(AHEAD)
+        for job in self._jobs.values():
+            room[job.pool] -= 1
+        for item in list(self._belt.items.values()):
+            if item.busy or item.resting:
+                continue
+            pool, gate = pool_and_gate(item.sidecar)
+            if room[pool] and self._pauses.open(item.sidecar.segment) and self._pauses.open(gate):
+                room[pool] -= 1
+                self._pauses.probe(gate)
+                item.busy = True
+                future = self._pools[pool].submit(self._work(item))
+                self._jobs[future] = Job(item.sidecar.segment, pool, gate)
+
+    def _work(self, item: Item) -> Callable[[], Sidecar]:
+        sidecar = item.sidecar
+        match sidecar.step:
+            case Step.CHECK:
+                return partial(self._sealer.check, sidecar)
+            case Step.SEAL:
+                return partial(self._seal, sidecar)
+            case Step.STORE:
+                return partial(self._store, sidecar, ask_first=item.unsure)
+            case Step.ENTER:
+                return partial(self._rows.segment, sidecar)
+        return partial(self._rows.discard, sidecar)
+
+    def _seal(self, sidecar: Sidecar) -> Sidecar:
+        return self._sealer.seal(sidecar, destination(self._destinations, sidecar.vault).recipients)
+
+    def _store(self, sidecar: Sidecar, *, ask_first: bool) -> Sidecar:
+        vault = destination(self._destinations, sidecar.vault).vault
+        return self._storer.store(sidecar, vault, ask_first=ask_first)
+
+    def _wait(self, seconds: float, stop: threading.Event | None) -> None:
+        under_way: list[Future[Any]] = [*self._jobs]
+        if self._round is not None:
+            under_way.append(self._round)
+        if under_way:
+            wait(under_way, seconds, FIRST_COMPLETED)
+        elif stop is not None:
+            stop.wait(seconds)
+
+    # -- what came of it -----------------------------------------------------------------------------
+
+    def _collect(self) -> None:
+        for future in [future for future in self._jobs if future.done()]:
+            job = self._jobs.pop(future)
+            item = self._belt.items[job.segment]
+            item.busy = False
+            try:
+                after = future.result()
+            except FsgovError as fault:
+                item.unsure = True
+                self._failed(job, fault)
+            else:
+                self._succeeded(item, job.gate, after)
+        if self._round is not None and self._round.done():
+            done, self._round = self._round, None
+            try:
+                self._reported(done.result())
+            except FsgovError as fault:
+                self._failed(Job("", "rows", "database"), fault)
+
+    def _reported(self, report: Report) -> None:
+        if report.asked:
+            self._opened("database")
+        else:
+            self._pauses.withdraw("database")
+        for name in report.taken:
+            self._alarms.clear(name)
+        for name, fault in report.refused.items():
+            self._alarms.raise_(name, fault)
+
+    def _succeeded(self, item: Item, gate: str, after: Sidecar) -> None:
+        before = item.sidecar
+        log.info("segment." + after.state, call=after.call, segment=after.segment)
+        item.sidecar, item.unsure, item.discarding = after, False, False
+        self._opened(gate)
+        self._pauses.succeeded(before.segment)
+        self._alarms.clear(f"segment.{before.segment}")
+        if after.step is Step.KEEP and before.step is not Step.KEEP:
+            self._belt.keep(after)
+
+    def _opened(self, gate: str) -> None:
+        self._pauses.succeeded(gate)
+        self._alarms.clear(gate)
+
+    def _failed(self, job: Job, fault: FsgovError) -> None:
+        """A fault of the segment itself pauses it alone; any other closes the gate of the part as well."""
+        log.warning("ship.failed", segment=job.segment, gate=job.gate, why=fault.message, detail=fault.detail)
+        own = isinstance(fault, Damaged | Conflict) and bool(job.segment)
+        if job.segment:
+            again = self._pauses.failed(job.segment, fault)
+        if own:
+            self._pauses.withdraw(job.gate)
+        else:
+            again = self._pauses.failed(job.gate, fault)
+        if again.alarm:
+            self._alarms.raise_(f"segment.{job.segment}" if own else job.gate, fault)
+
+
+def pool_and_gate(sidecar: Sidecar) -> tuple[str, str]:
+    """Where the next step runs, and the shared part it needs: what fails there fails for everybody."""
+    match sidecar.step:
+        case Step.STORE:
+            return "uploads", f"vault.{sidecar.vault}"
+        case Step.SEAL:
+            return "files", f"recipients.{sidecar.vault}"
+        case Step.ENTER:
+            return "rows", "database"
+        case Step.KEEP:
+            return "rows", "spool"
+    return "files", "spool"

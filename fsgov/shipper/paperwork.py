@@ -1,0 +1,78 @@
+"""What ship enters beside segments: call files, policies, and the lines of every origin of this host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fsgov.errors import Conflict, Damaged, FsgovError
+from fsgov.events import Instant
+from fsgov.shipper.belt import Belt, Call
+from fsgov.shipper.entering import Rows
+from fsgov.spool import Spool, Stamp
+
+SETTLED = 2_000_000
+"""Microseconds for which the file of a call that is over must not have changed before it goes."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What one round came to."""
+
+    asked: bool = False
+    """Whether PostgreSQL was asked for anything, so that the round says something about it."""
+    refused: dict[str, FsgovError] = field(default_factory=dict)
+    """What it refused for good, by name of the alarm: the rest of the round is not held up by it."""
+    taken: list[str] = field(default_factory=list)
+    """Names of alarms that are over if they were up."""
+
+
+class Paperwork:
+    """A round at a time: `prepare` in the loop's thread, what it answers in the rows thread."""
+
+    def __init__(self, spool: Spool, belt: Belt, rows: Rows, now: Callable[[], Instant]) -> None:
+        self._spool = spool
+        self._belt = belt
+        self._rows = rows
+        self._now = now
+        self._entered: dict[str, Stamp] = {}
+        self._over: dict[str, Call] = {}
+        self._policies: set[str] = set()
+
+    def prepare(self) -> Callable[[], Report]:
+        """Look at the call files; the job that enters what is new."""
+        new = list(self._belt.calls(self._entered))
+        over = [(call, frames) for call in self._over.values() if (frames := self._settled(call)) is not None]
+        return lambda: self._round(new, over)
+
+    def _settled(self, call: Call) -> list[int] | None:
+        """Frames of the call's files, once the last word on it was said; None while it may change."""
+        old = self._now() - call.stamp.modified_ns // 1000 >= SETTLED
+        return self._belt.frames(call) if old and self._spool.call_stamp(call.call) == call.stamp else None
+
+    def _round(self, new: list[Call], over: list[tuple[Call, list[int]]]) -> Report:
+        """Lines first: they never wait for anything else. Raises what concerns PostgreSQL as a whole."""
+        report = Report()
+        report.asked, report.refused = self._rows.lines()
+        known = self._rows.policies(self._policies)
+        report.asked = report.asked or known != self._policies or bool(new or over)
+        self._policies = known
+        for call in new:
+            self._enter(call, report)
+        for call, frames in over:
+            self._rows.close(call.text, frames)
+            self._spool.forget(call.call)
+            del self._over[call.call]
+            del self._entered[call.call]
+        return report
+
+    def _enter(self, call: Call, report: Report) -> None:
+        try:
+            self._rows.call(call.text)
+        except (Damaged, Conflict) as fault:
+            report.refused[f"call.{call.call}"] = fault
+        else:
+            report.taken.append(f"call.{call.call}")
+            if call.ended:
+                self._over[call.call] = call
+        self._entered[call.call] = call.stamp
