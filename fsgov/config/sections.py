@@ -168,7 +168,11 @@ def read_database(top: Table, base: Path, spool: Spool) -> Database:
 
 def read_admin(top: Table, base: Path) -> Admin:
     admin = section(top, "admin")
-    read = Admin(dsn=dsn(admin, "dsn", base))
+    read = Admin(
+        dsn=dsn(admin, "dsn", base),
+        user=admin.text("user"),
+        password=secret(admin, "password", base),
+    )
     admin.end()
     return read
 

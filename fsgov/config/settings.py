@@ -63,6 +63,10 @@ class Admin:
 
     dsn: str = ""
     """Without a password; "" means libpq's defaults."""
+    user: str = ""
+    """The login, where the DSN names none; "" means libpq's defaults, or the superuser of `embedded:`."""
+    password: Secret = field(default_factory=lambda: Secret("admin.password"))
+    """Where libpq's own ways (PGPASSWORD, a passfile) are not used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

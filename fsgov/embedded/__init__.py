@@ -18,7 +18,7 @@ Rules:
 """
 
 from fsgov.embedded.binaries import Binaries, find
-from fsgov.embedded.join import Joined, joined, resolve, stop
+from fsgov.embedded.join import SCHEME, Joined, joined, resolve, stop
 from fsgov.embedded.server import Server
 
-__all__ = ["Binaries", "Joined", "Server", "find", "joined", "resolve", "stop"]
+__all__ = ["SCHEME", "Binaries", "Joined", "Server", "find", "joined", "resolve", "stop"]

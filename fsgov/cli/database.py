@@ -1,0 +1,75 @@
+"""`fsgov db`: make, upgrade and describe the database."""
+
+from __future__ import annotations
+
+import click
+
+from fsgov.cli.frame import Frame, Group, pass_frame
+from fsgov.errors import BadConfiguration
+
+
+@click.group(cls=Group)
+def db() -> None:
+    """Make, upgrade and describe the database."""
+
+
+@db.command(example="fsgov db init")
+@pass_frame
+def init(frame: Frame) -> None:
+    """Make what is missing: roles, schema, the log, the logins of the services, buckets of `file:` vaults.
+
+    Needs a login that may create roles ([admin], or the superuser of an embedded database). The passwords of
+    the services are written to database.credentials. Again on a finished database it changes nothing.
+    """
+    from fsgov.catalog import migrate
+    from fsgov.vault import open_bucket
+
+    settings = frame.settings
+    credentials = settings.database.credentials
+    if credentials is None:
+        raise BadConfiguration(
+            "There is no place for the passwords of the services",
+            "database.credentials is missing",
+            'credentials = "/etc/fsgov/logins": a directory that only fsgov may read',
+        )
+    with frame.database(create=True) as dsn:
+        status = migrate.init(dsn, credentials)
+    made = []
+    for vault in settings.vaults.values():
+        for url in filter(None, (vault.url, vault.keys)):
+            if url.startswith("file:"):
+                open_bucket(url).create()
+                made.append(url)
+    facts = {"step": status.step, "log": status.log_id, "credentials": credentials, "buckets": made}
+    frame.said(f"the database is ready: step {status.step}, log {status.log_id}", facts)
+
+
+@db.command(example="fsgov db upgrade")
+@pass_frame
+def upgrade(frame: Frame) -> None:
+    """Apply the steps that this database has not had, each in a transaction of its own."""
+    from fsgov.catalog import migrate
+
+    with frame.database() as dsn:
+        applied = migrate.upgrade(dsn)
+        status = migrate.status(dsn)
+    words = f"applied {', '.join(map(str, applied))}" if applied else "nothing to do"
+    frame.said(f"{words}: step {status.step}", {"applied": applied, "step": status.step})
+
+
+@db.command("status", example="fsgov db status --json")
+@pass_frame
+def status_(frame: Frame) -> None:
+    """Which step the database has had, and which one this program needs; 3 where they differ."""
+    from fsgov.catalog import migrate
+
+    with frame.database() as dsn:
+        status = migrate.status(dsn)
+    frame.facts(
+        {"step": status.step, "needed": status.newest, "current": status.current, "log": status.log_id}
+    )
+    if not status.current:
+        hint = "fsgov db init" if status.step == 0 else "fsgov db upgrade"
+        raise BadConfiguration(
+            "The database does not fit this program", f"step {status.step}, needed {status.newest}", hint
+        )

@@ -1,0 +1,89 @@
+"""The process around a command: its exit code, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from fsgov.cli.root import fsgov
+from fsgov.errors import FsgovError
+
+DEBUG = "FSGOV_DEBUG"
+UNEXPECTED = 1
+BAD_USAGE = 2
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command that sys.argv names, and exit with the code that docs/cli.md promises."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    sys.exit(run())
+
+
+def run() -> int:
+    """The exit code; every failure has been told on standard error, without a traceback."""
+    try:
+        code = fsgov.main(prog_name="fsgov", standalone_mode=False)
+        sys.stdout.flush()
+    except FsgovError as fault:
+        _debug()
+        tell(fault.message, fault.detail, fault.hint)
+        return fault.exit_code
+    except click.UsageError as fault:
+        where = fault.ctx.command_path if fault.ctx else "fsgov"
+        tell(fault.format_message(), "", f"{where} --help")
+        return BAD_USAGE
+    except click.ClickException as fault:
+        tell(fault.format_message())
+        return fault.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        tell("Interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNEXPECTED
+    except Exception as fault:
+        _debug()
+        words = str(fault).strip().splitlines()
+        said = f"{type(fault).__name__}: {words[0]}" if words else type(fault).__name__
+        tell("This is a fault of fsgov itself", said, f"{_kept()}; {DEBUG}=1 shows it at once")
+        return UNEXPECTED
+    return code if isinstance(code, int) else 0
+
+
+def tell(message: str, detail: str = "", hint: str = "") -> None:
+    """Message, detail and hint on standard error; colours only for a terminal that wants them."""
+    coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    lines = [click.style(f"fsgov: {message}", fg="red", bold=True) if coloured else f"fsgov: {message}"]
+    lines += [f"  {line}" for line in detail.splitlines()]
+    if hint:
+        lines.append(f"  hint: {hint}")
+    for line in lines:
+        click.echo(line, err=True)
+
+
+def _debug() -> None:
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+
+
+def _kept() -> str:
+    """Where the traceback is now: a file of the user's own."""
+    home = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
+    path = Path(home) / "fsgov" / "error.log"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(file, "a", encoding="utf-8") as log:
+            log.write(f"{datetime.now(UTC).isoformat()} fsgov {' '.join(sys.argv[1:3])}\n")
+            log.write(traceback.format_exc() + "\n")
+    except OSError:
+        return "the traceback could not be kept"
+    return f"the traceback is in {path}"

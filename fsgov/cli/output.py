@@ -1,0 +1,97 @@
+"""What commands print: tables for people, JSON for programs. No text of a caller can steer a terminal."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Row = TypeVar("Row")
+
+UNBOUNDED = 10_000
+"""Columns of an output that is no terminal: nothing is folded or cut, so that it can be searched."""
+
+
+def plain(value: Any) -> Any:
+    """The same as JSON has it: instants RFC 3339 in UTC, bytes in hex."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case bytes():
+            return value.hex()
+        case Enum():
+            return plain(value.value)
+        case Path():
+            return str(value)
+        case Mapping():
+            return {str(key): plain(each) for key, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(each) for each in value]
+    return value
+
+
+def cell(value: Any) -> str:
+    """One line of text for people; nothing in it can steer a terminal."""
+    match value:
+        case None | "":
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+        case list() | tuple():
+            return ", ".join(cell(each) for each in value) or "-"
+        case Mapping():
+            return ", ".join(f"{cell(key)}={cell(each)}" for key, each in value.items()) or "-"
+        case Enum():
+            return cell(value.value)
+    return clean(str(value))
+
+
+def clean(text: str) -> str:
+    """`text` with every character that is not printable (escapes, line ends, direction marks) replaced."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def print_json(value: Any) -> None:
+    """One value, on one line when it is not for a terminal."""
+    indent = 2 if sys.stdout.isatty() else None
+    click.echo(json.dumps(plain(value), indent=indent))
+
+
+def print_line(text: str) -> None:
+    click.echo(clean(text))
+
+
+def print_rows(rows: Sequence[Row], columns: Mapping[str, Callable[[Row], Any]]) -> None:
+    """A table that fits its terminal; elsewhere as wide as it must be."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell(read(row))) for read in columns.values()))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBOUNDED
+    console = Console(width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    console.print(table)
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Names and values, one a line."""
+    width = max((len(name) for name in facts), default=0)
+    for name, value in facts.items():
+        click.echo(f"{name:<{width}}  {cell(value)}")

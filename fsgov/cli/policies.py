@@ -1,0 +1,161 @@
+"""`fsgov policy`: what the policy file says, whether it holds together, and what it would decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fsgov.cli import output
+from fsgov.cli.frame import Frame, Group, a_path, pass_frame
+from fsgov.errors import BadConfiguration, BadUsage
+
+if TYPE_CHECKING:
+    from fsgov.policy import Policy
+
+DIRECTIONS = ("inbound", "outbound", "internal")
+FILE = click.argument("file", type=a_path(), required=False)
+
+
+@click.group(cls=Group)
+def policy() -> None:
+    """The policy: check it, show it, ask what it would decide.
+
+    FILE is a policy document; without it, policy.file of the configuration.
+    """
+
+
+@policy.command(example="fsgov policy check /etc/fsgov/policy.toml")
+@FILE
+@pass_frame
+def check(frame: Frame, file: Path | None) -> None:
+    """Whether the document holds together and its own tests come out; every fault at once."""
+    from fsgov.policy import run_tests
+
+    found = _load(frame, file)
+    failures = run_tests(found)
+    facts = {
+        "version": found.version,
+        "sha256": found.sha256,
+        "rules": len(found.rules),
+        "tests": len(found.trials),
+        "failures": [str(failure) for failure in failures],
+    }
+    if failures:
+        if frame.json:
+            output.print_json(facts)
+        raise BadConfiguration(
+            "The policy's own tests fail", "\n".join(map(str, failures)), "mend the rules, or the tests"
+        )
+    rules, tests = len(found.rules), len(found.trials)
+    frame.said(f"version {found.version} ({found.sha256[:16]}): {rules} rules, {tests} tests hold", facts)
+
+
+@policy.command(example="fsgov policy show")
+@FILE
+@pass_frame
+def show(frame: Frame, file: Path | None) -> None:
+    """Rules in their order, purposes and laws."""
+    found = _load(frame, file)
+    if frame.json:
+        output.print_json({"version": found.version, "sha256": found.sha256, "text": found.text})
+        return
+    output.print_facts(
+        {
+            "version": found.version,
+            "sha256": found.sha256,
+            "timezone": found.timezone,
+            "laws": [
+                f"{law.name} (reviewed {law.reviewed_on}, not legal advice)" for law in found.laws.values()
+            ],
+        }
+    )
+    click.echo()
+    output.print_rows(
+        list(enumerate(found.rules, 1)),
+        {
+            "": lambda row: row[0],
+            "rule": lambda row: row[1].name,
+            "record": lambda row: row[1].record,
+            "consent": lambda row: row[1].consent,
+            "purposes": lambda row: row[1].purposes,
+            "vault": lambda row: row[1].vault,
+        },
+    )
+    click.echo()
+    output.print_rows(
+        list(found.purposes.values()),
+        {
+            "purpose": lambda row: row.name,
+            "basis": lambda row: row.basis,
+            "at least": lambda row: row.retain_min,
+            "at most": lambda row: row.retain_max,
+            "from": lambda row: row.anchor.event,
+        },
+    )
+
+
+@policy.command(example="fsgov policy explain --caller +493012345 --dialled +4930901820")
+@FILE
+@click.option("--caller", default="", help="Who calls, E.164 or as dialled.")
+@click.option("--dialled", required=True, help="What was dialled.")
+@click.option("--direction", type=click.Choice(DIRECTIONS), default="inbound", show_default=True)
+@click.option("--tenant", default="", help="Default: by the number that was dialled.")
+@click.option("--variable", "variables", multiple=True, metavar="NAME=VALUE", help="A channel variable.")
+@click.option("--crm", multiple=True, metavar="NAME=VALUE", help="A CRM fact of the party outside.")
+@pass_frame
+def explain(
+    frame: Frame,
+    file: Path | None,
+    caller: str,
+    dialled: str,
+    direction: str,
+    tenant: str,
+    variables: tuple[str, ...],
+    crm: tuple[str, ...],
+) -> None:
+    """What would be decided about a call, and why: every rule tried, every floor applied."""
+    from fsgov.policy import CallDirection, describe, tenant_of
+    from fsgov.policy import explain as trace_of
+
+    found = _load(frame, file)
+    tenants = frame.settings.tenants if file is None else {}
+    if tenant and file is None and tenant not in {*tenants, "default"}:
+        raise BadUsage("There is no such tenant", tenant, f"one of {', '.join({*tenants, 'default'})}")
+    whose = tenants.get(tenant) if tenant else tenant_of(tenants.values(), "", dialled)
+    inputs = describe(
+        direction=CallDirection(direction),
+        caller=caller,
+        dialled=dialled,
+        tenant=whose.name if whose else tenant or "default",
+        region=whose.region if whose else "",
+        variables=_pairs(variables, "--variable"),
+        crm=_pairs(crm, "--crm") if crm else None,
+        call="explain",
+    )
+    trace = trace_of(found, inputs)
+    if frame.json:
+        output.print_json(trace.to_json())
+        return
+    for line in trace.text(inputs).splitlines():
+        output.print_line(line)
+
+
+def _load(frame: Frame, file: Path | None) -> Policy:
+    from fsgov import config
+
+    if file is not None:
+        return config.load_policy(file)
+    settings = frame.settings
+    return config.load_policy(settings.policy.file, settings.vaults)
+
+
+def _pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise BadUsage(f"{option} takes NAME=VALUE", text)
+        pairs[name] = value
+    return pairs

@@ -1,0 +1,41 @@
+"""`fsgov`, and the groups below it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fsgov import __version__
+from fsgov.cli import database, keys, people, policies, running
+from fsgov.cli.frame import Frame, Group, a_path
+
+CODES = """\b
+Exit codes:
+  0  done                       5  not permitted
+  1  a fault of fsgov itself    6  not found
+  2  wrong words                7  refused by the state of the thing
+  3  wrong configuration        8  damaged: digest, signature or seal
+  4  a part did not answer    130  interrupted"""
+
+
+@click.group(cls=Group, epilog=CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config", type=a_path(), help="Configuration file; else FSGOV_CONFIG, else /etc/fsgov/fsgov.toml."
+)
+@click.version_option(__version__, prog_name="fsgov", message="%(prog)s %(version)s")
+@click.pass_context
+def fsgov(context: click.Context, config: Path | None) -> None:
+    """Govern call recording on FreeSWITCH: consent, policy, sealed storage, a log that can be verified."""
+    context.obj = Frame(config)
+
+
+for command in (
+    running.run,
+    running.demo,
+    database.db,
+    people.people,
+    keys.keys,
+    policies.policy,
+):
+    fsgov.add_command(command)

@@ -1,0 +1,105 @@
+"""ship and keep as processes, and all three parts under one supervisor: what `fsgov run` starts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import structlog
+
+from fsgov import config, daemon, embedded, logs
+from fsgov.config import Settings
+from fsgov.errors import FsgovError
+
+log = structlog.get_logger()
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks at what signals have asked for."""
+
+
+def run_all(settings: Settings) -> int:
+    """Govern, ship and keep as children; the exit code. What is missing for any of them is told at once."""
+    logs.set_up("run", settings.log.level)
+    for part in daemon.PARTS:
+        settings.need(part)
+    config.load_policy(settings.policy.file, settings.vaults)
+    return daemon.run(settings, settings.path)
+
+
+def run(settings: Settings, part: str) -> int:
+    """`ship` or `keep` in this process, until SIGTERM; 0. Raises what cannot be mended by waiting."""
+    logs.set_up(part, settings.log.level)
+    settings.need(part)
+    with ExitStack() as stack:
+        flags = stack.enter_context(daemon.Flags().listening())
+        if settings.database.dsn.startswith(embedded.SCHEME):
+            path = Path(settings.database.dsn.removeprefix(embedded.SCHEME))
+            stack.enter_context(embedded.joined(path, create=False))
+        try:
+            PARTS[part](settings, flags)
+        except FsgovError:
+            raise
+        except Exception:
+            log.exception("part.failed")
+            raise
+    log.info("part.stopped")
+    return 0
+
+
+def ship(settings: Settings, flags: daemon.Flags) -> None:
+    """Ship until told to stop. It waits on an event, which no signal may set, and so runs in a thread."""
+    from fsgov.catalog.connection import Database
+    from fsgov.catalog.ship import LOGIN, Ship
+    from fsgov.envelope import Recipient
+    from fsgov.shipper import Destination, Shipper
+    from fsgov.spool import Spool
+    from fsgov.vault import Credentials, open_vault
+
+    with ExitStack() as stack:
+        destinations = {}
+        for name, vault in settings.vaults.items():
+            login = vault.credentials
+            credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
+            opened = open_vault(name, vault.url, vault.keys, credentials)
+            stack.callback(opened.audio.close)
+            stack.callback(opened.keys.close)
+            recipients = tuple(Recipient.parse(text) for text in vault.recipients)
+            destinations[name] = Destination(opened, recipients)
+        password = settings.database.password("ship")
+        catalog = Ship(Database(settings.database.dsn, LOGIN, password, application="fsgov ship"))
+        stack.enter_context(closing(catalog))
+        spool = stack.enter_context(closing(Spool(settings.spool.directory, "ship")))
+        shipper = Shipper(
+            spool, catalog, destinations, host=settings.host, keep_sealed=settings.spool.keep_sealed
+        )
+        stack.enter_context(closing(shipper))
+        log.info("part.started", host=settings.host)
+        until_told(shipper.run, flags)
+
+
+def keep(settings: Settings, flags: daemon.Flags) -> None:
+    """Keep the log until told to stop."""
+    from fsgov import journal
+
+    log.info("part.started", host=settings.host)
+    journal.keep(settings, lambda: flags.stop)
+
+
+def until_told(work: Callable[[threading.Event], None], flags: daemon.Flags) -> None:
+    """Run `work` in a thread, tell it to stop when a signal came, and raise what it raises."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(1, "part") as pool:
+        done = pool.submit(work, stop)
+        while not flags.stop and not done.done():
+            try:
+                done.exception(LOOK_EVERY)
+            except TimeoutError:
+                continue
+        stop.set()
+        done.result()
+
+
+PARTS: dict[str, Callable[[Settings, daemon.Flags], None]] = {"ship": ship, "keep": keep}
