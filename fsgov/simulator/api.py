@@ -119,7 +119,7 @@ def _start(switch: Switch, c: Channel, path: str, limit: str, extra: str) -> str
     seconds = int(limit) if re.fullmatch(r"\d+", limit) else 0
     if not switch.start_recording(c, path, seconds, recording_vars(extra)):
         if c.variables.get("RECORD_HANGUP_ON_ERROR") == "true":
-            switch.clock.call_later(0.02, lambda: switch.end(c, "DESTINATION_OUT_OF_ORDER", "kill"))
+            switch.clock.call_later(0.02, lambda: switch.end(c, "DESTINATION_OUT_OF_ORDER", "error"))
         return "-ERR Cannot record session!\n"
     return "+OK Success\n"
 
@@ -152,15 +152,13 @@ def _kill_ringing(switch: Switch, b: Channel) -> None:
                 c.set(name, other.uuid)
             c.set("bridge_channel", other.name)
         life.part(a, b)
-        b.hangup_cause, b.hangup_epoch, b.answer_state = cause, switch.clock.epoch(), "hangup"
-        b.set("last_bridge_role", "originatee")
         a.set("last_bridge_hangup_cause", cause)
         a.set("bridge_hangup_cause", cause)
         for name, value in {"sip_hangup_disposition": "send_cancel", "sip_invite_failure_status": "487",
                             "sip_invite_failure_phrase": "CANCEL"}.items():  # fmt: skip
             b.set(name, value)
+        life.hangup(b, cause, {"last_bridge_role": "originatee"})
         life.complete(b, {})
-        life.fire(b, "CHANNEL_HANGUP")
         life.unbridged(a, b)
         life.hangup(a, cause, {})
         life.complete(a, {"sip_hangup_disposition": "send_refuse"})
@@ -182,6 +180,8 @@ def uuid_broadcast(switch: Switch, argument: str) -> str:
         if mark and application != "playback":
             name, _, text = value.partition("=")
             if application == "set":
+                switch.life.execute(target, "set", value, quiet=True)
+                target.unset("current_application_response")
                 target.set(name, text)
         else:
             switch.play(target, value if mark else args[1])

@@ -48,13 +48,15 @@ class Call:
         self.life.execute(a, "bridge", f"sofia/internal/{agent}@127.0.0.1:5070")
         b = self.switch.new_channel("outbound", uuid, {
             "other": a.uuid, "caller": a.tokens["caller"], "caller_name": a.tokens["caller_name"], "agent": agent,
-            "without": a.tokens.get("without", ""),
+            "without": " ".join({"sip_cid_type", "sip_reason"} & set(self.switch.lacks(a))),
         }, self)  # fmt: skip
         exported = a.variables.get("export_vars", "")
         for name in filter(None, exported.split(",")):
             if name in a.variables:
                 b.set(name, a.variables[name])
         b.set("export_vars", exported)
+        for name, value in {n: v for n, v in a.variables.items() if n.startswith("sip_h_")}.items():
+            b.set(name, value)
         for name, value in (variables or {}).items():
             b.set(name, value)
         self.legs.append(b)
@@ -81,7 +83,7 @@ class Call:
         self.life.answer_far(self.a, b)
         self.life.answer_near(self.a)
         self.life.bridge(self.a, b)
-        self.switch.clock.call_later(0.04, lambda: self._settled(self.a, b))
+        self.switch.clock.call_later(0.002, lambda: self._settled(self.a, b))
         return self
 
     def _settled(self, a: Channel, b: Channel) -> None:
@@ -132,7 +134,7 @@ class Call:
         a = self.a
         self.life.execute(a, "respond", text)
         self.life.hangup(a, cause, {})
-        self.life.complete(a, {})
+        self.life.complete(a, {"sip_hangup_disposition": "send_refuse"})
         return self
 
     def blind_transfer(self, to: str, by: str = "b", uuid: str | None = None, answer: bool = True) -> Call:
@@ -149,15 +151,20 @@ class Call:
         transfer.attended(self, self.leg(by), to, uuid)
         return self
 
-    def hang_up(self, by: str = "a", cause: str = "NORMAL_CLEARING") -> Call:
-        """A phone ends the call (BYE), or gives up while it rings (CANCEL)."""
+    def hang_up(self, by: str = "a", cause: str = "NORMAL_CLEARING", crossing: bool = False) -> Call:
+        """A phone ends the call (BYE), or gives up while it rings (CANCEL). crossing: the other one at the same time."""
         c = self.leg(by)
         if not c.up:
             return self
         if not c.answered and c is self.a:
             self._cancel("ORIGINATOR_CANCEL")
             return self
-        self.switch.end(c, cause, "bye")
+        self.switch.end(c, cause, "bye", crossing)
+        return self
+
+    def kill(self, by: str = "a", cause: str = "MANAGER_REQUEST", each: bool = False) -> Call:
+        """The switch ends a leg by itself (uuid_kill), or this one first and the other as well (hupall)."""
+        self.switch.end(self.leg(by), cause, "all" if each else "kill")
         return self
 
     def reject(self, cause: str = "USER_BUSY") -> Call:
@@ -178,13 +185,13 @@ class Call:
         self.life.complete(self.a, {"sip_hangup_disposition": "recv_cancel"})
 
 
-def bye(c: Channel, cause: str) -> dict[str, str]:
+def bye(c: Channel, cause: str, *, first: bool = True) -> dict[str, str]:
     """What a leg's variables learn from the BYE of its own phone."""
     known = {
         "sip_reason": reason(cause), "sip_term_status": "200",
         "proto_specific_hangup_cause": "sip:200", "sip_term_cause": "16",
     }  # fmt: skip
-    return known | role(c)
+    return known | role(c) if first else known
 
 
 def role(c: Channel) -> dict[str, str]:

@@ -45,7 +45,9 @@ class Channel:
         self.hangup_epoch = 0.0
         self.media = False
         self.hold = False
+        self.holds: list[tuple[float, float]] = []
         self.times: dict[str, float] = {}
+        self.executing = ("", "", "")
         self.variables: dict[str, str] = {}
         self.other_type = ""
         self.other: list[tuple[str, str]] = []
@@ -88,6 +90,13 @@ class Channel:
             self.variables[name] = value
         else:
             self.variables.pop(name, None)
+
+    def learn(self, values: dict[str, str]) -> None:
+        """Set variables that come from this leg's SIP, without those that its phone does not give."""
+        lacks = self.tokens.get("without", "").split()
+        for name, value in values.items():
+            if name not in lacks:
+                self.set(name, value)
 
     def unset(self, *names: str) -> None:
         for name in names:
@@ -149,6 +158,8 @@ class Channel:
             out.append(("Hangup-Cause", self.hangup_cause))
         if self.media:
             out += [(f"Channel-{way}-Codec-{n}", v) for way in ("Read", "Write") for n, v in CODEC]
+        if self.state == "CS_NEW":
+            return out
         out += [(f"Caller-{n}", v) for n, v in self._caller()]
         if self.other_type:
             out.append(("Other-Type", self.other_type))
@@ -156,6 +167,13 @@ class Channel:
         if event not in NO_VARIABLES:
             out += [(f"variable_{n}", v) for n, v in self.variables.items()]
         return out
+
+    def held(self, epoch: float, on: bool) -> None:
+        """Remember when a hold began or ended, for CHANNEL_HANGUP_COMPLETE."""
+        if on:
+            self.holds.insert(0, (epoch, 0.0))
+        elif self.holds:
+            self.holds[0] = (self.holds[0][0], epoch)
 
     def close(self, epoch: float) -> None:
         """Set what CHANNEL_HANGUP_COMPLETE adds: cause, stamps, durations, RTP counters."""
@@ -189,8 +207,11 @@ class Channel:
             values[f"{stem}usec" if stem else "uduration"] = str(int(seconds * 1e6))
         for name, value in templates()["stages"]["closing"]["set"]:
             self.set(name, values.get(name, self.fill(value)))
-        for name in ("progress_stamp",):
-            self.set(name, values[name])
+        self.set("progress_stamp", values["progress_stamp"])
+        if self.holds:
+            self.set("hold_stamp", stamp(self.holds[0][0]))
+            spans = ",".join(f"{{{int(a * 1e6)},{int((b or epoch) * 1e6)}}}" for a, b in self.holds)
+            self.set("hold_events", f"{{{spans}}}")
         if self.media:
             packets = str(int(spoke * 50))
             for name, value in templates()["stages"]["rtp"]["set"]:

@@ -16,6 +16,7 @@ from typing import Any
 from gevent import socket
 from gevent.server import StreamServer
 
+from fsgov.errors import FsgovError
 from fsgov.simulator.steps import Steps
 
 
@@ -36,7 +37,7 @@ class Control:
                 self.quit()
             else:
                 reply |= self.steps.do(step)
-        except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as fault:
+        except (ValueError, KeyError, TypeError, AttributeError, FsgovError) as fault:
             reply |= {"ok": False, "error": f"{type(fault).__name__}: {fault}"}
         return json.dumps(reply, ensure_ascii=False)
 

@@ -45,20 +45,22 @@ def plain(headers: list[tuple[str, str]], body: bytes) -> bytes:
 
 
 def as_json(headers: list[tuple[str, str]], body: bytes) -> bytes:
-    """An event as one object; arrays are JSON arrays, bytes that are not UTF-8 stay raw."""
-    members: dict[str, object] = {}
+    """An event as one object; arrays are JSON arrays, a repeated header is a repeated member, bytes that are not UTF-8 stay raw."""
+    members: list[str] = []
     for name, value in headers:
         shown: object = value
         if value.startswith("ARRAY::"):
             parts = value.removeprefix("ARRAY::").split("|:")
             shown = parts if len(parts) > 1 else parts[0]
-        if name in members:
-            before = members[name]
-            shown = [*(before if isinstance(before, list) else [before]), shown]
-        members[name] = shown
+        members.append(_pair(name, shown))
     if body:
-        members["_body"] = text(body)
-    return raw(json.dumps(members, ensure_ascii=False, separators=(",", ":")))
+        members.append(_pair("_body", text(body)))
+    return raw("{" + ",".join(members) + "}")
+
+
+def _pair(name: str, value: object) -> str:
+    shown = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return f"{json.dumps(name, ensure_ascii=False)}:{shown}"
 
 
 def as_xml(headers: list[tuple[str, str]], body: bytes) -> bytes:

@@ -39,9 +39,8 @@ class Life:
 
     def create(self, c: Channel) -> None:
         """An inbound channel comes in and enters the dialplan."""
-        c.enter("CS_INIT")
-        c.state_number = "1"
-        self.fire(c, "CHANNEL_STATE")
+        self.state(c, "CS_NEW")
+        self.state(c, "CS_INIT", "1")
         c.state_number = "2"
         self.fire(c, "CHANNEL_CREATE")
         c.state = "CS_ROUTING"
@@ -55,8 +54,9 @@ class Life:
         c.set("current_application_data", argument)
         if quiet:
             return
-        marks = [("Application", application), ("Application-Data", argument),
-                 ("Application-UUID", self.switch.new_uuid())]  # fmt: skip
+        c.executing = (application, argument, self.switch.new_uuid())
+        marks = [("Application", application), ("Application-Data", argument)]
+        marks.append(("Application-UUID", c.executing[2]))
         self.fire(c, "CHANNEL_EXECUTE", marks)
         if application == "set":
             name, _, value = argument.partition("=")
@@ -90,7 +90,7 @@ class Life:
         """180 from `b`: with a ringback the dialplan lets `a` hear, `a` gets early media."""
         now = self.switch.clock.epoch()
         b.stage("b.sip", without=self.switch.lacks(b))
-        b.times["progress"] = now
+        b.times["progress"] = a.times["progress"] = now
         self.fire(b, "CHANNEL_PROGRESS")
         b.call_state = "RINGING"
         if "ringback" in a.variables and not a.media:
@@ -110,9 +110,11 @@ class Life:
         self.switch.world.note("early", leg=a.number)
 
     def codecs(self, c: Channel) -> None:
+        """Two CODEC events; the header names differ as FreeSWITCH writes them."""
         read = [(f"channel-read-codec-{n.lower()}", v) for n, v in CODEC]
-        for kind in ("read", "write"):
-            self.fire(c, "CODEC", [(n.replace("read", kind), v) for n, v in read])
+        write = [(f"Channel-Write-Codec-{n}", v) for n, v in CODEC[:2]]
+        self.fire(c, "CODEC", read)
+        self.fire(c, "CODEC", [*write, ("Channel-Write-codec-bit-rate", CODEC[2][1])])
 
     def answer_far(self, a: Channel | None, b: Channel) -> None:
         """200 from `b`."""
@@ -135,18 +137,21 @@ class Life:
         """`a` is answered: by the dialplan, or because its partner was."""
         if a.answered:
             return
+        if a.peer is None and "originate_disposition" not in a.variables:
+            a.set("current_application", "answer")
+            a.unset("current_application_data")
         if not a.media:
             self.early(a)
         self.switch.catch_up(a)
         a.answer_state = "answered"
         a.times["answer"] = self.switch.clock.epoch()
         self.fire(a, "CHANNEL_ANSWER")
-        self.call_state(a, "ACTIVE")
-        a.set("endpoint_disposition", "ANSWER")
         self.switch.world.note("answered", leg=a.number)
         action = a.variables.get("execute_on_answer", "")
         if action.startswith("record_session"):
             self.switch.start_recording(a, action.partition(" ")[2], 0, {})
+        self.call_state(a, "ACTIVE")
+        a.set("endpoint_disposition", "ANSWER")
 
     def bridge(self, a: Channel, b: Channel) -> None:
         """The two hear each other; one CHANNEL_BRIDGE with the originating leg's uuid."""
@@ -179,11 +184,12 @@ class Life:
         b.stage("b.bridged")
         for c, other in ((a, b), (b, a)):
             c.set("bridge_channel", other.name)
-        self.fire(b, "CALL_UPDATE", self._update("SEND", b))
-        self.fire(a, "CALL_UPDATE", self._update("SEND", a))
+        self.fire(b, "CALL_UPDATE", self._update(b))
+        self.fire(a, "CALL_UPDATE", self._update(a))
 
-    def _update(self, direction: str, c: Channel) -> Headers:
-        return [("Direction", direction), ("Bridged-To", c.peer.uuid if c.peer else "")]
+    def _update(self, c: Channel) -> Headers:
+        sent = [(f"Sent-Callee-ID-{n}", c.variables.get(f"last_sent_callee_id_{n.lower()}", "")) for n in ("Name", "Number")]
+        return [("Direction", "SEND"), *sent, ("Bridged-To", c.peer.uuid if c.peer else "")]
 
     def unbridge(self, a: Channel, b: Channel) -> None:
         """The two no longer hear each other; the event carries the originating leg's uuid."""
@@ -207,24 +213,27 @@ class Life:
         c.enter("CS_EXECUTE")
         self.fire(c, "CHANNEL_PARK")
 
-    def hangup(self, c: Channel, cause: str, extra: dict[str, str]) -> None:
-        """CHANNEL_HANGUP: the channel is still executing, but it is over."""
+    def hangup(self, c: Channel, cause: str, extra: dict[str, str], then: dict[str, str] | None = None) -> None:
+        """CHANNEL_HANGUP: the channel is still executing, but it is over. then: variables set right after it."""
         self.switch.catch_up(c, *([c.peer] if c.peer else []))
-        for name, value in extra.items():
-            c.set(name, value)
+        c.learn(extra)
         c.hangup_cause, c.hangup_epoch = cause, self.switch.clock.epoch()
         c.answer_state, c.state_number = "hangup", "10"
         self.fire(c, "CHANNEL_HANGUP")
+        c.learn(then or {})
         if c.playback:
             c.playback.end("done")
 
     def complete(self, c: Channel, extra: dict[str, str]) -> None:
         """From CS_HANGUP to the end: RECORD_STOP, HANGUP_COMPLETE, DESTROY; then the channel is gone."""
-        for name, value in extra.items():
-            c.set(name, value)
+        if c.executing[0] not in ("", "set"):
+            self.fire(c, "CHANNEL_EXECUTE_COMPLETE", [
+                ("Application", c.executing[0]), ("Application-Data", c.executing[1]),
+                ("Application-Response", "_none_"), ("Application-UUID", c.executing[2])])  # fmt: skip
         self.state(c, "CS_HANGUP")
         for recording in list(c.recordings.values()):
             recording.stop("success-silence")
+        c.learn(extra)
         self.call_state(c, "HANGUP")
         self.state(c, "CS_REPORTING")
         c.unset("bridge_to")
@@ -235,7 +244,8 @@ class Life:
         self.fire(c, "CHANNEL_HANGUP_COMPLETE")
         c.state_number = "12"
         self.fire(c, "CHANNEL_DESTROY")
-        self.state(c, "CS_REPORTING", "12")
+        c.state = "CS_DESTROY"
+        self.fire(c, "CHANNEL_STATE")
         self.switch.gone(c)
 
 

@@ -41,25 +41,26 @@ class Playback:
         length = prompt_samples(switch, self.path)
         c.set("current_application", "playback")
         c.set("current_application_data", self.path)
+        c.unset("current_application_response")
+        c.set("total_loops", "1")
+        c.set("current_loop", "1")
         if length is None:
             c.set("current_application_response", "FILE NOT FOUND")
-            c.unset("total_loops", "current_loop")
             switch.fire_for(c, "CHANNEL_EXECUTE_COMPLETE", [
                 ("Application", "playback"), ("Application-Data", self.path),
                 ("Application-Response", "FILE NOT FOUND"), ("Application-UUID", switch.new_uuid())])  # fmt: skip
+            c.unset("total_loops", "current_loop")
             self._forget()
             return
         switch.catch_up(c)
         self.samples, self.running, self._started = length, True, switch.clock.now()
-        c.set("total_loops", "1")
-        c.set("current_loop", "1")
         switch.fire_for(c, "PLAYBACK_START", self._headers())
         self._timer = switch.clock.call_later(length / RATE, lambda: self.end("done"))
 
     def _headers(self) -> list[tuple[str, str]]:
         tone = self.path.startswith("tone_stream://")
         kind = [("Playback-File-Type", "tone_stream")] if tone else []
-        return [*kind, ("Playback-File-Path", self.path.removeprefix("tone_stream://"))]
+        return [*kind, ("Playback-File-Path", self.path)]
 
     def end(self, status: str) -> None:
         """It is over: played to its end, broken off, or nobody is there any more."""

@@ -159,20 +159,25 @@ class Recording:
         cause = self._finish(cause)
         c, rate = self.channel, 16000 * (2 if self.stereo else 1)
         size = self.frames * rate // 50 + 44
+        extra = self.own_headers()
+        if not self.native:
+            self._tell(size, cause)
+            extra.append(("Record-Completion-Cause", cause))
+        self.switch.world.note("closed", file=self.path, leg=c.number, uuid=c.uuid, frames=self.frames, bytes=size,
+                               cause=cause, spans=self.spans, variables=self.extra)  # fmt: skip
+        self.switch.fire_for(c, "RECORD_STOP", extra)
+        self.switch.fire_for(c, "MEDIA_BUG_STOP", self.bug_headers())
+
+    def _tell(self, size: int, cause: str) -> None:
+        """Set the variables of the end; they stay on the channel."""
+        c = self.channel
         c.set("record_file_size", str(size))
         if cause in ("empty-file", "input-too-short"):
             c.set("RECORD_DISCARDED", "true")
         c.set("record_samples", str(self.frames * 160))
         c.set("record_seconds", str(self.frames // 50))
         c.set("record_ms", str(self.frames * 20))
-        extra = self.own_headers()
-        if not self.native:
-            c.set("record_completion_cause", cause)
-            extra.append(("Record-Completion-Cause", cause))
-        self.switch.world.note("closed", file=self.path, leg=c.number, uuid=c.uuid, frames=self.frames, bytes=size,
-                               cause=cause, spans=self.spans, variables=self.extra)  # fmt: skip
-        self.switch.fire_for(c, "RECORD_STOP", extra)
-        self.switch.fire_for(c, "MEDIA_BUG_STOP", self.bug_headers())
+        c.set("record_completion_cause", cause)
 
     def _finish(self, cause: str) -> str:
         for raw in self._raw:

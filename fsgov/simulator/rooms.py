@@ -89,7 +89,7 @@ class Rooms:
         if not c.answered:
             self.switch.life.answer_near(c)
         self.switch.life.execute(c, "fifo", f"{name} in", quiet=True)
-        extra = [("FIFO-Name", name), ("FIFO-Action", "push"), ("FIFO-Slot", "5")]
+        extra = [("FIFO-Name", name), ("FIFO-Action", "push"), ("FIFO-Slot", "0")]
         self.switch.bus.custom(FIFO, "push", [*c.headers("fifo"), *extra], c.uuid)
         self.switch.catch_up(c)
         c.queue = name

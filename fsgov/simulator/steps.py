@@ -4,11 +4,12 @@ A step is one object: `do` names it, `call` the call it is about (the name given
 call was made, or its uuid), the rest are its arguments:
 
     call {as, caller, dialled, caller_name, variables, uuid, dialplan, without}
-        (caller_name may be {hex = "4a6fe9"}: bytes that are not UTF-8)
+        (caller_name and variables of `say` may be {hex = "4a6fe9"}: bytes that are not UTF-8)
     dial, ring, bridge {call, agent, uuid}      answer, park, queue, busy, reject {call}
     press {call, digits, by, every}             hold, unhold {call, by}
     blind_transfer, attended_transfer {call, to, by, uuid}      conference {call, room, by}
-    hang_up {call, by, cause}                   say {call, leg, variables}: set channel variables
+    hang_up, kill {call, by, cause}             say {call, leg, variables}: set channel variables
+    api {text}: an api command that no client of the socket sent
     fault {kind, event, command, leg, nth, times, seconds, text, header}      no_faults {}
     prompt {path, seconds}   dialplan {extension, action}   disk {directory, limit}   uuids {uuids}
     load {calls, rate, seconds, agent, caller, dialled}: many calls, bridged at once, hung up after `seconds`
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fsgov.simulator import encoding, system
+from fsgov.simulator import api, encoding, system
 from fsgov.simulator.faults import Fault
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Step = dict[str, Any]
 OF_A_CALL = frozenset(
     "dial ring answer bridge press hold unhold park conference queue busy reject blind_transfer "
-    "attended_transfer hang_up".split()
+    "attended_transfer hang_up kill".split()
 )
 
 
@@ -61,16 +62,15 @@ class Steps:
         return self.calls[name] if name in self.calls else self.switch.calls[name]
 
     def _call(self, name: str, facts: Step) -> Step:
-        name_bytes = facts.get("caller_name")
-        if isinstance(name_bytes, dict):
-            facts["caller_name"] = encoding.text(bytes.fromhex(name_bytes["hex"]))
+        if "caller_name" in facts:
+            facts["caller_name"] = _text(facts["caller_name"])
         call = self.switch.call(**facts)
         self.calls[name or call.a.uuid] = call
         return {"call": call.a.uuid, "leg": call.a.number}
 
     def _say(self, call: str, variables: dict[str, str], leg: str = "a") -> None:
         for name, value in variables.items():
-            self.find(call).leg(leg).set(name, value)
+            self.find(call).leg(leg).set(name, _text(value))
 
     def _fault(self, **facts: Any) -> None:
         self.switch.misbehave(Fault.of(facts))
@@ -106,6 +106,10 @@ class Steps:
         for n in range(calls):
             clock.call_later(n / rate, lambda n=n: one(n))  # type: ignore[misc]
 
+    def _api(self, text: str) -> Step:
+        command, _, argument = text.partition(" ")
+        return {"reply": api.execute(self.switch, command, argument)}
+
     def _reload(self) -> None:
         system.reload(self.switch)
 
@@ -121,6 +125,11 @@ class Steps:
     def _world(self, since: int = 0) -> Step:
         entries = self.switch.world.entries
         return {"entries": entries[since:], "next": len(entries)}
+
+
+def _text(value: str | dict[str, str]) -> str:
+    """A value as a script gives it: text, or {hex = "…"} for bytes that are not UTF-8."""
+    return encoding.text(bytes.fromhex(value["hex"])) if isinstance(value, dict) else value
 
 
 def schedule(steps: Steps, script: Step, origin: float = 0.0) -> float:

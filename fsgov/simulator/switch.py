@@ -9,6 +9,7 @@ from pathlib import Path
 from gevent.event import Event as Flag
 from gevent.server import StreamServer
 
+from fsgov.errors import Conflict
 from fsgov.simulator.bus import Bus
 from fsgov.simulator.call import Call, bye, role
 from fsgov.simulator.channel import Channel
@@ -58,13 +59,14 @@ class Switch:
         self.sound_prefix = "/usr/local/freeswitch/share/freeswitch/sounds"
         self.playback_delay, self.consultation = 0.17, 1.5
         self.sessions = first_session - 1
-        self.paused, self.shutting_down, self.stopped = False, "", Flag()
+        self.paused: set[str] = set()
+        self.shutting_down, self.stopped = "", Flag()
         self.acl: Iterable[str] | None = None
         self._uuids: list[str] = []
         self._prompts: dict[str, int] = {}
         self._waiting: dict[str, list[str]] = {}
         self._server: StreamServer | None = None
-        self._beat, self._tick = heartbeat, tick
+        self._beat, self._beats, self._tick = heartbeat, 0, tick
         if heartbeat:
             self.clock.call_later(heartbeat, self._heartbeat)
         if audio:
@@ -80,6 +82,8 @@ class Switch:
         variables: what the INVITE or the directory brings (there at CHANNEL_CREATE);  dialplan: what its
         first `set`s do;  without: names of variables this phone's SIP does not give.
         """
+        if "inbound" in self.paused or self.shutting_down in ("asap", "now"):
+            raise Conflict("the switch takes no calls", "paused or shutting down: the caller gets 503")
         tokens = {"caller": caller, "dialled": dialled, "caller_name": caller_name or caller,
                   "agent": "", "without": without}  # fmt: skip
         a = self.new_channel("inbound", uuid, tokens, None)
@@ -124,7 +128,7 @@ class Switch:
         if c.up:
             self.world.note("pressed", leg=c.number, digits=digit)
             self.fire_for(
-                c, "DTMF", [("DTMF-Digit", digit), ("DTMF-Duration", "2080"), ("DTMF-Source", source)]
+                c, "DTMF", [("DTMF-Digit", digit), ("DTMF-Duration", "2080" if source == "RTP" else "2000"), ("DTMF-Source", source)]
             )
 
     def hold(self, c: Channel, on: bool) -> None:
@@ -133,38 +137,48 @@ class Switch:
             return
         self.catch_up(c, *([c.peer] if c.peer else []))
         c.hold = on
+        c.held(self.clock.epoch(), on)
         c.call_state = "HELD" if on else "UNHELD"
         self.world.note("hold" if on else "unhold", leg=c.number)
         self.fire_for(c, "CHANNEL_HOLD" if on else "CHANNEL_UNHOLD")
         if not on:
             c.call_state = "ACTIVE"
 
-    def end(self, c: Channel, cause: str, how: str) -> None:
-        """A leg ends, and with it its partner. how: bye, kill, shutdown, transfer."""
+    def end(self, c: Channel, cause: str, how: str, crossing: bool = False) -> None:
+        """A leg ends, and with it its partner. how: bye, kill, all, transfer, error; crossing: both said bye."""
         if not c.up:
             return
         peer, life = c.peer, self.life
         own = bye(c, cause) if how == "bye" else role(c)
         self.world.note("hangup", leg=c.number, uuid=c.uuid, cause=cause, by=how)
-        if how == "transfer":
+        if how in ("transfer", "error"):
             own = {}
-        life.hangup(c, cause, own)
-        gone = (
-            {"sip_hangup_disposition": "recv_bye" if how == "bye" else "send_bye"}
-            if "answer" in c.times
-            else {}
-        )
+        said = "recv_bye" if how == "bye" else "send_bye"
+        gone = {"sip_hangup_disposition": said} if "answer" in c.times else {}
+        life.hangup(c, cause, own, gone if how == "bye" else None)
         self.rooms.leave(c)
         if peer is None:
             life.complete(c, gone)
             return
+        if how == "error":
+            cause = "NORMAL_CLEARING"
         heard = {"last_bridge_hangup_cause": cause}
         if how == "bye":
             heard |= {"sip_reason": reason(cause), "sip_hangup_phrase": "OK",
                       "last_bridge_proto_specific_hangup_cause": "sip:200"}  # fmt: skip
         self.world.note("hangup", leg=peer.number, uuid=peer.uuid, cause=cause, by="peer")
+        if how == "all":
+            life.hangup(peer, cause, heard | role(peer))
+            first, second = (c, peer) if c.direction == "inbound" else (peer, c)
+            first.unset("bridge_to")
+            first.set("bridge_hangup_cause", cause)
+            life.unbridge(first, second)
+            for leg in (first, second):
+                life.complete(leg, gone)
+            return
         if c.direction == "inbound" or peer.direction == "inbound":
-            self._end_pair(c, peer, cause, gone, heard)
+            last = bye(peer, cause, first=False) | {"sip_hangup_disposition": "recv_bye"} if crossing else {}
+            self._end_pair(c, peer, cause, gone, heard, {"sip_hangup_disposition": "send_bye"} | last)
         else:
             life.part(c, peer)
             life.hangup(peer, cause, heard)
@@ -172,27 +186,26 @@ class Switch:
             life.complete(peer, {"sip_hangup_disposition": "send_bye"})
 
     def _end_pair(
-        self, c: Channel, peer: Channel, cause: str, gone: dict[str, str], heard: dict[str, str]
+        self, c: Channel, peer: Channel, cause: str, gone: dict[str, str], heard: dict[str, str],
+        last: dict[str, str],
     ) -> None:
         life, after = self.life, {"bridge_hangup_cause": cause}
         if c.direction == "inbound":
             peer.unset("bridge_to")
             life.hangup(peer, cause, heard)
-            for name, value in (gone | after).items():
-                c.set(name, value)
+            c.learn(gone | after)
             c.unset("bridge_to")
             life.unbridge(c, peer)
-            life.complete(peer, {"sip_hangup_disposition": "send_bye"} | after)
+            life.complete(peer, last | after)
             life.complete(c, {})
             return
         life.part(peer, c)
         life.complete(c, gone)
-        for name, value in (heard | after).items():
-            peer.set(name, value)
+        peer.learn(heard | after)
         peer.unset("bridge_to")
         life.unbridged(peer, c)
         life.hangup(peer, cause, {})
-        life.complete(peer, {"sip_hangup_disposition": "send_bye"})
+        life.complete(peer, last)
 
     def gone(self, c: Channel) -> None:
         """The channel is destroyed."""
@@ -216,6 +229,7 @@ class Switch:
         try:
             recording.open()
         except OSError:
+            c.set("record_completion_cause", "uri-failure")
             return False
         if not c.media:
             self.life.early(c)
@@ -274,7 +288,8 @@ class Switch:
 
     def _heartbeat(self) -> None:
         self.fire("HEARTBEAT", heartbeat(self))
-        for number in (1, 2):
+        self._beats += 1
+        for number in (1, 2) if self._beats % 3 == 1 else (1,):
             self.fire("RE_SCHEDULE", [("Task-ID", str(number)), ("Task-Desc", ("heartbeat", "check_ip")[number - 1]),
                                       ("Task-Group", "core"), ("Task-Runtime", str(int(self.clock.epoch() + self._beat)))])  # fmt: skip
         self.clock.call_later(self._beat, self._heartbeat)
@@ -312,4 +327,4 @@ class Switch:
     def hangup_all(self, cause: str = "SYSTEM_SHUTDOWN") -> None:
         for c in list(self.channels.values()):
             if c.up:
-                self.end(c, cause, "shutdown")
+                self.end(c, cause, "all")

@@ -18,17 +18,20 @@ USAGE = (
 )
 
 
+BOTH = ("inbound", "outbound")
+
+
 def fsctl(switch: Switch, argument: str) -> str:
     """What `fsctl` says at once; the two that block are in `waits`."""
     match argument.split():
-        case ["pause", *_]:
-            switch.paused = True
+        case ["pause", *ways]:
+            switch.paused |= set(ways or BOTH)
             return "+OK\n"
-        case ["resume", *_]:
-            switch.paused = False
+        case ["resume", *ways]:
+            switch.paused -= set(ways or BOTH)
             return "+OK\n"
-        case ["pause_check"]:
-            return str(switch.paused).lower()
+        case ["pause_check", *ways]:
+            return str(switch.paused >= set(ways or BOTH)).lower()
         case ["ready_check"]:
             return str(not switch.paused and not switch.shutting_down).lower()
         case ["shutdown_check"]:
