@@ -176,6 +176,7 @@ class LegInspected(LegEvent):
     recordings: tuple[str, ...] = ()
     leg_found: LegCreated | None = None
     """What uuid_dump says of a leg we had not known."""
+    command: int = 0  # number of the `Inspect`; 0 where the shell does not tell
 
 
 # -- the switch itself --------------------------------------------------------------------------------

@@ -1,0 +1,291 @@
+"""Telling and asking the parties: prompts played to one leg, proof that they were heard, keys.
+
+A prompt counts as played when the switch reports all its samples (PLAYBACK_STOP says `done` even to a caller
+who has hung up). Keys count only on the leg that was asked: one digit while its question is open, afterwards
+the withdraw code. Of any other digit nothing is kept, not even in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fsgov.call.consent import AGAINST, Gate, asked, gate, in_force, note
+from fsgov.call.site import SECOND
+from fsgov.call.state import Answered, Call, Evidence, Leg, Method, Question
+from fsgov.call.turn import Turn
+from fsgov.commands import HangUp, Play, StopPlaying, Transfer
+from fsgov.events import Instant, KeyPressed, PromptMissing, PromptStarted, PromptStopped
+from fsgov.policy import Ask, ConsentMode, RecordMode, RefusalAct
+
+PLAYS = 2
+"""A prompt that somebody interrupts while the party is still there is played again, so many times in all."""
+SLACK: Instant = 5 * SECOND
+"""How much later than its length a prompt may end before it counts as not played."""
+
+
+def worth_asking(call: Call) -> bool:
+    """The conversation would be recorded if the parties agree."""
+    decision = call.decision
+    if (
+        decision is None
+        or call.adrift
+        or call.merged_into
+        or call.stopped
+        or call.stopping
+        or not decision.purposes
+    ):
+        return False
+    match decision.record:
+        case RecordMode.NEVER:
+            return False
+        case RecordMode.ON_DEMAND:
+            return call.started
+        case _:
+            return decision.sampled
+
+
+def ask(t: Turn) -> None:
+    """Put the question to everybody whose answer is owed and who has not been asked."""
+    call = t.call
+    decision = call.decision
+    if decision is None or not worth_asking(call):
+        return
+    members = asked(call, decision)
+    _stop_asking_others(t, {party.facts.party for party, _ in members})
+    if decision.ask is None:
+        return
+    for party, leg in members:
+        if gate(call, decision, party) is Gate.ASK and not _refused_somewhere(call, decision.asks_for):
+            play(t, decision.ask, Question(
+                party=party.facts.party, leg=leg.uuid, purpose=decision.asks_for, mode=decision.consent,
+                number=0, asked=t.now, due=0,
+            ))  # fmt: skip
+            t.enter(
+                "consent.asked",
+                party=party.facts.party,
+                leg=leg.name,
+                purpose=decision.asks_for,
+                mode=decision.consent.value,
+                prompt=decision.ask.prompt,
+                sha256=decision.ask.sha256,
+            )
+
+
+def _refused_somewhere(call: Call, purpose: str) -> bool:
+    return any(row.purpose == purpose and row.state in AGAINST for row in call.consents)
+
+
+def _stop_asking_others(t: Turn, members: set[int]) -> None:
+    """Somebody outside has joined: who is inside need not answer any more."""
+    for party, question in t.call.questions.items():
+        if question.open and party not in members and question.leg in t.call.legs:
+            if t.call.legs[question.leg].ended is None:
+                t.commands.append(StopPlaying(call=t.call.id, number=t.number(), leg=question.leg))
+            put(t, replace(question, open=False))
+
+
+def play(t: Turn, prompt: Ask, question: Question) -> None:
+    number = t.number()
+    length = prompt.samples * SECOND // max(prompt.rate, 1)
+    due = t.now + length + SLACK
+    put(t, replace(question, number=number, due=due, started=None))
+    t.send(Play(call=t.call.id, number=number, leg=question.leg, file=prompt.file))
+
+
+def put(t: Turn, question: Question) -> None:
+    t.call.questions = {**t.call.questions, question.party: question}
+
+
+def question_on(call: Call, leg: str) -> Question | None:
+    """The question that was put to this leg."""
+    for question in call.questions.values():
+        if question.leg == leg:
+            return question
+    return None
+
+
+def started(t: Turn, event: PromptStarted) -> bool:
+    question = question_on(t.call, event.leg)
+    prompt = _prompt(t.call)
+    if question is None or prompt is None or not question.open or event.file != prompt.file:
+        return False
+    put(t, replace(question, started=t.time))
+    return True
+
+
+def stopped(t: Turn, event: PromptStopped) -> bool:
+    """A prompt ended: proven when all its samples were played and the party is still there."""
+    call = t.call
+    question = question_on(call, event.leg)
+    prompt = _prompt(call)
+    if (
+        question is None
+        or prompt is None
+        or not question.open
+        or event.file != prompt.file
+        or question.proven
+    ):
+        return False
+    leg = call.legs[event.leg]
+    question = replace(question, samples=event.samples)
+    if event.samples is not None and event.samples >= prompt.samples:
+        if leg.ended is None:
+            _proven(t, replace(question, proven=True), prompt, leg)
+        return True
+    t.enter(
+        "notice.interrupted", party=question.party, leg=leg.name, sha256=prompt.sha256, samples=event.samples
+    )
+    if leg.ended is None and question.plays < PLAYS:
+        play(t, prompt, replace(question, plays=question.plays + 1))
+    else:
+        unanswered(t, question)
+    return True
+
+
+def _proven(t: Turn, question: Question, prompt: Ask, leg: Leg) -> None:
+    t.enter(
+        "notice.played", party=question.party, leg=leg.name, sha256=prompt.sha256, samples=question.samples
+    )
+    if question.mode is ConsentMode.NOTICE:
+        put(t, replace(question, open=False))
+        note(
+            t,
+            question.party,
+            question.purpose,
+            Answered.GIVEN,
+            Method.NOTICE,
+            question.mode,
+            proof(t.call, question),
+        )
+    else:
+        put(t, replace(question, due=t.now + prompt.timeout))
+
+
+def missing(t: Turn, event: PromptMissing) -> bool:
+    """The switch has no such file: nobody was asked, so nobody has agreed."""
+    question = question_on(t.call, event.leg)
+    prompt = _prompt(t.call)
+    if question is None or prompt is None or not question.open or event.file != prompt.file:
+        return False
+    t.enter("recorder.failed", cause="prompt-missing", attempts=1, on_failure="")
+    unanswered(t, question)
+    return True
+
+
+def not_played(t: Turn, number: int) -> bool:
+    """The switch refused to play, or did not answer: False when `number` is none of our prompts."""
+    for question in t.call.questions.values():
+        if question.number == number and question.open:
+            if question.started is None and not question.proven:
+                unanswered(t, question)
+            return True
+    return False
+
+
+def unanswered(t: Turn, question: Question) -> None:
+    """The question is over without an answer. Under opt_out a proven question and silence open the gate."""
+    put(t, replace(question, open=False))
+    silent_ok = question.mode is ConsentMode.OPT_OUT and question.proven
+    state = Answered.GIVEN if silent_ok else Answered.UNANSWERED
+    note(t, question.party, question.purpose, state, Method.NOTICE, question.mode, proof(t.call, question))
+
+
+def overdue(t: Turn) -> None:
+    """Close the questions whose time has passed."""
+    for question in tuple(t.call.questions.values()):
+        if question.open and question.due <= t.now:
+            unanswered(t, question)
+
+
+def left(t: Turn, leg: str) -> None:
+    """The party hung up during its question: that is no answer, under no mode."""
+    question = question_on(t.call, leg)
+    if question is not None and question.open:
+        unanswered(t, replace(question, proven=False))
+
+
+def key(t: Turn, event: KeyPressed) -> bool:
+    """A digit on the leg that was asked: an answer while its question is open, else a step of the code."""
+    question = question_on(t.call, event.leg)
+    prompt = _prompt(t.call)
+    if question is None or prompt is None:
+        return False
+    if not question.open:
+        return _code(t, question, prompt, event.digit)
+    heard = question.started is not None or question.samples is not None
+    if event.digit == prompt.no:
+        _answered(t, question, Answered.REFUSED, event.digit)
+    elif event.digit == prompt.yes and question.mode is not ConsentMode.NOTICE and heard:
+        _answered(t, question, Answered.GIVEN, event.digit)
+    else:
+        return False
+    return True
+
+
+def _answered(t: Turn, question: Question, state: Answered, digit: str) -> None:
+    call = t.call
+    evidence = {**proof(call, question), "digit": digit}
+    put(t, replace(question, open=False))
+    if not question.proven:
+        t.commands.append(StopPlaying(call=call.id, number=t.number(), leg=question.leg))
+    note(t, question.party, question.purpose, state, Method.KEY, question.mode, evidence)
+    if state is Answered.REFUSED:
+        on_refusal(t, question.leg)
+
+
+def _code(t: Turn, question: Question, prompt: Ask, digit: str) -> bool:
+    """One more digit of the withdraw code, or the first again, or none."""
+    code = prompt.withdraw
+    if not code:
+        return False
+    pressed = question.code + 1 if digit == code[question.code] else int(digit == code[0])
+    if pressed < len(code):
+        put(t, replace(question, code=pressed))
+        return True
+    put(t, replace(question, code=0))
+    row = in_force(t.call, question.party, question.purpose)
+    if row is None or row.state not in AGAINST:
+        note(
+            t,
+            question.party,
+            question.purpose,
+            Answered.WITHDRAWN,
+            Method.KEY,
+            question.mode,
+            {"code": "withdraw"},
+        )
+    return True
+
+
+def on_refusal(t: Turn, leg: str) -> None:
+    """What the rule does with somebody who declines."""
+    call = t.call
+    if call.decision is None or call.legs[leg].ended is not None:
+        return
+    refusal = call.decision.on_refusal
+    match refusal.act:
+        case RefusalAct.HANGUP:
+            t.send(HangUp(call=call.id, number=t.number(), leg=leg))
+        case RefusalAct.TRANSFER:
+            t.send(Transfer(call=call.id, number=t.number(), leg=leg, destination=refusal.destination))
+        case RefusalAct.CONTINUE:
+            pass
+
+
+def proof(call: Call, question: Question) -> Evidence:
+    """What shows that this question was put: which file, when, how much of it was heard."""
+    prompt = _prompt(call)
+    return {
+        "leg": call.legs[question.leg].name,
+        "prompt": "" if prompt is None else prompt.prompt,
+        "sha256": "" if prompt is None else prompt.sha256,
+        "language": "" if prompt is None else prompt.language,
+        "asked": question.asked,
+        "started": question.started,
+        "samples": question.samples,
+        "of": 0 if prompt is None else prompt.samples,
+    }
+
+
+def _prompt(call: Call) -> Ask | None:
+    return None if call.decision is None else call.decision.ask

@@ -1,0 +1,228 @@
+"""What the parties have said, per party and purpose, and whether that opens the gate.
+
+The mode gates capture; a question covers one purpose (`Decision.asks_for`), other purposes with basis consent
+stay out unless a variable or the CRM row says otherwise. A refusal or withdrawal holds for the whole
+conversation and for whoever joins it later; nothing but a new conversation takes it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from fsgov.call.state import Answered, Call, Consent, Evidence, Leg, Method, Party
+from fsgov.call.turn import Turn
+from fsgov.events import Direction
+from fsgov.policy import Basis, ConsentMode, Decision, Side
+
+PREFIX = "fsgov_consent_"
+WORDS = {
+    **dict.fromkeys(("given", "yes", "true", "1"), Answered.GIVEN),
+    **dict.fromkeys(("refused", "no", "false", "0"), Answered.REFUSED),
+}
+ACTIVE = (Method.KEY, Method.VARIABLE)
+"""How somebody says yes for himself, in this call."""
+SPOKEN_FOR = (Method.KEY, Method.VARIABLE, Method.CRM)
+AGAINST = (Answered.REFUSED, Answered.WITHDRAWN)
+
+
+class Gate(Enum):
+    """Whether one party's answer lets a frame be captured."""
+
+    OPEN = "open"
+    ASK = "ask"
+    WAIT = "wait"
+    CLOSED = "closed"
+
+
+def in_force(call: Call, party: int, purpose: str) -> Consent | None:
+    """The last word of a party on a purpose."""
+    for consent in reversed(call.consents):
+        if consent.party == party and consent.purpose == purpose:
+            return consent
+    return None
+
+
+def against(call: Call, purpose: str) -> bool:
+    """Somebody has refused this purpose, or withdrawn what he had given."""
+    return any(row.purpose == purpose and row.state in AGAINST for row in call.consents)
+
+
+def speaking(call: Call) -> list[tuple[Party, Leg]]:
+    """The parties who may be heard now."""
+    found = []
+    for party in call.parties:
+        leg = call.legs.get(party.leg)
+        if leg is not None and leg.answered is not None and leg.ended is None:
+            found.append((party, leg))
+    return found
+
+
+def asked(call: Call, decision: Decision) -> list[tuple[Party, Leg]]:
+    """Whose consent counts: everybody outside, agents by rule; everybody where nobody is outside."""
+    present = speaking(call)
+    if decision.ask_agents:
+        return present
+    outside = [(party, leg) for party, leg in present if party.facts.side is Side.OUTSIDE]
+    if outside or any(party.facts.side is Side.OUTSIDE for party in call.parties):
+        return outside
+    return present
+
+
+def gate(call: Call, decision: Decision, party: Party) -> Gate:
+    """Whether this party's answer, or silence, lets the conversation be recorded."""
+    mode = decision.consent
+    row = in_force(call, party.facts.party, decision.asks_for)
+    if row is not None and row.state in AGAINST:
+        return Gate.CLOSED
+    if mode is ConsentMode.NONE:
+        return Gate.OPEN
+    given = row is not None and row.state is Answered.GIVEN
+    if row is not None and given and _suffices(mode, row):
+        return Gate.OPEN
+    if mode is ConsentMode.ON_FILE:
+        return Gate.WAIT if party.lookup else Gate.CLOSED
+    if row is not None and row.state is Answered.UNANSWERED and row.mode.rank >= mode.rank:
+        return Gate.CLOSED
+    question = call.questions.get(party.facts.party)
+    if question is not None and question.open:
+        return Gate.WAIT
+    return Gate.ASK if askable(decision) else Gate.CLOSED
+
+
+def _suffices(mode: ConsentMode, row: Consent) -> bool:
+    if mode is ConsentMode.OPT_IN:
+        return row.method in ACTIVE
+    if mode is ConsentMode.ON_FILE:
+        return row.method in SPOKEN_FOR
+    return row.method in SPOKEN_FOR or row.mode.rank >= mode.rank
+
+
+def askable(decision: Decision) -> bool:
+    """The rule's prompt can be proven, and answered as the mode wants (a floor may want more than it has)."""
+    ask = decision.ask
+    if ask is None or ask.samples <= 0:
+        return False
+    if decision.consent is ConsentMode.OPT_IN:
+        return bool(ask.yes)
+    if decision.consent is ConsentMode.OPT_OUT:
+        return bool(ask.no)
+    return decision.consent is ConsentMode.NOTICE
+
+
+def gates_open(call: Call, decision: Decision) -> bool:
+    """Nobody who counts keeps the conversation from being recorded."""
+    if against(call, decision.asks_for):
+        return False
+    if decision.consent is ConsentMode.NONE:
+        return True
+    members = asked(call, decision)
+    return bool(members) and all(gate(call, decision, party) is Gate.OPEN for party, _ in members)
+
+
+def covered(call: Call, decision: Decision) -> tuple[str, ...]:
+    """The purposes a segment may serve now: those without consent as basis, and those all said yes to."""
+    members = asked(call, decision)
+    return tuple(
+        purpose
+        for purpose in decision.purposes
+        if decision.basis[purpose] is not Basis.CONSENT
+        or (
+            members
+            and not against(call, purpose)
+            and all(_said_yes(call, party, purpose) for party, _ in members)
+        )
+    )
+
+
+def _said_yes(call: Call, party: Party, purpose: str) -> bool:
+    row = in_force(call, party.facts.party, purpose)
+    return row is not None and row.state is Answered.GIVEN and row.method in SPOKEN_FOR
+
+
+def evidence_of(call: Call, decision: Decision) -> tuple[str, ...]:
+    """Ids of the rows a segment rests on."""
+    purposes = {decision.asks_for, *decision.purposes}
+    rows = (
+        in_force(call, party.facts.party, purpose)
+        for party, _ in asked(call, decision)
+        for purpose in purposes
+    )
+    return tuple(sorted(row.id for row in rows if row is not None and row.state is Answered.GIVEN))
+
+
+def note(
+    t: Turn, party: int, purpose: str, state: Answered, method: Method, mode: ConsentMode, evidence: Evidence
+) -> None:
+    """Add a row, enter it, and mark what it forbids. A refusal is never overwritten."""
+    call = t.call
+    row = in_force(call, party, purpose)
+    if row is not None and (row.state in AGAINST or (row.state is state and _as_good(row.method, method))):
+        return
+    if state is Answered.REFUSED and row is not None and row.state is Answered.GIVEN:
+        state = Answered.WITHDRAWN
+    id_ = f"c-{call.id}-{len(call.consents) + 1}"
+    row = Consent(
+        id=id_,
+        party=party,
+        purpose=purpose,
+        state=state,
+        method=method,
+        mode=mode,
+        at=t.time,
+        evidence=evidence,
+    )
+    call.consents = (*call.consents, row)
+    t.durable = True
+    if state in AGAINST and purpose in gating(call):
+        mark(t, state, party)
+    if method is not Method.NOTICE or state is not Answered.GIVEN:
+        t.enter(
+            f"consent.{state.value}",
+            consent=id_,
+            party=party,
+            purpose=purpose,
+            method=method.value,
+            mode=mode.value,
+        )
+
+
+def _as_good(before: Method, after: Method) -> bool:
+    return before in ACTIVE or before is after
+
+
+def gating(call: Call) -> tuple[str, ...]:
+    return () if call.decision is None else (call.decision.asks_for,)
+
+
+def mark(t: Turn, state: Answered, party: int) -> None:
+    """Withdrawn: all that was captured waits for destruction. Refused: what runs with this party in it."""
+    call = t.call
+    ids = call.segments
+    if state is Answered.REFUSED:
+        joined = next((call.legs[p.leg].answered for p in call.parties if p.facts.party == party), None)
+        segment = call.segment
+        opened = None if segment is None else segment.opened
+        inside = segment is not None and opened is not None and joined is not None and joined <= opened
+        ids = (segment.id,) if segment is not None and inside else ()
+    if ids:
+        call.dispose = tuple(dict.fromkeys((*call.dispose, *ids)))
+        call.dispose_reason = f"{state.value} by party {party}"
+
+
+def learn_variables(t: Turn, leg: Leg, variables: Mapping[str, str]) -> None:
+    """`fsgov_consent_<purpose>`: the dialplan's word, for the party of the inbound leg only.
+
+    Variables that a dialplan exports appear on the other legs too and say nothing about their parties.
+    """
+    if leg.direction is not Direction.INBOUND or not leg.party:
+        return
+    call = t.call
+    mode = ConsentMode.OPT_IN if call.decision is None else call.decision.consent
+    for name in sorted(variables):
+        if not name.startswith(PREFIX):
+            continue
+        purpose = name[len(PREFIX) :]
+        state = WORDS.get(variables[name].lower())
+        if state is not None and purpose in call.policy.purposes:
+            note(t, leg.party, purpose, state, Method.VARIABLE, mode, {"variable": name, "leg": leg.name})

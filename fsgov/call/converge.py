@@ -1,0 +1,244 @@
+"""From what is confirmed towards what is wanted, one recorder command at a time."""
+
+from __future__ import annotations
+
+from fsgov.call.consent import covered, evidence_of, gates_open
+from fsgov.call.document import sidecar
+from fsgov.call.replies import doubt
+from fsgov.call.segments import lose
+from fsgov.call.site import SECOND
+from fsgov.call.state import Call, Capture, Flight, Leg, Segment, Stage
+from fsgov.call.tables import CONVERGE, Move
+from fsgov.call.turn import Turn
+from fsgov.commands import (
+    CloseSegment,
+    HangUp,
+    Inspect,
+    MaskSegment,
+    OpenSegment,
+    RecorderCommand,
+    SetVariable,
+    UnmaskSegment,
+)
+from fsgov.events import Direction, Instant
+from fsgov.policy import Decision, OnFailure, PauseBy, RecordMode, Require
+
+REPLY: Instant = 4 * SECOND
+"""How long a recorder command may stay without a reply before the core gives up on it."""
+ATTEMPTS = 8
+"""Failures in a row after which a conversation is not recorded any more."""
+MOST_SEGMENTS = 99
+
+
+def recorder_leg(call: Call) -> Leg | None:
+    """The leg that records for the connected set; it hands over when it ends.
+
+    The leg of the running segment, else the one the rule names, else the oldest that speaks.
+    """
+    if call.segment is not None and call.segment.leg in call.legs:
+        leg = call.legs[call.segment.leg]
+        if leg.ended is None:
+            return leg
+    name = "a" if call.decision is None else call.decision.leg
+    up = [leg for leg in call.legs.values() if leg.ended is None]
+    named = next((leg for leg in call.legs.values() if leg.name == name), None)
+    if named is not None and named.ended is None:
+        return named
+    if named is None and name != "a":
+        return None
+    return next((leg for leg in up if leg.answered is not None and leg.party), None)
+
+
+def on_record(call: Call, decision: Decision) -> bool:
+    """The rule wants this call recorded, or somebody who may has asked for it."""
+    if decision.record is RecordMode.ON_DEMAND:
+        return call.started
+    return decision.record is not RecordMode.NEVER and decision.sampled
+
+
+def covers_everybody(call: Call) -> bool:
+    """The decision knew of everybody who speaks now."""
+    if call.inputs is None:
+        return False
+    known = {facts.party for facts in call.inputs.parties}
+    return all(
+        leg.party in known for leg in call.legs.values() if leg.party and leg.answered and not leg.ended
+    )
+
+
+def permitted(call: Call) -> bool:
+    """A rule, a basis for some purpose, and every consent that the mode asks for."""
+    decision = call.decision
+    return (
+        decision is not None
+        and bool(decision.rule)
+        and on_record(call, decision)
+        and covers_everybody(call)
+        and gates_open(call, decision)
+        and bool(covered(call, decision))
+    )
+
+
+def wanted(call: Call) -> Capture:
+    """What the switch should do: a pure answer from legs, parties, decision, consent, pauses and failures."""
+    if (
+        call.merged_into
+        or call.stopped
+        or call.stopping
+        or call.stage in (Stage.DECIDING, Stage.ASKING, Stage.OVER)
+        or call.failures >= ATTEMPTS
+        or not permitted(call)
+    ):
+        return Capture.OFF
+    leg = recorder_leg(call)
+    if leg is None:
+        return Capture.OFF
+    if leg.answered is None:
+        decision = call.decision
+        armed = decision is not None and decision.armed and leg.direction is Direction.INBOUND
+        return Capture.ARMED if armed and not call.paused else Capture.OFF
+    if call.paused is not None:
+        return Capture.MASKED
+    if call.actual is Capture.ON and call.segment is not None and outgrown(call, call.segment):
+        return Capture.OFF
+    return Capture.ON
+
+
+def outgrown(call: Call, segment: Segment) -> bool:
+    """The segment was opened for purposes that the consents in force do not cover any more."""
+    decision = call.decision
+    return decision is not None and bool(set(segment.purposes) - set(covered(call, decision)))
+
+
+def converge(t: Turn) -> None:
+    """Issue at most one recorder command."""
+    call = t.call
+    if call.adrift or call.stage is Stage.OVER:
+        return
+    aim = wanted(call)
+    flight = call.flight
+    if flight is not None:
+        if not (flight.accepted and isinstance(flight.command, OpenSegment) and aim is Capture.OFF):
+            return
+        doubt(t, "withdrawn before it was seen to run")  # +OK came, so a stop reaches it
+    if call.strays:
+        _stop_stray(t)
+        return
+    move = CONVERGE.get((call.actual, aim))
+    if move is None:
+        return
+    if call.retry_at is not None and call.retry_at > t.now and move in (Move.OPEN, Move.ARM, Move.SETTLE):
+        return
+    if move in (Move.OPEN, Move.ARM):
+        _open(t, armed=move is Move.ARM)
+    elif call.segment is not None and call.segment.leg in call.legs and not call.legs[call.segment.leg].ended:
+        _steer(t, move, call.segment)
+
+
+def _stop_stray(t: Turn) -> None:
+    call = t.call
+    if call.retry_at is not None and call.retry_at > t.now:
+        return
+    segment, leg = next(iter(call.strays.items()))
+    launch(t, CloseSegment(call=call.id, number=t.number(), leg=leg, segment=segment))
+
+
+def _steer(t: Turn, move: Move, segment: Segment) -> None:
+    call = t.call
+    number, leg = t.number(), segment.leg
+    cut = call.decision is not None and call.decision.pause.by is PauseBy.CUT
+    match move:
+        case Move.MASK:
+            launch(t, MaskSegment(call=call.id, number=number, leg=leg, segment=segment.id, cut=cut))
+        case Move.UNMASK:
+            was_cut = bool(segment.masks) and segment.masks[-1].by == "cut"
+            launch(t, UnmaskSegment(call=call.id, number=number, leg=leg, segment=segment.id, cut=was_cut))
+        case Move.SETTLE if call.inspect:
+            launch(t, Inspect(call=call.id, number=number, leg=leg, segment=segment.id))
+        case _:
+            every = segment.moved
+            launch(t, CloseSegment(call=call.id, number=number, leg=leg, segment=segment.id, every=every))
+
+
+def _open(t: Turn, *, armed: bool) -> None:
+    call = t.call
+    leg, decision = recorder_leg(call), call.decision
+    if leg is None or decision is None or call.segment_numbers >= MOST_SEGMENTS:
+        return
+    call.segment_numbers += 1
+    n = call.segment_numbers
+    purposes = covered(call, decision)
+    segment = Segment(
+        id=f"{call.id}-{n:02}",
+        n=n,
+        leg=leg.uuid,
+        leg_name=leg.name,
+        rule=decision.rule,
+        policy=decision.policy,
+        basis={purpose: decision.basis[purpose].value for purpose in purposes},
+        purposes=purposes,
+        vault=decision.vault,
+        consents=evidence_of(call, decision),
+        armed=armed,
+    )
+    call.segment = segment
+    call.segments = (*call.segments, segment.id)
+    call.lose_at = None
+    launch(
+        t,
+        OpenSegment(
+            call=call.id,
+            number=t.number(),
+            leg=leg.uuid,
+            segment=segment.id,
+            sidecar=sidecar(call, segment, "planned"),
+            armed=armed,
+        ),
+    )
+    t.commands.append(
+        SetVariable(
+            call=call.id, number=t.number(), leg=leg.uuid, name="recording_follow_transfer", value="false"
+        )
+    )
+
+
+def launch(t: Turn, command: RecorderCommand) -> None:
+    t.call.retry_at = None
+    t.call.flight = Flight(command=command, sent=t.now, due=t.now + REPLY)
+    t.send(command)
+
+
+def overdue(t: Turn) -> None:
+    """A command without its reply, a reply without its event, a leg's end without its RECORD_STOP."""
+    call = t.call
+    flight = call.flight
+    if flight is not None and flight.due <= t.now:
+        if flight.accepted and flight.command.segment in call.strays:
+            call.flight = None
+            call.strays = {s: leg for s, leg in call.strays.items() if s != flight.command.segment}
+        else:
+            doubt(t, "unconfirmed" if flight.accepted else "unanswered")
+    if call.lose_at is not None and call.lose_at <= t.now and not call.adrift:
+        call.lose_at = None
+        lose(t)
+
+
+def failing(t: Turn, failures_before: int) -> None:
+    """Tell, once, that a recording which is wanted cannot be had, and do what the rule says."""
+    call = t.call
+    decision = call.decision
+    if decision is None or call.failures <= failures_before:
+        return
+    needed = decision.require is not Require.BEST_EFFORT and call.failures == 1
+    if not needed and call.failures != ATTEMPTS:
+        return
+    t.enter(
+        "recorder.failed",
+        cause=call.flawed or "unconfirmed",
+        attempts=call.failures,
+        on_failure=decision.on_failure.value,
+    )
+    if decision.on_failure is OnFailure.HANGUP:
+        leg = recorder_leg(call)
+        if leg is not None and leg.ended is None:
+            t.send(HangUp(call=call.id, number=t.number(), leg=leg.uuid))

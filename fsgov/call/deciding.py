@@ -1,0 +1,165 @@
+"""Which rule governs the conversation, decided as early as its inputs are known.
+
+Until a leg is answered nothing rests on a decision and a better informed one replaces it. Afterwards a new
+party or fact may only make it stricter: of the rule in force and the one that now matches, the stricter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fsgov.call.consent import note
+from fsgov.call.state import Answered, Call, Method, Party
+from fsgov.call.turn import Turn
+from fsgov.commands import LookUpParty
+from fsgov.events import PartyFound, PartyUnknown
+from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, RecordMode, Side
+from fsgov.policy.deciding import decide
+
+
+def direction_of(call: Call) -> CallDirection:
+    """Seen from the operator: who is outside, the first party or another."""
+    if not call.parties:
+        return CallDirection.INTERNAL
+    if call.parties[0].facts.side is Side.OUTSIDE:
+        return CallDirection.INBOUND
+    others = any(party.facts.side is Side.OUTSIDE for party in call.parties)
+    return CallDirection.OUTBOUND if others else CallDirection.INTERNAL
+
+
+def look_up(t: Turn, party: Party) -> None:
+    """Ask the CRM about somebody outside, where the policy needs it and a number to ask by is known."""
+    call = t.call
+    if not call.looks_up or party.facts.side is not Side.OUTSIDE or not party.facts.e164:
+        return
+    number = t.number()
+    t.change_party(replace(party, lookup=number, lookup_due=t.now + call.site.lookup))
+    t.commands.append(
+        LookUpParty(
+            call=call.id, number=number, party=party.facts.party, tenant=call.tenant, e164=party.facts.e164
+        )
+    )
+
+
+def found(t: Turn, event: PartyFound | PartyUnknown) -> bool:
+    """The CRM answered. A late answer is still one: it may make the decision stricter."""
+    call = t.call
+    party = next((p for p in call.parties if p.facts.party == event.party), None)
+    if party is None or party.facts.known:
+        return False
+    match event:
+        case PartyUnknown():
+            if party.lookup != event.command:
+                return False
+            t.enter("party.found", party=event.party, known=False, reason=event.reason)
+            t.change_party(replace(party, lookup=0))
+        case PartyFound():
+            facts = replace(party.facts, known=True, facts=dict(event.facts), consents=dict(event.consents))
+            t.change_party(replace(party, facts=facts, evidence=event.evidence, lookup=0))
+            t.enter("party.found", party=event.party, known=True, reason="")
+            for purpose, given in sorted(event.consents.items()):
+                if purpose in call.policy.purposes:
+                    state = Answered.GIVEN if given else Answered.REFUSED
+                    note(
+                        t,
+                        event.party,
+                        purpose,
+                        state,
+                        Method.CRM,
+                        ConsentMode.ON_FILE,
+                        {"row": event.evidence},
+                    )
+    return True
+
+
+def give_up_lookups(t: Turn) -> None:
+    """Decide without the facts whose deadline has passed."""
+    for party in t.call.parties:
+        if party.lookup and party.lookup_due <= t.now:
+            t.enter("party.found", party=party.facts.party, known=False, reason="deadline")
+            t.change_party(replace(party, lookup=0))
+
+
+def inputs_of(call: Call) -> Inputs:
+    wanted = call.policy.names_of_variables
+    return Inputs(
+        call=call.id,
+        direction=call.direction,
+        tenant=call.tenant,
+        region=call.region,
+        caller=call.caller[0],
+        caller_e164=call.caller[1],
+        dialled=call.dialled[0],
+        dialled_e164=call.dialled[1],
+        parties=tuple(party.facts for party in call.parties),
+        variables={
+            name: value
+            for name, value in call.variables.items()
+            if name in wanted or name.startswith("fsgov_")
+        },
+        at=call.opened,
+    )
+
+
+def consider(t: Turn, *, at_once: bool = False) -> None:
+    """Decide, or decide again, when what a decision rests on has changed and no look-up is under way."""
+    call = t.call
+    if not call.parties or (not at_once and any(party.lookup for party in call.parties)):
+        return
+    call.direction = direction_of(call)
+    inputs = inputs_of(call)
+    if inputs == call.inputs:
+        return
+    new = decide(call.policy, inputs)
+    adopt(t, inputs, new)
+
+
+def adopt(t: Turn, inputs: Inputs, new: Decision) -> None:
+    """Put a decision in force, or the stricter of it and the one that is."""
+    call = t.call
+    old = call.decision
+    call.inputs = inputs
+    if old is not None and call.answered is not None:
+        new = stricter(old, new)
+    if new == old:
+        return
+    call.decision = new
+    t.enter(
+        "call.decided",
+        rule=new.rule,
+        policy=new.policy,
+        version=new.version,
+        direction=call.direction.value,
+        record=new.record.value,
+        sampled=new.sampled,
+        consent=new.consent.value,
+        floors=[f"{country}:{mode.value}" for country, mode in new.floors],
+        purposes=list(new.purposes),
+    )
+
+
+def stricter(old: Decision, new: Decision) -> Decision:
+    """The decision that records less, else the one that asks for more; `old` where they are alike.
+
+    Where the one that stays asks for less than the other, its consent is raised to the other's.
+    """
+    kept = (
+        new if _reach(new) < _reach(old) or (_reach(new) == _reach(old) and _rank(new) > _rank(old)) else old
+    )
+    mode = max(old.consent, new.consent, key=lambda mode: mode.rank)
+    if kept.consent.rank < mode.rank:
+        kept = replace(kept, consent=mode)
+    if kept.rule == new.rule and kept.policy == new.policy and _rank(kept) == _rank(new):
+        return new if _reach(new) == _reach(kept) else kept
+    return kept
+
+
+def _reach(decision: Decision) -> int:
+    """How much a rule may record at most: never, on demand, always."""
+    if decision.record is RecordMode.NEVER or not decision.sampled:
+        return 0
+    return 1 if decision.record is RecordMode.ON_DEMAND else 2
+
+
+def _rank(decision: Decision) -> int:
+    return decision.consent.rank

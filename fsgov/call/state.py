@@ -1,0 +1,284 @@
+"""One conversation as values: what is known of it, and what the switch has confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from fsgov.call.site import Site
+from fsgov.commands import RecorderCommand
+from fsgov.events import Act, Direction, Instant
+from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, PartyFacts, Policy
+
+
+class Stage(Enum):
+    """Governance: what do we know?"""
+
+    RINGING = "ringing"
+    DECIDING = "deciding"
+    ASKING = "asking"
+    SETTLED = "settled"
+    OVER = "over"
+
+
+class Capture(Enum):
+    """What the switch has confirmed, or (as `wanted`) what it should do."""
+
+    OFF = "off"
+    ARMED = "armed"
+    ON = "on"
+    MASKED = "masked"
+    UNKNOWN = "unknown"
+
+
+class Answered(Enum):
+    """What a party has said to one purpose."""
+
+    GIVEN = "given"
+    REFUSED = "refused"
+    UNANSWERED = "unanswered"
+    WITHDRAWN = "withdrawn"
+
+
+class Method(Enum):
+    """How that was learned. NOTICE: the prompt was played to its end and nobody objected."""
+
+    KEY = "key"
+    VARIABLE = "variable"
+    CRM = "crm"
+    NOTICE = "notice"
+
+
+Evidence = Mapping[str, str | int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    uuid: str
+    name: str
+    direction: Direction
+    party: int
+    """0: nobody's (a loopback)."""
+    created: Instant
+    answered: Instant | None = None
+    ended: Instant | None = None
+    left: Instant | None = None
+    """When we heard of its end, on this host's clock."""
+    gone: bool = False
+    cause: str = ""
+    held: bool = False
+
+    @property
+    def speaks(self) -> bool:
+        """Somebody may be heard on it."""
+        return self.answered is not None and self.ended is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    facts: PartyFacts
+    leg: str
+    evidence: str = ""
+    """The CRM row's own reference."""
+    lookup: int = 0
+    """Number of the look-up under way, 0 when there is none."""
+    lookup_due: Instant = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """One row: what one party said to one purpose, when, how. The last row of a pair is in force."""
+
+    id: str
+    party: int
+    purpose: str
+    state: Answered
+    method: Method
+    mode: ConsentMode
+    at: Instant
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A prompt played to one party, and how far it got."""
+
+    party: int
+    leg: str
+    purpose: str
+    mode: ConsentMode
+    number: int
+    asked: Instant
+    due: Instant
+    plays: int = 1
+    started: Instant | None = None
+    samples: int | None = None
+    proven: bool = False
+    """Played to its end, by the switch's count of samples."""
+    open: bool = True
+    code: int = 0
+    """How many digits of the withdraw code have been pressed in a row; no digit is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    by: str
+    from_ms: int
+    asked: Instant
+    to_ms: int | None = None
+    acknowledged: Instant | None = None
+    ended: Instant | None = None
+    actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    start: Instant
+    end: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One file of the switch, from its plan to its release."""
+
+    id: str
+    n: int
+    leg: str
+    leg_name: str
+    rule: str
+    policy: str
+    basis: Mapping[str, str]
+    purposes: tuple[str, ...]
+    vault: str
+    consents: tuple[str, ...]
+    armed: bool = False
+    opened: Instant | None = None
+    closed: Instant | None = None
+    cause: str = ""
+    reported_ms: int | None = None
+    reported_size: int | None = None
+    discarded: bool = False
+    masks: tuple[Mask, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    moved: bool = False
+    """It runs on a leg it was not started on: only `stop all` reaches it there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """The recorder command under way. `accepted`: the reply was +OK, the event that proves it is awaited."""
+
+    command: RecorderCommand
+    sent: Instant
+    due: Instant
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    asked: Instant
+    actor: str | None
+    due: Instant | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A live act that is not answered yet."""
+
+    request: str
+    act: Act
+    due: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    tag: str
+    actor: str
+    at: Instant
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """One conversation. Changed only inside `step`, on a copy; everything it holds is frozen."""
+
+    id: str
+    site: Site
+    policy: Policy
+    opened: Instant
+    looks_up: bool = False
+    """The policy needs the CRM."""
+    core: str = ""
+    tenant: str = "default"
+    region: str = ""
+    direction: CallDirection = CallDirection.INTERNAL
+    answered: Instant | None = None
+    ended: Instant | None = None
+    revision: int = 0
+    numbers: int = 0
+    """The last command number that was used."""
+
+    # governance
+    stage: Stage = Stage.RINGING
+    legs: Mapping[str, Leg] = field(default_factory=dict)
+    parties: tuple[Party, ...] = ()
+    caller: tuple[str, str] = ("", "")
+    """Of the first leg: as given, E.164."""
+    dialled: tuple[str, str] = ("", "")
+    variables: Mapping[str, str] = field(default_factory=dict)
+    inputs: Inputs | None = None
+    decision: Decision | None = None
+    consents: tuple[Consent, ...] = ()
+    questions: Mapping[int, Question] = field(default_factory=dict)
+    started: bool = False
+    stopped: bool = False
+    paused: Paused | None = None
+    stopping: bool = False
+    """fsgov is about to end and this call's segment must not run on without it."""
+    merged_into: str | None = None
+    tags: tuple[Tag, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+
+    # capture
+    actual: Capture = Capture.OFF
+    before: Capture | None = None
+    """While adrift: what was confirmed last, with no command under way since."""
+    adrift: bool = False
+    """The switch cannot be seen; nothing is sent until a resync has told what it does."""
+    flight: Flight | None = None
+    segment: Segment | None = None
+    segments: tuple[str, ...] = ()
+    segment_numbers: int = 0
+    strays: Mapping[str, str] = field(default_factory=dict)
+    """Segments of ours that run although they should not -> their leg."""
+    inspect: bool = False
+    """UNKNOWN: a stop was refused, so look before anything else."""
+    failures: int = 0
+    retry_at: Instant | None = None
+    lose_at: Instant | None = None
+    """When a segment is given up whose leg has ended without a RECORD_STOP."""
+
+    # accounting
+    gap_since: Instant | None = None
+    flawed: str = ""
+    """Why capture was missing or unconfirmed for a part of the time wanted; "" while it was not."""
+    captured: bool = False
+    """Some segment was confirmed and not discarded by the switch."""
+    missed: bool = False
+    """Capture was wanted at some time and not confirmed."""
+    foreign: bool = False
+    dispose: tuple[str, ...] = ()
+    """Segments a refusal or withdrawal has marked."""
+    dispose_reason: str = ""
+    ignored: int = 0
+    outcome: str | None = None
+    outcome_cause: str = ""
+
+    def copy(self) -> Call:
+        twin = object.__new__(Call)
+        for name in _FIELDS:
+            setattr(twin, name, getattr(self, name))
+        return twin
+
+
+_FIELDS = tuple(Call.__dataclass_fields__)

@@ -1,0 +1,261 @@
+"""One conversation: an event in, commands out.
+
+Rules
+-----
+1. `step` is total. An event that means nothing here is counted and changes nothing else.
+2. What is known changes by events only; never by our own commands.
+3. `wanted` is a pure answer: legs, parties, decision, consents, pauses, failures. `actual` is what the switch
+   has confirmed. `converge` issues one recorder command at a time from the second towards the first.
+4. A recorder command without a reply, or without the event that proves it, leaves UNKNOWN. UNKNOWN is driven
+   to OFF (stop; where a stop is refused, look), and what is wanted then is opened as a new segment.
+5. The conversation's file is written before any command that rests on it; durably before anything that must
+   survive a power loss (refusals, withdrawals, consents, pauses, stops, the end).
+6. A conversation is over when every leg is gone and every segment released. It then has exactly one outcome.
+
+Theory
+------
+Two small machines, coupled in one place. Governance knows (RINGING, DECIDING, ASKING, SETTLED, OVER), capture
+sees (OFF, ARMED, ON, MASKED, UNKNOWN); a single table of phases × events was tried and mistook one command's
+reply for another's. Capture's states carry no wish: a pause that was asked for is in `Call.paused`, the state
+MASKED says that the switch has acknowledged it. So the journal cannot run ahead of the switch.
+
+Tables: `fsgov.call.tables`. The order of one step: learn, let governance move, ask who has to be asked,
+converge, account for the time, answer people, end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fsgov.call import acts, asking, deciding, legs, outcome, replies, resync, segments
+from fsgov.call.converge import converge, covers_everybody, failing, overdue, wanted
+from fsgov.call.document import document
+from fsgov.call.state import Call, Stage
+from fsgov.call.tables import GOVERNANCE, Word
+from fsgov.call.turn import TimePassed, Turn
+from fsgov.commands import Answer, Command, Enter, RecorderCommand, Remember
+from fsgov.events import (
+    ActAsked,
+    CommandAccepted,
+    CommandRefused,
+    CommandUnanswered,
+    Event,
+    Instant,
+    KeyPressed,
+    LegAnswered,
+    LegCreated,
+    LegEvent,
+    LegGone,
+    LegHeld,
+    LegHungUp,
+    LegInspected,
+    LegsBridged,
+    LegUnheld,
+    PartyFound,
+    PartyUnknown,
+    PromptMissing,
+    PromptStarted,
+    PromptStopped,
+    RecordingSeen,
+    RecordingStarted,
+    RecordingStopped,
+    Reply,
+    Resynced,
+    Stopping,
+    SwitchLost,
+)
+from fsgov.policy import Decision
+
+
+def step(call: Call, event: Event) -> tuple[Call, list[Command]]:
+    """The conversation after the event, and the commands it leads to. `call` itself stays as it was."""
+    t = Turn(call, event)
+    failures = call.failures
+    if call.stage is Stage.OVER or not learn(t, event):
+        unchanged = call.copy()
+        unchanged.ignored += 1
+        return unchanged, []
+    settle(t, failures)
+    return t.call, seal(t)
+
+
+def settle(t: Turn, failures: int) -> None:
+    """Everything that follows from what has been learned."""
+    advance(t)
+    asking.ask(t)
+    advance(t)
+    converge(t)
+    failing(t, failures)
+    outcome.account(t.call, wanted(t.call), t.now)
+    if _ended(t.call):
+        finish(t)
+    acts.answer_waiting(t)
+
+
+def learn(t: Turn, event: Event) -> bool:
+    """Take in what the event says; False when it says nothing to this conversation."""
+    match event:
+        case RecordingStarted():
+            return segments.started(t, event)
+        case RecordingStopped():
+            return segments.stopped(t, event)
+        case RecordingSeen():
+            return segments.seen(t, event)
+        case LegCreated():
+            return legs.created(t, event)
+        case LegsBridged():
+            return legs.bridged(t, event)
+        case LegInspected():
+            return replies.inspected(t, event)
+        case LegEvent():
+            return event.leg in t.call.legs and _learn_of_leg(t, event)
+        case Reply():
+            return _learn_reply(t, event)
+        case _:
+            return _learn_at_large(t, event)
+
+
+def _learn_of_leg(t: Turn, event: LegEvent) -> bool:
+    match event:
+        case LegAnswered():
+            return legs.answered(t, event)
+        case LegHungUp() | LegGone():
+            return legs.hung_up(t, event)
+        case LegHeld() | LegUnheld():
+            return legs.held_or_not(t, event)
+        case KeyPressed():
+            return asking.key(t, event)
+        case PromptStarted():
+            return asking.started(t, event)
+        case PromptStopped():
+            return asking.stopped(t, event)
+        case PromptMissing():
+            return asking.missing(t, event)
+        case _:
+            return False
+
+
+def _learn_reply(t: Turn, event: Reply) -> bool:
+    match event:
+        case PartyFound() | PartyUnknown():
+            if not deciding.found(t, event):
+                return False
+            deciding.consider(t)
+            return True
+        case CommandRefused() | CommandUnanswered() if asking.not_played(t, event.command):
+            return True
+        case CommandAccepted() if any(q.number == event.command for q in t.call.questions.values()):
+            return True
+        case _:
+            return replies.replied(t, event)
+
+
+def _learn_at_large(t: Turn, event: Event) -> bool:
+    match event:
+        case TimePassed():
+            deciding.give_up_lookups(t)
+            deciding.consider(t)
+            asking.overdue(t)
+            acts.watchdog(t)
+            overdue(t)
+            legs.silent(t)
+            if t.call.retry_at is not None and t.call.retry_at <= t.now:
+                t.call.retry_at = None
+        case ActAsked():
+            return acts.asked(t, event)
+        case SwitchLost():
+            return resync.unseen(t)
+        case Resynced():
+            return resync.resynced(t, event)
+        case Stopping():
+            t.call.stopping = bool(t.call.decision and _needs_us(t.call, t.call.decision))
+            t.durable = True
+        case _:
+            return False
+    return True
+
+
+def _needs_us(call: Call, decision: Decision) -> bool:
+    """Somebody may yet withdraw or pause, and a recorder without fsgov would not hear of it."""
+    return bool(
+        (decision.ask and decision.ask.withdraw)
+        or decision.pause.max is not None
+        or call.paused
+        or call.questions
+    )
+
+
+HEARD: dict[Word, Callable[[Call], bool]] = {
+    Word.ANSWERED: lambda call: call.answered is not None,
+    Word.UNDECIDED: lambda call: call.decision is None or not covers_everybody(call),
+    Word.DECIDED: lambda call: call.decision is not None and covers_everybody(call),
+    Word.QUESTION: lambda call: any(question.open for question in call.questions.values()),
+    Word.NO_QUESTION: lambda call: not any(question.open for question in call.questions.values()),
+}
+"""When governance hears a word of its table; ENDED is heard by `settle` alone."""
+
+
+def advance(t: Turn) -> None:
+    """Move governance along its table as far as what is known carries."""
+    moved = True
+    while moved:
+        moved = False
+        for (stage, word), target in GOVERNANCE.items():
+            if stage is t.call.stage and word in HEARD and HEARD[word](t.call):
+                t.call.stage = target
+                moved = True
+                break
+
+
+def _ended(call: Call) -> bool:
+    """Nothing can follow any more."""
+    if call.segment is not None or call.flight is not None:
+        return False
+    if any(leg in call.legs and not call.legs[leg].gone for leg in call.strays.values()):
+        return False
+    if call.merged_into is not None:
+        return True
+    return bool(call.legs) and not call.adrift and all(leg.gone for leg in call.legs.values())
+
+
+def finish(t: Turn) -> None:
+    call = t.call
+    if call.decision is None and call.merged_into is None:
+        deciding.consider(t, at_once=True)
+    call.stage = GOVERNANCE[call.stage, Word.ENDED]
+    call.ended = t.time
+    call.outcome, call.outcome_cause = outcome.outcome(call)
+    t.durable = True
+    t.enter("call.over", outcome=call.outcome, cause=call.outcome_cause, segments=list(call.segments))
+
+
+def seal(t: Turn) -> list[Command]:
+    """The commands in their binding order: the file, then the switch, then releases, entries, answers."""
+    first = [c for c in t.commands if not isinstance(c, Enter | Answer)]
+    first.sort(key=lambda command: not isinstance(command, RecorderCommand))
+    rest: list[Command] = [c for c in t.commands if isinstance(c, Enter | Answer)]
+    if not (t.durable or t.rests):
+        return [*first, *rest]
+    t.call.revision += 1
+    return [Remember(call=t.call.id, text=document(t.call), durable=t.durable), *first, *rest]
+
+
+def next_due(call: Call) -> Instant | None:
+    """When this conversation next needs to be told that time has passed."""
+    if call.stage is Stage.OVER:
+        return None
+    dues = [waiting.due for waiting in call.waiting]
+    dues += [question.due for question in call.questions.values() if question.open]
+    dues += [party.lookup_due for party in call.parties if party.lookup]
+    if call.flight is not None:
+        dues.append(call.flight.due)
+    elif call.retry_at is not None and not call.adrift:
+        dues.append(call.retry_at)
+    if call.lose_at is not None and not call.adrift:
+        dues.append(call.lose_at)
+    if call.paused is not None and call.paused.due is not None:
+        dues.append(call.paused.due)
+    leaving = [leg.left for leg in call.legs.values() if leg.left is not None and not leg.gone]
+    if leaving and not call.adrift:
+        dues.append(min(leaving) + legs.GONE)
+    return min(dues) if dues else None
