@@ -168,13 +168,14 @@ class Table:
         value = self.value(key, str, needed="")
         if not isinstance(value, str):
             return default
+        if later and value in later:
+            self.fault(key, f"{value} is not enforced by this version of fsgov", later[value])
+            return default
         for member in values:
             if member.value == value:
                 return member
-        if later and value in later:
-            self.fault(key, f"{value} is not enforced by this version of fsgov", later[value])
-        else:
-            self.fault(key, f"{value!r} is not known", nearest(value, [str(m.value) for m in values]))
+        known = [str(member.value) for member in values if member.value not in (later or ())]
+        self.fault(key, f"{value!r} is not known", nearest(value, known))
         return default
 
     def table(self, key: str) -> Table | None:

@@ -31,6 +31,8 @@ LATER_CONSENT = {
     "agent_attested": "use opt_in, or on_file where the CRM holds the consent",
     "statutory": "use notice with a purpose whose basis is legal_obligation",
 }
+LATER_REQUIRE = {"before_answer": "use during: a lost recording is told at its first failure"}
+LATER_ON_FAILURE = {"announce": "use hangup, alert or continue"}
 DEFAULT_TIMEOUT = 8 * UNITS["s"]
 
 
@@ -48,8 +50,8 @@ def read_rule(rule: Table) -> Rule:
         on_refusal=_refusal(rule),
         pause=_pause(rule),
         vault=_vault(rule),
-        require=rule.choice("require", Require, Require.BEST_EFFORT),
-        on_failure=rule.choice("on_failure", OnFailure, OnFailure.ALERT),
+        require=rule.choice("require", Require, Require.BEST_EFFORT, LATER_REQUIRE),
+        on_failure=rule.choice("on_failure", OnFailure, OnFailure.ALERT, LATER_ON_FAILURE),
         leg=_leg(rule),
         armed=rule.flag("armed"),
         ask_agents=rule.flag("ask_agents"),

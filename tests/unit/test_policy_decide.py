@@ -87,9 +87,10 @@ def test_a_test_that_does_not_come_out_is_named_with_both_values() -> None:
     ]
 
 
-def test_the_first_rule_that_matches_decides_not_the_longest_prefix() -> None:
+@pytest.mark.parametrize("longer", ["+4930*", "+4930901820", "+4930901820*"])
+def test_the_first_rule_that_matches_decides_not_the_longest_prefix(longer: str) -> None:
     p = policy(
-        recorded("short", 'when.dialled = "+49*"') + recorded("long", 'when.dialled = "+4930901820"') + REST
+        recorded("short", 'when.dialled = "+49*"') + recorded("long", f'when.dialled = "{longer}"') + REST
     )
     assert decide(p, describe(dialled="+4930901820")).rule == "short"
 
@@ -104,6 +105,9 @@ def test_the_first_rule_that_matches_decides_not_the_longest_prefix() -> None:
         ('dialled = "+4930*"', {"dialled": "+44930123456"}, False),
         ('dialled = ["+441*", "10*"]', {"dialled": "1001"}, True),
         ('dialled = "1001"', {"dialled": "1001", "region": "DE"}, True),
+        ('dialled = "1*"', {"dialled": "1001"}, True),
+        ('dialled = "1001*"', {"dialled": "1001"}, True),
+        ('dialled = "1001*"', {"dialled": "100"}, False),
         ('dialled = "*97"', {"dialled": "*97"}, True),
         ('dialled = "100"', {"dialled": "1001"}, False),
         ('caller = { country = "NO" }', {"caller": "+4722334455"}, True),
