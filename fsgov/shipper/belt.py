@@ -54,7 +54,12 @@ class Belt:
 
     def look(self) -> None:
         """Find what is new on the segment shelf, and what govern has changed there."""
-        for segment in self._spool.segment_names():
+        names = set(self._spool.segment_names())
+        for gone in [
+            s for s, item in self.items.items() if item.sidecar.step is Step.WAIT and s not in names
+        ]:
+            del self.items[gone]
+        for segment in names:
             item = self.items.get(segment)
             if item is not None and item.sidecar.step is not Step.WAIT:
                 continue

@@ -89,14 +89,10 @@ class Rows:
                 self._tell(entering, self._now(), [("call.outcome.revised", call, facts)])
                 log.warning("call.outcome.revised", call=call, outcome=revision.outcome, cause=revision.cause)
 
-    def policies(self, known: set[str]) -> set[str]:
-        """Enter the policies that govern left in the spool and that are not in `known`; all their digests."""
-        for digest, version, text in self._spool.policies():
-            if digest not in known:
-                with self._catalog.entering() as entering:
-                    entering.policy(version, text)
-                known = known | {digest}
-        return known
+    def policy(self, version: str, text: str) -> None:
+        """Enter a policy, which the catalog keeps under its digest."""
+        with self._catalog.entering() as entering:
+            entering.policy(version, text)
 
     def lines(self) -> tuple[bool, dict[str, FsgovError]]:
         """Enter every line in the spool that is not entered yet.

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,12 @@ from typing import Any
 import structlog
 
 from fsgov.catalog.ship import Ship
-from fsgov.errors import Conflict, Damaged, FsgovError
+from fsgov.errors import BadUsage, Conflict, Damaged, FsgovError
 from fsgov.events import Instant
 from fsgov.shipper.alarms import Alarms
 from fsgov.shipper.belt import Belt, Item
 from fsgov.shipper.entering import Rows
+from fsgov.shipper.jobs import Job, in_our_words, pool_and_gate
 from fsgov.shipper.paperwork import Paperwork, Report
 from fsgov.shipper.pauses import Pauses
 from fsgov.shipper.sealing import Sealer
@@ -40,15 +40,6 @@ LEAVE_WITHIN = 15.0
 UPLOADS = 4
 AHEAD = {"files": 4, "uploads": UPLOADS, "rows": 8}
 """Jobs handed out at most, by pool: a gate that closes, or a stop, finds few behind it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Which segment a job works on, where, and which shared part it needs."""
-
-    segment: str
-    pool: str
-    gate: str
 
 
 def wall_clock() -> Instant:
@@ -165,7 +156,7 @@ class Shipper:
 
     def _start_round(self) -> None:
         self._pauses.probe("database")
-        self._round = self._pools["rows"].submit(self._paperwork.prepare())
+        self._round = self._pools["rows"].submit(in_our_words, self._paperwork.prepare())
 
     def _hand_out(self) -> None:
         room = dict(AHEAD)
@@ -179,7 +170,7 @@ class Shipper:
                 room[pool] -= 1
                 self._pauses.probe(gate)
                 item.busy = True
-                future = self._pools[pool].submit(self._work(item))
+                future = self._pools[pool].submit(in_our_words, self._work(item))
                 self._jobs[future] = Job(item.sidecar.segment, pool, gate)
 
     def _work(self, item: Item) -> Callable[[], Sidecar]:
@@ -259,7 +250,7 @@ class Shipper:
     def _failed(self, job: Job, fault: FsgovError) -> None:
         """A fault of the segment itself pauses it alone; any other closes the gate of the part as well."""
         log.warning("ship.failed", segment=job.segment, gate=job.gate, why=fault.message, detail=fault.detail)
-        own = isinstance(fault, Damaged | Conflict) and bool(job.segment)
+        own = isinstance(fault, Damaged | Conflict | BadUsage) and bool(job.segment)
         if job.segment:
             again = self._pauses.failed(job.segment, fault)
         if own:
@@ -268,17 +259,3 @@ class Shipper:
             again = self._pauses.failed(job.gate, fault)
         if again.alarm:
             self._alarms.raise_(f"segment.{job.segment}" if own else job.gate, fault)
-
-
-def pool_and_gate(sidecar: Sidecar) -> tuple[str, str]:
-    """Where the next step runs, and the shared part it needs: what fails there fails for everybody."""
-    match sidecar.step:
-        case Step.STORE:
-            return "uploads", f"vault.{sidecar.vault}"
-        case Step.SEAL:
-            return "files", f"recipients.{sidecar.vault}"
-        case Step.ENTER:
-            return "rows", "database"
-        case Step.KEEP:
-            return "rows", "spool"
-    return "files", "spool"

@@ -54,9 +54,8 @@ class Paperwork:
         """Lines first: they never wait for anything else. Raises what concerns PostgreSQL as a whole."""
         report = Report()
         report.asked, report.refused = self._rows.lines()
-        known = self._rows.policies(self._policies)
-        report.asked = report.asked or known != self._policies or bool(new or over)
-        self._policies = known
+        report.asked = report.asked or bool(new or over)
+        self._enter_policies(report)
         for call in new:
             self._enter(call, report)
         for call, frames in over:
@@ -65,6 +64,16 @@ class Paperwork:
             del self._over[call.call]
             del self._entered[call.call]
         return report
+
+    def _enter_policies(self, report: Report) -> None:
+        for digest, version, text in self._spool.policies():
+            if digest not in self._policies:
+                report.asked = True
+                try:
+                    self._rows.policy(version, text)
+                except (Damaged, Conflict) as fault:
+                    report.refused[f"policy.{digest[:12]}"] = fault
+                self._policies.add(digest)
 
     def _enter(self, call: Call, report: Report) -> None:
         try:

@@ -22,4 +22,11 @@ def all_of(shelf: Shelf) -> Iterator[tuple[str, str, str]]:
     for digest, content in shelf.all():
         if hashlib.sha256(content).hexdigest() == digest:
             text = content.decode()
-            yield digest, str(tomllib.loads(text).get("version", "")), text
+            yield digest, _version(text), text
+
+
+def _version(text: str) -> str:
+    try:
+        return str(tomllib.loads(text).get("version", ""))
+    except tomllib.TOMLDecodeError:
+        return ""

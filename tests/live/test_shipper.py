@@ -221,7 +221,7 @@ def test_without_a_recipient_audio_waits_with_one_alarm_until_there_is_one(site:
     site.capture(2, audio=talk(100))
     with site.shipper(destinations={"eu": Destination(site.vault(), ())}) as shipper:
         shipper.run_once()
-        assert list(shipper.alarms) == ["recipients.eu"]
+        assert list(shipper.alarms) == ["sealing.eu"]
     assert len(plaintext(site)) == 2
     assert not list((site.spool_directory / "sealed").iterdir())
     site.ship()

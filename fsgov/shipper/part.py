@@ -1,0 +1,63 @@
+"""ship as a process: made from the configuration, runs until a signal."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import ExitStack, closing
+from types import FrameType
+
+import structlog
+
+from fsgov import spool
+from fsgov.catalog.ship import open_ship
+from fsgov.config import Settings
+from fsgov.config.settings import VaultSettings
+from fsgov.envelope import Recipient
+from fsgov.shipper.loop import Shipper
+from fsgov.shipper.storing import Destination
+from fsgov.vault import Credentials, open_vault
+
+log = structlog.get_logger()
+
+
+def main(settings: Settings) -> int:
+    """Run ship until SIGTERM or SIGINT; the exit code. Raises BadConfiguration, Conflict before it starts."""
+    stop = threading.Event()
+
+    def on(_: int, __: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on)
+    run(settings, stop)
+    return 0
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Ship what is in the configured spool until `stop` is set. PostgreSQL and vaults may be away."""
+    settings.need("ship")
+    with ExitStack() as stack:
+        room = stack.enter_context(closing(spool.Spool(settings.spool.directory, "ship")))
+        spool.check(settings.spool.directory)
+        password = settings.database.password("ship")
+        catalog = stack.enter_context(closing(open_ship(settings.database.dsn, password)))
+        shipper = Shipper(
+            room,
+            catalog,
+            {name: opened(vault) for name, vault in settings.vaults.items()},
+            host=settings.host,
+            keep_sealed=settings.spool.keep_sealed,
+        )
+        stack.enter_context(closing(shipper))
+        log.info("ship.started", vaults=sorted(settings.vaults))
+        shipper.run(stop)
+        log.info("ship.stopped", **shipper.waiting)
+
+
+def opened(vault: VaultSettings) -> Destination:
+    """A vault of the configuration, with its recipients parsed; nothing is asked of it yet."""
+    login = vault.credentials
+    credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
+    recipients = tuple(Recipient.parse(text) for text in vault.recipients)
+    return Destination(open_vault(vault.name, vault.url, vault.keys, credentials), recipients)
