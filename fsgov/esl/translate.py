@@ -97,6 +97,9 @@ def _created(to: Translator, event: Headers, now: Instant, *, found: bool = Fals
     leg, other = _leg(event), event.get("Other-Leg-Unique-ID")
     if event.repeated("Unique-ID"):
         to.counts["repeated"] += 1
+    caller = event.get("Caller-Caller-ID-Number")
+    if found:  # a bridge or transfer turns the numbers of a called leg round; this one stays
+        caller = event.get("Caller-Orig-Caller-ID-Number", caller)
     domain = event.get("variable_domain_name") or event.get("variable_dialed_domain")
     user = event.get("variable_user_name") or event.get("variable_dialed_user")
     return LegCreated(
@@ -104,7 +107,7 @@ def _created(to: Translator, event: Headers, now: Instant, *, found: bool = Fals
         at=None if found else _at(event),
         leg=leg,
         direction=Direction.OUTBOUND if event.get("Call-Direction") == "outbound" else Direction.INBOUND,
-        caller=event.get("Caller-Caller-ID-Number"),
+        caller=caller,
         dialled=event.get("Caller-Destination-Number"),
         profile=event.get("Channel-Name").rpartition("/")[0],
         domain=domain or event.get("variable_sip_req_host"),
