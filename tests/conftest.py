@@ -8,10 +8,11 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.parts.catalog import finished, passwords, world
 from tests.parts.postgres import database, postgres
 from tests.parts.s3 import moto_s3, proxy, rgw, rgw_on_disk
 
-__all__ = ["database", "moto_s3", "postgres", "proxy", "rgw", "rgw_on_disk"]
+__all__ = ["database", "finished", "moto_s3", "passwords", "postgres", "proxy", "rgw", "rgw_on_disk", "world"]
 
 LIVE_SWITCH = "FSGOV_LIVE_FREESWITCH"
 MEMORY_GIGABYTES = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9

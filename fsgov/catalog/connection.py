@@ -110,6 +110,9 @@ def connect(
         )
     except psycopg2.Error as error:
         raise in_our_words(error) from error
+    except ValueError as error:  # of urlsplit
+        hint = "postgresql://user@host/database"
+        raise BadConfiguration("The database DSN is no URL", hint=hint) from error
     connection.set_session(isolation_level=extensions.ISOLATION_LEVEL_READ_COMMITTED)
     return connection
 

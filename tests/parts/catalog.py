@@ -68,10 +68,22 @@ class World:
         return desk
 
     def close(self) -> None:
-        for close in self.closing:
-            close()
-        for login, _ in self.logins.values():
-            self.sql("admin", f'DROP ROLE "{login}"')
+        while self.closing:
+            self.closing.pop()()
+        if self.logins:
+            self.sql("admin", *(f'DROP ROLE "{login}"' for login, _ in self.logins.values()))
+        self.logins.clear()
+
+    def empty(self) -> None:
+        """As `db init` leaves it. Much faster than a database for each test."""
+        tables = self.sql("admin", "SELECT tablename FROM pg_tables WHERE schemaname = 'fsgov'")
+        self.sql(
+            "admin",
+            "SET session_replication_role = replica",  # no triggers, no foreign keys
+            *(f"DELETE FROM fsgov.{name}" for (name,) in tables if name != "version"),
+            "SET session_replication_role = origin",
+            "SELECT fsgov.open_log(NULL, NULL, NULL)",
+        )
 
     def sql(self, name: str, *statements: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Statements by hand in one transaction; the rows of the last. The errors are psycopg2's."""
@@ -94,7 +106,7 @@ def passwords(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(postgres: embedded.Joined, passwords: Path) -> Iterator[World]:
-    """One database for all tests that only look: what `db init` made."""
+    """One database, as `db init` made it, for tests that only look."""
     server = World(postgres.dsn(database="postgres"), passwords)
     with closing(psycopg2.connect(server.dsn)) as connection:
         connection.autocommit = True
@@ -107,12 +119,11 @@ def finished(postgres: embedded.Joined, passwords: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def world(database: str, passwords: Path) -> Iterator[World]:
-    """A database of this test's own, as `db init` made it."""
-    migrate.init(database, passwords)
-    made = World(database, passwords)
-    yield made
-    made.close()
+def world(finished: World) -> Iterator[World]:
+    """The same database, emptied: every row is gone, a new log is open."""
+    finished.empty()
+    yield finished
+    finished.close()
 
 
 def call_file(
