@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
+from xml.etree import ElementTree
 
 CAPTURES = Path(__file__).parent / "captures"
 
@@ -40,7 +41,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class WireEvent:
-    """An event of a plain or json frame, values decoded; `headers` keeps order and repetitions."""
+    """An event of a plain, json or xml frame, values decoded; `headers` keeps order and repetitions."""
 
     format: str
     headers: list[tuple[str, str]]
@@ -120,7 +121,7 @@ def decode(value: str) -> str:
 
 
 def event(frame: Frame) -> WireEvent | None:
-    """The event a frame carries, or None for replies, notices, XML."""
+    """The event a frame carries, or None for replies and notices."""
     kind = frame.get("Content-Type")
     if kind == "text/event-plain":
         head, _, body = frame.body.partition(b"\n\n")
@@ -132,6 +133,10 @@ def event(frame: Frame) -> WireEvent | None:
         body = str(members.pop("_body", "")).encode("utf-8", "surrogateescape")
         headers = [(n, v if isinstance(v, str) else json.dumps(v)) for n, v in members.items()]
         return WireEvent("json", headers, body, dict(headers))
+    if kind == "text/event-xml":
+        tree = ElementTree.fromstring(frame.body.decode("utf-8", "replace"))
+        headers = [(h.tag, decode(h.text or "")) for h in tree.iterfind("headers/*")]
+        return WireEvent("xml", headers, (tree.findtext("body") or "").encode(), dict(headers))
     return None
 
 

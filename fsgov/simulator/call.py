@@ -50,6 +50,8 @@ class Call:
             "other": a.uuid, "caller": a.tokens["caller"], "caller_name": a.tokens["caller_name"], "agent": agent,
             "without": " ".join({"sip_cid_type", "sip_reason"} & set(self.switch.lacks(a))),
         }, self)  # fmt: skip
+        if "RDNIS" in a.profile:
+            b.profile["RDNIS"] = a.profile["RDNIS"]
         exported = a.variables.get("export_vars", "")
         for name in filter(None, exported.split(",")):
             if name in a.variables:
@@ -144,11 +146,13 @@ class Call:
         transfer.refer(self, self.leg(by), to, uuid, answer)
         return self
 
-    def attended_transfer(self, to: str, by: str = "b", uuid: str | None = None) -> Call:
+    def attended_transfer(
+        self, to: str, by: str = "b", uuid: str | None = None, consult_uuid: str | None = None
+    ) -> Call:
         """REFER with Replaces: the agent's consultation call takes its place."""
         from fsgov.simulator import transfer
 
-        transfer.attended(self, self.leg(by), to, uuid)
+        transfer.attended(self, self.leg(by), to, uuid, consult_uuid)
         return self
 
     def hang_up(self, by: str = "a", cause: str = "NORMAL_CLEARING", crossing: bool = False) -> Call:

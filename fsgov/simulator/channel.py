@@ -52,6 +52,7 @@ class Channel:
         self.other_type = ""
         self.other: list[tuple[str, str]] = []
         self.profile = self._profile()
+        self.initial = dict(self.profile)
         self.peer: Channel | None = None
         self.recordings: dict[str, Recording] = {}
         self.playback: Playback | None = None
@@ -121,7 +122,7 @@ class Channel:
         self.other = [
             (f"Other-Leg-{n}", "0" if early and n.endswith(times) else v)
             for n, v in other._caller()
-            if n != "Profile-Index"
+            if n not in ("Profile-Index", "Transfer-Source")
         ]
         self.tokens["other"] = other.uuid
 
@@ -138,6 +139,9 @@ class Channel:
             "Channel-Transfer-Time": self.times.get("transfer", 0.0),
             "Channel-Bridged-Time": self.times.get("bridge", 0.0),
         }
+        if self.holds:
+            marks["Channel-Last-Hold"] = self.holds[0][0]
+            marks["Channel-Hold-Accum"] = sum(b - a for a, b in self.holds if b)
         return [(n, str(int(marks[n] * 1e6)) if n in marks else v) for n, v in self.profile.items()]
 
     def headers(self, event: str) -> list[tuple[str, str]]:

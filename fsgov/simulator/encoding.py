@@ -48,14 +48,16 @@ def as_json(headers: list[tuple[str, str]], body: bytes) -> bytes:
     """An event as one object; arrays are JSON arrays, a repeated header is a repeated member, bytes that are not UTF-8 stay raw."""
     members: list[str] = []
     for name, value in headers:
-        shown: object = value
-        if value.startswith("ARRAY::"):
-            parts = value.removeprefix("ARRAY::").split("|:")
-            shown = parts if len(parts) > 1 else parts[0]
-        members.append(_pair(name, shown))
+        parts = _parts(value)
+        members.append(_pair(name, parts if len(parts) > 1 else parts[0]))
     if body:
         members.append(_pair("_body", text(body)))
     return raw("{" + ",".join(members) + "}")
+
+
+def _parts(value: str) -> list[str]:
+    """The elements of an array value, or the value alone."""
+    return value.removeprefix("ARRAY::").split("|:") if value.startswith("ARRAY::") else [value]
 
 
 def _pair(name: str, value: object) -> str:
@@ -64,8 +66,8 @@ def _pair(name: str, value: object) -> str:
 
 
 def as_xml(headers: list[tuple[str, str]], body: bytes) -> bytes:
-    """An event as XML, values percent-encoded as in plain."""
-    rows = "".join(f"    <{n}>{percent(v)}</{n}>\n" for n, v in headers)
+    """An event as XML, values percent-encoded as in plain, an array as repeated elements."""
+    rows = "".join(f"    <{n}>{percent(part)}</{n}>\n" for n, v in headers for part in _parts(v))
     tail = f"  <Content-Length>{len(body)}</Content-Length>\n  <body>{text(body)}</body>\n" if body else ""
     return raw(f"<event>\n  <headers>\n{rows}  </headers>\n{tail}</event>")
 

@@ -153,7 +153,7 @@ class Life:
         self.call_state(a, "ACTIVE")
         a.set("endpoint_disposition", "ANSWER")
 
-    def bridge(self, a: Channel, b: Channel) -> None:
+    def bridge(self, a: Channel, b: Channel, *, again: bool = False) -> None:
         """The two hear each other; one CHANNEL_BRIDGE with the originating leg's uuid."""
         self.switch.catch_up(a, b)
         now = self.switch.clock.epoch()
@@ -161,7 +161,7 @@ class Life:
         a.tokens["other"], b.tokens["other"] = b.uuid, a.uuid
         a.tokens["agent"] = b.tokens.get("agent", a.tokens.get("agent", ""))
         causes = a.variables.get("originate_causes")
-        if "originate_disposition" in a.variables:
+        if "originate_disposition" in a.variables and not again:
             a.stage("a.bridge")
             if causes:
                 a.set("originate_causes", f"ARRAY::{causes.removeprefix('ARRAY::')}|:{b.uuid};NONE")
@@ -188,7 +188,10 @@ class Life:
         self.fire(a, "CALL_UPDATE", self._update(a))
 
     def _update(self, c: Channel) -> Headers:
-        sent = [(f"Sent-Callee-ID-{n}", c.variables.get(f"last_sent_callee_id_{n.lower()}", "")) for n in ("Name", "Number")]
+        sent = [
+            (f"Sent-Callee-ID-{n}", c.variables.get(f"last_sent_callee_id_{n.lower()}", ""))
+            for n in ("Name", "Number")
+        ]
         return [("Direction", "SEND"), *sent, ("Bridged-To", c.peer.uuid if c.peer else "")]
 
     def unbridge(self, a: Channel, b: Channel) -> None:
@@ -213,7 +216,9 @@ class Life:
         c.enter("CS_EXECUTE")
         self.fire(c, "CHANNEL_PARK")
 
-    def hangup(self, c: Channel, cause: str, extra: dict[str, str], then: dict[str, str] | None = None) -> None:
+    def hangup(
+        self, c: Channel, cause: str, extra: dict[str, str], then: dict[str, str] | None = None
+    ) -> None:
         """CHANNEL_HANGUP: the channel is still executing, but it is over. then: variables set right after it."""
         self.switch.catch_up(c, *([c.peer] if c.peer else []))
         c.learn(extra)

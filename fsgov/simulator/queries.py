@@ -89,8 +89,9 @@ def row(switch: Switch, c: Channel, *, short: bool = False) -> dict[str, str]:
         "presence_id": "", "presence_data": "", "accountcode": "", "callstate": c.call_state,
         "callee_name": callee[0], "callee_num": callee[1], "callee_direction": "SEND" if c.peer else "",
         "call_uuid": c.call_uuid if c.peer else "", "sent_callee_name": v.get("last_sent_callee_id_name", ""),
-        "sent_callee_num": v.get("last_sent_callee_id_number", ""), "initial_cid_name": caller[0],
-        "initial_cid_num": caller[1], "initial_ip_addr": addr, "initial_dest": dest,
+        "sent_callee_num": v.get("last_sent_callee_id_number", ""), "initial_cid_name": c.initial["Caller-ID-Name"],
+        "initial_cid_num": c.initial["Caller-ID-Number"], "initial_ip_addr": addr,
+        "initial_dest": c.initial["Destination-Number"],
         "initial_dialplan": "XML", "initial_context": "default",
     }  # fmt: skip
     if not short:

@@ -168,6 +168,13 @@ class Recording:
         self.switch.fire_for(c, "RECORD_STOP", extra)
         self.switch.fire_for(c, "MEDIA_BUG_STOP", self.bug_headers())
 
+    def abandon(self) -> None:
+        """The switch is gone in the middle of it."""
+        if self._file:
+            self._file.abandon()
+        for raw in self._raw:
+            raw.close()
+
     def _tell(self, size: int, cause: str) -> None:
         """Set the variables of the end; they stay on the channel."""
         c = self.channel

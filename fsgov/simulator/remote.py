@@ -106,7 +106,9 @@ class Remote:
     def __enter__(self) -> Remote:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.child.poll() is None:
             self.kill()
         self._lines.close()

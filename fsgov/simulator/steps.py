@@ -50,7 +50,10 @@ class Steps:
         if verb in OF_A_CALL:
             call = self.find(step["call"])
             getattr(call, verb)(**facts)
-            return {"call": call.a.uuid, "legs": [{"uuid": c.uuid, "leg": c.number, "up": c.up} for c in call.legs]}
+            return {
+                "call": call.a.uuid,
+                "legs": [{"uuid": c.uuid, "leg": c.number, "up": c.up} for c in call.legs],
+            }
         act = getattr(self, f"_{verb}", None)
         if act is None:
             raise ValueError(f"no such step: {verb}")

@@ -128,7 +128,13 @@ class Switch:
         if c.up:
             self.world.note("pressed", leg=c.number, digits=digit)
             self.fire_for(
-                c, "DTMF", [("DTMF-Digit", digit), ("DTMF-Duration", "2080" if source == "RTP" else "2000"), ("DTMF-Source", source)]
+                c,
+                "DTMF",
+                [
+                    ("DTMF-Digit", digit),
+                    ("DTMF-Duration", "2080" if source == "RTP" else "2000"),
+                    ("DTMF-Source", source),
+                ],
             )
 
     def hold(self, c: Channel, on: bool) -> None:
@@ -186,7 +192,12 @@ class Switch:
             life.complete(peer, {"sip_hangup_disposition": "send_bye"})
 
     def _end_pair(
-        self, c: Channel, peer: Channel, cause: str, gone: dict[str, str], heard: dict[str, str],
+        self,
+        c: Channel,
+        peer: Channel,
+        cause: str,
+        gone: dict[str, str],
+        heard: dict[str, str],
         last: dict[str, str],
     ) -> None:
         life, after = self.life, {"bridge_hangup_cause": cause}
@@ -321,6 +332,9 @@ class Switch:
             self._server.stop(timeout=0)
         for connection in list(self.connections):
             connection.close()
+        for c in self.channels.values():
+            for recording in c.recordings.values():
+                recording.abandon()
         self.clock.close()
         self.world.close()
 

@@ -87,6 +87,10 @@ class WavFile:
             self._file.write(struct.pack("<I", self.length))
             self._file.close()
 
+    def abandon(self) -> None:
+        """What a crash leaves: nothing more is written, the header stays wrong."""
+        self._file.close()
+
     def destroy(self) -> None:
         """Close and remove: the switch discards an empty or too short recording."""
         self._file.close()

@@ -67,7 +67,16 @@ def shown(frames: list[wire.Frame]) -> list[Shown]:
             values = dict(wire.pairs(frame.body.partition(b"\n\n")[0]))
         body = normal(e.body.decode("utf-8", "surrogateescape"))
         name = e.name if e.name != "CUSTOM" else f"CUSTOM {e.get('Event-Subclass')} {e.get('Action')}".strip()
-        out.append(Shown(name, e.uuid, int(e.get("Event-Sequence", "0")), frozenset(n for n, _ in e.headers), values, body))
+        out.append(
+            Shown(
+                name,
+                e.uuid,
+                int(e.get("Event-Sequence", "0")),
+                frozenset(n for n, _ in e.headers),
+                values,
+                body,
+            )
+        )
     return sorted(out, key=lambda s: s.sequence)
 
 
@@ -106,9 +115,9 @@ def differences(capture: str, number: int, real: bytes, ours: bytes, exceptions:
             found.append(f"c{number} reply {i}: want {x!r}, got {y!r}")
             if len(want) != len(got):
                 break
-    legs = sorted({e.uuid for e in shown(a)} | {e.uuid for e in shown(b)})
-    for leg in legs:
-        mine = [e for e in shown(a) if e.uuid == leg], [e for e in shown(b) if e.uuid == leg]
+    real_events, got_events = shown(a), shown(b)
+    for leg in sorted({e.uuid for e in [*real_events, *got_events]}):
+        mine = [e for e in real_events if e.uuid == leg], [e for e in got_events if e.uuid == leg]
         names = [e.name for e in mine[0]], [e.name for e in mine[1]]
         if names[0] != names[1]:
             found.append(f"c{number} leg {leg}: want {names[0]}, got {names[1]}")

@@ -143,7 +143,16 @@ def origins() -> dict[str, list[str]]:
 
 def fixed(capture: str, event: str) -> Pairs:
     e = next(e for e in seen(capture) if e.name == event)
-    skip = ("Event-Name", "Core-UUID", "Event-Date", "Event-Calling", "Event-Sequence", "FreeSWITCH-H", "FreeSWITCH-S", "FreeSWITCH-I")
+    skip = (
+        "Event-Name",
+        "Core-UUID",
+        "Event-Date",
+        "Event-Calling",
+        "Event-Sequence",
+        "FreeSWITCH-H",
+        "FreeSWITCH-S",
+        "FreeSWITCH-I",
+    )
     return [(n, v) for n, v in e.headers if not n.startswith(skip)]
 
 

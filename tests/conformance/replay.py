@@ -75,6 +75,9 @@ class Replay:
         clock.advance(max(0.0, last + lead - clock.now()) + 0.2)
         self._pump()
         self.switch.close()
+        for heard in self.clients.values():
+            heard.sock.close()
+        gevent.sleep(0.001)
         return self.clients
 
     def _connect(self, number: int) -> None:
