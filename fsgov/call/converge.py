@@ -33,20 +33,21 @@ MOST_SEGMENTS = 99
 def recorder_leg(call: Call) -> Leg | None:
     """The leg that records for the connected set; it hands over when it ends.
 
-    The leg of the running segment, else the one the rule names, else the oldest that speaks.
+    The leg of the running segment, else the one the rule names, else the oldest that speaks while at least two
+    do: a single leg that is left is about to hang up, or waits for a new partner.
     """
     if call.segment is not None and call.segment.leg in call.legs:
         leg = call.legs[call.segment.leg]
         if leg.ended is None:
             return leg
     name = "a" if call.decision is None else call.decision.leg
-    up = [leg for leg in call.legs.values() if leg.ended is None]
     named = next((leg for leg in call.legs.values() if leg.name == name), None)
     if named is not None and named.ended is None:
         return named
     if named is None and name != "a":
         return None
-    return next((leg for leg in up if leg.answered is not None and leg.party), None)
+    speaking = [leg for leg in call.legs.values() if leg.speaks and leg.party]
+    return speaking[0] if len(speaking) > 1 else None
 
 
 def on_record(call: Call, decision: Decision) -> bool:
@@ -139,8 +140,9 @@ def _stop_stray(t: Turn) -> None:
     call = t.call
     if call.retry_at is not None and call.retry_at > t.now:
         return
-    segment, leg = next(iter(call.strays.items()))
-    launch(t, CloseSegment(call=call.id, number=t.number(), leg=leg, segment=segment))
+    segment, stray = next(iter(call.strays.items()))
+    number = t.number()
+    launch(t, CloseSegment(call=call.id, number=number, leg=stray.leg, segment=segment, every=stray.every))
 
 
 def _steer(t: Turn, move: Move, segment: Segment) -> None:
@@ -215,7 +217,7 @@ def overdue(t: Turn) -> None:
     if flight is not None and flight.due <= t.now:
         if flight.accepted and flight.command.segment in call.strays:
             call.flight = None
-            call.strays = {s: leg for s, leg in call.strays.items() if s != flight.command.segment}
+            call.strays = {s: stray for s, stray in call.strays.items() if s != flight.command.segment}
         else:
             doubt(t, "unconfirmed" if flight.accepted else "unanswered")
     if call.lose_at is not None and call.lose_at <= t.now and not call.adrift:

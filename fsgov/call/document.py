@@ -175,7 +175,7 @@ def _state(call: Call) -> dict[str, Any]:
         "flight": None if flight is None else type(flight.command).__name__,
         "segment": None if segment is None else _running(call, segment),
         "segment_numbers": call.segment_numbers,
-        "strays": dict(call.strays),
+        "strays": {segment: [stray.leg, stray.every] for segment, stray in call.strays.items()},
         "numbers": call.numbers,
         "caller": list(call.caller),
         "dialled": list(call.dialled),

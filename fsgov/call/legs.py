@@ -163,7 +163,8 @@ def hung_up(t: Turn, event: LegHungUp | LegGone) -> bool:
     running = call.segment is not None and call.segment.leg == leg.uuid
     if running and (call.lose_at is None or gone):
         call.lose_at = t.now + (RECORD_STOP if gone else GONE)
-    call.strays = {segment: on for segment, on in call.strays.items() if on != leg.uuid or not gone}
+    if gone:
+        call.strays = {segment: stray for segment, stray in call.strays.items() if stray.leg != leg.uuid}
     return True
 
 

@@ -95,7 +95,7 @@ def _refused(t: Turn, flight: Flight, reason: str) -> None:
         back_off(t)
     elif flight.command.segment in call.strays:
         call.flight = None
-        call.strays = {s: leg for s, leg in call.strays.items() if s != flight.command.segment}
+        call.strays = {s: stray for s, stray in call.strays.items() if s != flight.command.segment}
     else:
         call.inspect = isinstance(flight.command, CloseSegment | Inspect)
         doubt(t, "refused")
@@ -113,7 +113,9 @@ def doubt(t: Turn, why: str) -> None:
         return
     if segment is None:
         return
-    if call.actual is Capture.UNKNOWN:
+    command = flight.command
+    look = isinstance(command, CloseSegment) and not segment.moved and why != "unanswered"
+    if call.actual is Capture.UNKNOWN and not look:
         back_off(t)
     match flight.command:
         case MaskSegment(cut=cut):

@@ -21,6 +21,7 @@ from fsgov.call.state import (
     Question,
     Segment,
     Stage,
+    Stray,
     Tag,
 )
 from fsgov.errors import Damaged
@@ -85,7 +86,7 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
         segment=segment,
         segments=tuple(source["segments"]),
         segment_numbers=int(state["segment_numbers"]),
-        strays=dict(state["strays"]),
+        strays={segment: Stray(leg=leg, every=every) for segment, (leg, every) in state["strays"].items()},
         failures=int(state["failures"]),
         flawed=state["flawed"],
         captured=bool(state["captured"]),

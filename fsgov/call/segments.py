@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fsgov.call.document import sidecar
 from fsgov.call.site import SECOND
-from fsgov.call.state import Call, Capture, Segment
+from fsgov.call.state import Call, Capture, Segment, Stray
 from fsgov.call.tables import Sign
 from fsgov.call.timeline import held, moment
 from fsgov.call.turn import Turn
@@ -64,12 +64,12 @@ def foreign(t: Turn, leg: str) -> bool:
     return True
 
 
-def stray(t: Turn, segment: str, leg: str) -> bool:
+def stray(t: Turn, segment: str, leg: str, *, every: bool = False) -> bool:
     """A start that was given up has come about after all: it is stopped before anything else is done."""
     call = t.call
     if segment in call.strays:
         return False
-    call.strays = {**call.strays, segment: leg}
+    call.strays = {**call.strays, segment: Stray(leg=leg, every=every)}
     t.enter("segment.unconfirmed", segment, leg="", reason="runs though it was given up")
     return True
 
@@ -79,7 +79,7 @@ def stopped(t: Turn, event: RecordingStopped) -> bool:
     call = t.call
     ours = event.segment or call.site.segment_at(event.path)
     if ours in call.strays:
-        call.strays = {s: leg for s, leg in call.strays.items() if s != ours}
+        call.strays = {s: stray for s, stray in call.strays.items() if s != ours}
         if call.flight is not None and call.flight.command.segment == ours:
             call.flight = None
         return True
@@ -156,7 +156,9 @@ def seen(t: Turn, event: RecordingSeen) -> bool:
     if ours is None or ours not in call.segments:
         return foreign(t, event.leg) if ours is None and not call.foreign else False
     segment = call.segment
-    if segment is None or segment.id != ours or segment.leg == event.leg:
+    if segment is None or segment.id != ours:
+        return stray(t, ours, event.leg, every=True)  # given up, and found where it had moved to
+    if segment.leg == event.leg:
         return False
     to = call.legs.get(event.leg)
     t.enter("segment.moved", segment.id, leg=segment.leg_name, to="" if to is None else to.name)

@@ -176,6 +176,14 @@ class Flight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """Where a segment runs that was given up; `every`: it has moved there, only `stop all` reaches it."""
+
+    leg: str
+    every: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
     asked: Instant
     actor: str | None
@@ -249,8 +257,8 @@ class Call:
     segment: Segment | None = None
     segments: tuple[str, ...] = ()
     segment_numbers: int = 0
-    strays: Mapping[str, str] = field(default_factory=dict)
-    """Segments of ours that run although they should not -> their leg."""
+    strays: Mapping[str, Stray] = field(default_factory=dict)
+    """Segments of ours that run although they should not."""
     inspect: bool = False
     """UNKNOWN: a stop was refused, so look before anything else."""
     failures: int = 0

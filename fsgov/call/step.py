@@ -211,7 +211,7 @@ def _ended(call: Call) -> bool:
     """Nothing can follow any more."""
     if call.segment is not None or call.flight is not None:
         return False
-    if any(leg in call.legs and not call.legs[leg].gone for leg in call.strays.values()):
+    if any(s.leg in call.legs and not call.legs[s.leg].gone for s in call.strays.values()):
         return False
     if call.merged_into is not None:
         return True
