@@ -30,7 +30,7 @@ PUBLIC_PASSWORD = "ClueCon"  # noqa: S105 - FreeSWITCH's default, in every copy 
 LEVELS = ("debug", "info", "warning", "error")
 LONGEST_SOCKET = 107
 A_DSN = "postgresql://HOST/DATABASE"
-DSN_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|[?&\s]password=|^password=")
+DSN_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|(?:^|[?&\s])(?:ssl)?password=")
 
 
 def path(table: Table, key: str, base: Path, default: str = "") -> Path:

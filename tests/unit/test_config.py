@@ -140,6 +140,7 @@ ONE_BY_ONE = [
     ('"embedded:db"', '"embedded:"', "database.dsn", "embedded: names no directory", "/var/lib"),
     ('"embedded:db"', '"mysql://db/x"', "database.dsn", "'mysql' is no database", "postgresql://"),
     ('"embedded:db"', '"postgresql://u:p@db/x"', "database.dsn", "holds a password", "database.credentials"),
+    ('"embedded:db"', '"postgresql://db/x?sslpassword=p"', "database.dsn", "holds a password", "passfile"),
     ('"embedded:db"', '"host=db password=p"', "database.dsn", "holds a password", "database.credentials"),
     (
         '"postgresql://db.example.net/fsgov"',
