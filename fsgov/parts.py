@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
@@ -51,33 +51,9 @@ def run(settings: Settings, part: str) -> int:
 
 def ship(settings: Settings, flags: daemon.Flags) -> None:
     """Ship until told to stop. It waits on an event, which no signal may set, and so runs in a thread."""
-    from fsgov.catalog.connection import Database
-    from fsgov.catalog.ship import LOGIN, Ship
-    from fsgov.envelope import Recipient
-    from fsgov.shipper import Destination, Shipper
-    from fsgov.spool import Spool
-    from fsgov.vault import Credentials, open_vault
+    from fsgov.shipper import part
 
-    with ExitStack() as stack:
-        destinations = {}
-        for name, vault in settings.vaults.items():
-            login = vault.credentials
-            credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
-            opened = open_vault(name, vault.url, vault.keys, credentials)
-            stack.callback(opened.audio.close)
-            stack.callback(opened.keys.close)
-            recipients = tuple(Recipient.parse(text) for text in vault.recipients)
-            destinations[name] = Destination(opened, recipients)
-        password = settings.database.password("ship")
-        catalog = Ship(Database(settings.database.dsn, LOGIN, password, application="fsgov ship"))
-        stack.enter_context(closing(catalog))
-        spool = stack.enter_context(closing(Spool(settings.spool.directory, "ship")))
-        shipper = Shipper(
-            spool, catalog, destinations, host=settings.host, keep_sealed=settings.spool.keep_sealed
-        )
-        stack.enter_context(closing(shipper))
-        log.info("part.started", host=settings.host)
-        until_told(shipper.run, flags)
+    until_told(lambda stop: part.run(settings, stop), flags)
 
 
 def keep(settings: Settings, flags: daemon.Flags) -> None:

@@ -14,6 +14,7 @@ from fsgov.catalog.rows import (
     AccessRow,
     CallRow,
     ConsentRow,
+    Counts,
     Identity,
     Json,
     LegRow,
@@ -99,6 +100,17 @@ class Desk:
         query = f"{_CALLS} WHERE {where} ORDER BY opened_at DESC, call LIMIT %(limit)s"
         with self._database.transaction() as cursor:
             return selected(cursor, CallRow, query, {**wanted, "limit": limit})
+
+    def counts(self) -> Counts:
+        """Everything this login sees, counted."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT coalesce(revised_outcome, outcome, ''), count(*) FROM fsgov.calls"
+                " GROUP BY 1 ORDER BY 1"
+            )
+            calls = dict(cursor.fetchall())
+            cursor.execute("SELECT state, count(*) FROM fsgov.segments GROUP BY 1 ORDER BY 1")
+            return Counts(calls, dict(cursor.fetchall()))
 
     def call(self, call: str) -> WholeCall:
         """One call with everything about it. Raises NotFound."""

@@ -124,6 +124,9 @@ def _status(cursor: Cursor) -> Status:
         return Status(0, newest())
     cursor.execute("SELECT coalesce(max(step), 0) FROM fsgov.version")
     (step,) = cursor.fetchone() or (0,)
+    cursor.execute("SELECT has_table_privilege('fsgov.log', 'SELECT')")
+    if cursor.fetchone() != (True,):  # govern and ship need not know
+        return Status(step, newest())
     cursor.execute("SELECT log_id FROM fsgov.log ORDER BY opened_at DESC LIMIT 1")
     (log_id,) = cursor.fetchone() or ("",)
     return Status(step, newest(), log_id)

@@ -158,6 +158,14 @@ class WholeCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How many calls by outcome ("" is not over yet) and how many recordings by state."""
+
+    calls: Mapping[str, int]
+    recordings: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class ReleasedKey:
     """What release_key gives out: the wrapped key and where its sealed object is."""
 

@@ -6,6 +6,7 @@ import getpass
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -99,6 +100,18 @@ class Frame:
             output.print_line(sentence)
 
 
+@contextmanager
+def joined_if_embedded(dsn: str) -> Iterator[None]:
+    """An embedded server runs for the block; one that was not made is not made here. Raises NotFound."""
+    from fsgov import embedded
+
+    if not dsn.startswith(EMBEDDED):
+        yield
+        return
+    with embedded.joined(Path(dsn.removeprefix(EMBEDDED)), create=False):
+        yield
+
+
 def _user(dsn: str) -> str | None:
     """Who libpq would log in as; None where the DSN's words say it."""
     if dsn and "://" not in dsn:
@@ -140,6 +153,19 @@ pass_frame = click.make_pass_decorator(Frame, ensure=True)
 def a_path(**options: Any) -> click.Path:
     """A path argument as pathlib has it; whether it is there is told in our words, later."""
     return click.Path(path_type=Path, **options)
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg]
+    """An instant: ISO 8601; UTC where no offset is given, midnight where no time is."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no instant: 2026-11-21 or 2026-11-21T16:37Z", param, context)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def a_call(text: str) -> str:

@@ -7,7 +7,18 @@ from pathlib import Path
 import click
 
 from fsgov import __version__
-from fsgov.cli import database, keys, people, policies, running
+from fsgov.cli import (
+    calls,
+    checking,
+    database,
+    events,
+    keys,
+    people,
+    policies,
+    recordings,
+    running,
+    standing,
+)
 from fsgov.cli.frame import Frame, Group, a_path
 
 CODES = """\b
@@ -33,9 +44,14 @@ def fsgov(context: click.Context, config: Path | None) -> None:
 for command in (
     running.run,
     running.demo,
+    checking.check,
+    standing.status,
     database.db,
     people.people,
     keys.keys,
     policies.policy,
+    calls.calls,
+    recordings.recordings,
+    events.events,
 ):
     fsgov.add_command(command)

@@ -1,0 +1,203 @@
+"""`fsgov events`: the log as it grows, as an export, and whether it is what was signed."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fsgov.cli import output
+from fsgov.cli.frame import Frame, Group, a_path, pass_frame
+from fsgov.errors import BadUsage, NotFound
+
+if TYPE_CHECKING:
+    from fsgov.catalog.log import Log
+    from fsgov.catalog.rows import LineRow
+
+POLL = 1.0
+"""Seconds between two looks at the log."""
+CURSOR = re.compile(r"([0-9A-Za-z._-]{1,64}):([0-9]{1,18})")
+TYPE = re.compile(r"(?:fsgov\.)?([a-z]+(?:\.[a-z_]+)+?)(?:\.v1)?")
+
+
+@click.group(cls=Group)
+def events() -> None:
+    """The event log: read it, export it, verify it."""
+
+
+@events.command(example="fsgov events tail --after log-akfmpjmjmjdb:1204 --follow --json")
+@click.option(
+    "--after", metavar="LOG_ID:SEQ", help="Begin behind this cursor; without it, the last 20 lines."
+)
+@click.option("--follow", is_flag=True, help="Go on as the log grows, until interrupted.")
+@pass_frame
+def tail(frame: Frame, after: str | None, follow: bool) -> None:
+    """Lines of the log in its order.
+
+    With --json one object a line: log_id, seq, origin, n and the entry. LOG_ID:SEQ of the last line that was
+    dealt with is the cursor to go on from: nothing is missed, nothing comes twice.
+    """
+    place = _cursor(after) if after is not None else None
+    with frame.desk() as desk:
+        if place is None:
+            state = desk.log.state()
+            place = state.log_id, max(0, state.size - 20)
+        log_id, first = place
+        try:
+            while True:
+                for line in desk.log.lines(log_id, first):
+                    _print(frame, log_id, line)
+                    first = line.seq + 1
+                if not follow:
+                    break
+                sys.stdout.flush()
+                time.sleep(POLL)
+        except KeyboardInterrupt:
+            if not follow:
+                raise
+
+
+def _cursor(text: str) -> tuple[str, int]:
+    found = CURSOR.fullmatch(text)
+    if found is None:
+        raise BadUsage(
+            "This is no cursor of the log", repr(text[:80]), "LOG_ID:SEQ, as `events tail` prints them"
+        )
+    return found[1], int(found[2]) + 1
+
+
+def _print(frame: Frame, log_id: str, line: LineRow) -> None:
+    entry = json.loads(line.line)
+    if frame.json:
+        whole = {"log_id": log_id, "seq": line.seq, "origin": line.origin, "n": line.n, "entry": entry}
+        click.echo(json.dumps(whole))
+        return
+    type_ = entry["type"].removeprefix("fsgov.").removesuffix(".v1")
+    facts = " ".join(f"{key}={_short(value)}" for key, value in entry["data"].items())
+    output.print_line(f"{log_id}:{line.seq}  {entry['time']}  {type_:<18}  {entry['subject']}  {facts}")
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+@events.command(example="fsgov events export ./log-2026-11")
+@click.argument("directory", type=a_path())
+@pass_frame
+def export(frame: Frame, directory: Path) -> None:
+    """Write the whole log and its signed checkpoints: entries.jsonl and checkpoints.txt.
+
+    `fsgov events verify DIRECTORY --key …` needs nothing else.
+    """
+    from fsgov import verify as verifier
+
+    with frame.desk() as desk:
+        state = desk.log.state()
+        notes = [row.note.encode() for row in desk.log.checkpoints(state.log_id)]
+        lines = (row.line for row in desk.log.lines(state.log_id, 0, state.size))
+        try:
+            count = verifier.write_export(directory, lines, notes)
+        except OSError as fault:
+            raise BadUsage("The export cannot be written", f"{fault.filename}: {fault.strerror}") from None
+    facts = {
+        "directory": directory.absolute(),
+        "log_id": state.log_id,
+        "lines": count,
+        "checkpoints": len(notes),
+    }
+    frame.said(f"{count} lines and {len(notes)} checkpoints of {state.log_id} in {directory}", facts)
+
+
+@events.command(example="fsgov events verify ./log-2026-11 --key fsgov+244591f5+AVk5OS…")
+@click.argument("directory", type=a_path(), required=False)
+@click.option("--live", is_flag=True, help="Verify the log in the database instead of an export.")
+@click.option("--key", required=True, help="The log's public key: its line, or a file that holds it.")
+@click.option("--expect", type=a_path(), help="A checkpoint from elsewhere: finds a log that was cut.")
+@pass_frame
+def verify(frame: Frame, directory: Path | None, live: bool, key: str, expect: Path | None) -> None:
+    """Whether the log is what was signed: finds each line that was edited, removed, added or moved.
+
+    A log cut together with its checkpoints is found with --expect, a checkpoint kept elsewhere (sink, vault).
+    """
+    from fsgov import verify as verifier
+
+    if live == (directory is not None):
+        raise BadUsage(
+            "Name an export, or --live", "", "fsgov events verify DIRECTORY --key … | --live --key …"
+        )
+    public = _public_key(key)
+    wanted = _read(expect) if expect is not None else None
+    facts: dict[str, Any] = {}
+    if directory is not None:
+        report = verifier.verify_directory(directory, public, wanted)
+    else:
+        with frame.desk() as desk:
+            state = desk.log.state()
+            notes = [row.note.encode() for row in desk.log.checkpoints(state.log_id)]
+            report = verifier.verify_export(_whole(desk.log, state.log_id, state.size), notes, public, wanted)
+            facts = {"waiting": state.waiting}
+    facts |= {
+        "intact": True,
+        "log_id": report.log_id,
+        "lines": report.lines,
+        "covered": report.covered,
+        "root": report.root,
+        "time": report.time,
+        "checkpoints": report.checkpoints,
+        "expected": report.expected,
+    }
+    waiting = facts.get("waiting", 0)
+    rest = f", {waiting} entered and waiting for their place" if waiting else ""
+    frame.said(f"{report.log_id or 'the log'} is {report}{rest}", facts)
+
+
+def _whole(log: Log, log_id: str, size: int) -> Iterator[bytes]:
+    return (row.line + b"\n" for row in log.lines(log_id, 0, size))
+
+
+def _public_key(text: str) -> Any:
+    from fsgov.merkle import PublicKey
+
+    path = Path(text)
+    if "+" not in text or path.is_file():
+        return PublicKey.parse(_read(path).decode(errors="replace"))
+    return PublicKey.parse(text)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise NotFound("The file cannot be read", f"{path}: {fault.strerror}") from None
+
+
+@events.command(example="fsgov events schema segment.masked")
+@click.argument("type_", metavar="[TYPE]", required=False)
+@pass_frame
+def schema(frame: Frame, type_: str | None) -> None:
+    """The JSON Schema of an entry type; without TYPE, all types with their meaning."""
+    from importlib import resources
+
+    folder = resources.files("fsgov") / "schemas"
+    known = {
+        item.name.removesuffix(".v1.json"): item
+        for item in folder.iterdir()
+        if item.name.endswith(".v1.json")
+    }
+    if type_ is None:
+        found = [
+            {"type": name, "title": json.loads(known[name].read_text()).get("description", "")}
+            for name in sorted(known)
+        ]
+        frame.rows(found, {"type": lambda row: row["type"], "": lambda row: row["title"]})
+        return
+    match = TYPE.fullmatch(type_)
+    if match is None or match[1] not in known:
+        raise NotFound("There is no such entry type", repr(type_[:80]), "fsgov events schema lists them")
+    click.echo(known[match[1]].read_text().rstrip())

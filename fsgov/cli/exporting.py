@@ -1,0 +1,211 @@
+"""A recording's way from the vault to a person: access, key, sealed object, the exact bytes.
+
+The order is the promise: the request is committed to the log before the key is released (the database sees to
+it), the sealed bytes are compared with the row, every byte is authenticated while it is opened, the SHA-256
+of the whole is compared with the row, and only then does the file get its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from fsgov import media
+from fsgov.cli.frame import read_text
+from fsgov.envelope import Identity, Opened, parse_identities, unseal, unwrap_identity
+from fsgov.errors import BadConfiguration, BadUsage, Conflict, Damaged, NotPermitted
+from fsgov.vault import BLOCK, Bucket, Credentials, open_bucket, verified
+
+if TYPE_CHECKING:
+    from fsgov.catalog.desk import Desk
+    from fsgov.catalog.rows import ReleasedKey, SegmentRow
+    from fsgov.config import Settings
+
+IDENTITY = "FSGOV_IDENTITY"
+
+
+def identities_of(path: Path | None) -> tuple[Identity, ...]:
+    """The identities in the file of --identity or FSGOV_IDENTITY; none where neither names one.
+
+    Raises NotFound, NotPermitted (others may read it too), BadConfiguration.
+    """
+    named = path or (Path(found) if (found := os.environ.get(IDENTITY)) else None)
+    if named is None:
+        return ()
+    text = read_text(named.expanduser(), "identity file")
+    if named.expanduser().stat().st_mode & 0o077:
+        raise NotPermitted(
+            "The identity file can be read by others", str(named), f"chmod 600 {named}; it opens recordings"
+        )
+    return parse_identities(text)
+
+
+@contextmanager
+def audio_bucket(settings: Settings, name: str) -> Iterator[Bucket]:
+    """The audio bucket of a vault with this desk's credentials; the key bucket is never touched."""
+    vault = settings.vaults.get(name)
+    if vault is None:
+        raise BadConfiguration(
+            "The vault of the recording is not configured here", f"vault.{name}", "name it, with url"
+        )
+    login = vault.credentials
+    credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
+    with closing(open_bucket(vault.url, credentials)) as bucket:
+        yield bucket
+
+
+def stored_at(row: SegmentRow) -> tuple[str, str, int, str]:
+    """Key, version, size and digest of the sealed object. Raises Conflict where nothing was stored."""
+    if (
+        row.object_key is None
+        or row.version_id is None
+        or row.sealed_size is None
+        or row.sealed_sha256 is None
+    ):
+        raise Conflict(
+            "There was no audio to store", f"{row.segment}: {', '.join(row.findings) or row.state}"
+        )
+    return row.object_key, row.version_id, row.sealed_size, row.sealed_sha256
+
+
+def release(desk: Desk, segment: str, purpose: str, reason: str) -> tuple[str, ReleasedKey]:
+    """The access (committed) and its wrapped key."""
+    if not reason.strip():
+        raise BadUsage(
+            "An access needs a reason", "--reason is empty", "say what the recording is needed for"
+        )
+    access = desk.request_access(segment, purpose, reason)
+    return access, desk.release_key(access)
+
+
+def opened(
+    bucket: Bucket, row: SegmentRow, key: ReleasedKey, identities: Iterable[Identity], target: BinaryIO
+) -> Opened:
+    """Write the recording to `target`. Raises Damaged, NotFound (no identity fits); then it is worthless."""
+    object_key, version, size, digest = stored_at(row)
+    identity = unwrap_identity(key.wrapped_key, identities)
+    blocks = verified(progress(bucket.get(object_key, version), size, row.segment), digest, size)
+    found = unseal(io.BufferedReader(_Blocks(blocks), BLOCK), target, [identity])
+    if found.sha256 != row.audio_sha256:
+        raise Damaged(
+            "The recording is not the one that was sealed",
+            f"{row.segment}: SHA-256 {found.sha256}, the row says {row.audio_sha256}",
+            "keep the sealed object as it is, and compare with the row's history in the log",
+        )
+    return found
+
+
+class _Blocks(io.RawIOBase):
+    """An iterator of bytes as a file that can be read."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = memoryview(block)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def progress(blocks: Iterator[bytes], size: int, label: str) -> Iterator[bytes]:
+    """The same blocks, with a progress bar on a terminal."""
+    if not sys.stderr.isatty():
+        yield from blocks
+        return
+    with click.progressbar(length=size, label=label, file=sys.stderr) as bar:
+        for block in blocks:
+            bar.update(len(block))
+            yield block
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """An exported file: what it is, beside what was stored."""
+
+    segment: str
+    file: Path
+    size: int
+    sha256: str
+    stored_sha256: str
+    repaired: bool
+
+
+def export(
+    bucket: Bucket,
+    row: SegmentRow,
+    key: ReleasedKey,
+    identities: Iterable[Identity],
+    path: Path,
+    *,
+    as_found: bool,
+) -> Copy:
+    """The recording as a file of mode 0600, under `path` only when all of it is right.
+
+    as_found: exactly as the switch wrote it; else a header that was never closed gets its sizes.
+    """
+    with fresh(path) as file:
+        found = opened(bucket, row, key, identities, file)
+        digest = found.sha256
+        repaired = not as_found and repair(file, found.size)
+        if repaired:
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Copy(row.segment, path, found.size, digest, found.sha256, repaired)
+
+
+def repair(file: IO[bytes], size: int) -> bool:
+    """Set the sizes of a WAV header that the switch left open; whether anything had to be set."""
+    file.seek(0)
+    head = file.read(media.HEAD)
+    try:
+        mended = media.repair_header(head, size)
+    except Damaged:  # no WAV header at all: nothing here knows better
+        return False
+    if head.startswith(mended):
+        return False
+    file.seek(0)
+    file.write(mended)
+    return True
+
+
+@contextmanager
+def fresh(path: Path) -> Iterator[io.BufferedRandom]:
+    """A new file that has its name only when the block ended well; otherwise nothing is left of it."""
+    if path.exists():
+        raise Conflict("The file is there already", str(path), "name another; none is overwritten")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as fault:
+        raise BadUsage("The file cannot be written", f"{path}: {fault.strerror}") from None
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).rename(path)
+    except OSError as fault:
+        raise BadUsage("The file cannot be written", f"{path}: {fault.strerror}") from None
+    finally:
+        with suppress(FileNotFoundError):
+            Path(part).unlink()
