@@ -225,7 +225,7 @@ COMMENT ON TABLE fsgov.segments IS
     'One file of one uninterrupted recording. enter_segment (ship) writes it once, after the vault has confirmed the object. No reference to calls: audio must be enterable even where the call file was lost.';
 COMMENT ON COLUMN fsgov.segments.state IS
     'stored: checked, sealed, in the vault (enter_segment). quarantined: the same, but a check failed or a person said so: released to fsgov_privacy only, to be reviewed by review_by (enter_segment). missing: there was no audio on disk to store (enter_segment). Purge will add destroying and destroyed.';
-COMMENT ON COLUMN fsgov.segments.dispose IS 'Refused or withdrawn: to be destroyed by purge, unless held. Written by enter_segment.';
+COMMENT ON COLUMN fsgov.segments.dispose IS 'Refused or withdrawn: to be destroyed by purge, unless held. Written by enter_segment, and by enter_call where the withdrawal came after the segment was entered.';
 COMMENT ON COLUMN fsgov.segments.audio_sha256 IS 'Of the WAV exactly as the switch wrote it: what an export must give back.';
 COMMENT ON COLUMN fsgov.segments.mask_proof IS 'proven: every masked interval is silent in the audio. failed: one is not (then quarantined). none: nothing was masked.';
 COMMENT ON COLUMN fsgov.segments.leg_holds IS 'When the telephone was on hold and the file stood still. Not a legal hold.';
@@ -658,6 +658,9 @@ BEGIN
     SELECT id, c ->> 'id', owner, (c ->> 'party')::integer, c ->> 'purpose', c ->> 'state', c ->> 'method',
         fsgov.instant(c ->> 'at'), nullif(c -> 'evidence', 'null')
     FROM jsonb_array_elements(doc -> 'consents') AS c;
+
+    UPDATE fsgov.segments SET dispose = true, dispose_reason = coalesce(doc #>> '{state,dispose_reason}', '')
+    WHERE call = id AND NOT dispose AND segment = ANY (fsgov.texts(doc -> 'dispose'));
 
     DELETE FROM fsgov.tags WHERE call = id;
     INSERT INTO fsgov.tags (call, n, tenant, tag, actor, at)

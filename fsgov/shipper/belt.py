@@ -33,13 +33,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call file as it was when it was read. `ended` and `segments` are what ship needs of it."""
+    """A call file as it was when it was read, and what ship needs of it.
+
+    dispose: segments that a party took back; their rows are marked by it, so it stays until they are entered.
+    """
 
     call: str
     text: str
     stamp: Stamp
     ended: bool
     segments: tuple[str, ...]
+    dispose: tuple[str, ...]
 
 
 class Belt:
@@ -106,13 +110,15 @@ class Belt:
         return True
 
     def frames(self, call: Call) -> list[int] | None:
-        """Frames of each file the switch recorded for this call; None while one is not checked yet."""
+        """Frames of each file the switch recorded for this call; None while the call file is still needed."""
         found: list[int] = []
         for segment in call.segments:
             item = self.items.get(segment)
             if item is None:
                 continue
             if item.sidecar.checked is None:
+                return None
+            if segment in call.dispose and item.sidecar.step is not Step.KEEP:
                 return None
             if not item.sidecar.discarded and not item.sidecar.never_opened:
                 found.append(item.sidecar.checked.frames)
@@ -141,7 +147,8 @@ def _call(name: str, text: str, stamp: Stamp) -> Call:
         if document["call"] != name:
             raise ValueError("another call's")
         segments = tuple(str(segment) for segment in document["segments"])
-        return Call(name, text, stamp, document["ended"] is not None, segments)
+        dispose = tuple(str(segment) for segment in document.get("dispose", ()))
+        return Call(name, text, stamp, document["ended"] is not None, segments, dispose)
     except (ValueError, KeyError, TypeError) as fault:
         raise Damaged(
             "a call file is damaged", f"{name}: {type(fault).__name__}", "See calls/ in the spool."

@@ -53,6 +53,7 @@ class Rows:
     def segment(self, sidecar: Sidecar) -> Sidecar:
         """Enter a stored (or missing) segment, then discard its plaintext; the sidecar in state `entered`."""
         failpoint("ship.entered.before")
+        sidecar = self._marked(sidecar)
         if not sidecar.never_opened:
             key = None if sidecar.sealed is None else sidecar.sealed.wrapped_key
             with self._catalog.entering() as entering:
@@ -63,6 +64,16 @@ class Rows:
         self._spool.replace_segment(entered.segment, entered.to_text(), durable=True)
         self.discard(entered)
         return entered
+
+    def _marked(self, sidecar: Sidecar) -> Sidecar:
+        """Law 7: what a party took back is marked, also where that came after the segment was released."""
+        try:
+            document: dict[str, Any] = json.loads(self._spool.call(sidecar.call) or "{}")
+        except ValueError:  # told by who reads the calls
+            return sidecar
+        if sidecar.segment not in document.get("dispose", ()) or sidecar.written.get("dispose"):
+            return sidecar
+        return sidecar.to_be_disposed(str(document.get("state", {}).get("dispose_reason", "")))
 
     def discard(self, sidecar: Sidecar) -> Sidecar:
         """Unlink the plaintext of a segment whose row is committed."""

@@ -108,6 +108,8 @@ class Sealer:
     def _examined(self, sidecar: Sidecar, file: FileIO) -> Sidecar:
         fd = file.fileno()
         size = os.fstat(fd).st_size
+        if size == 0 and (sidecar.discarded or sidecar.opened is None):
+            return self._missing(sidecar)  # what a refused start leaves on a full disk
         found = media.examine(os.pread(fd, media.HEAD, 0), size, sidecar.reported_ms, sidecar.reported_size)
         proof = media.prove(lambda due: _pieces(fd, due), sidecar.masks, found)
         reason = ""

@@ -115,6 +115,10 @@ class Sidecar:
         missing = self.checked is not None and self.checked.missing
         return missing and self.opened is None and self.reported_ms is None
 
+    def to_be_disposed(self, reason: str) -> Sidecar:
+        """The same, marked: a withdrawal came after govern had released the segment."""
+        return replace(self, written={**self.written, "dispose": True, "dispose_reason": reason})
+
     def to_text(self) -> str:
         """The document that takes the old one's place; also what the catalog enters."""
         document = {**self.written, "state": self.state}

@@ -176,9 +176,11 @@ def test_a_missing_file_is_a_row_and_says_so(site: Site) -> None:
     assert site.objects() == []
 
 
-def test_a_start_that_was_refused_leaves_no_row(site: Site) -> None:
-    site.capture(audio=None, opened=None, cause="refused")
+@pytest.mark.parametrize("audio", [None, b""])
+def test_a_start_that_was_refused_leaves_no_row(site: Site, audio: bytes | None) -> None:
+    site.capture(audio=audio, opened=None, cause="refused", discarded=True)
     site.ship()
+    assert plaintext(site) == []
     assert site.ask("SELECT count(*) FROM fsgov.segments") == [(0,)]
     assert site.types(f"{CALL}-01") == []
 
@@ -296,6 +298,32 @@ def test_a_call_that_is_over_waits_for_the_check_of_its_segments(site: Site) -> 
     later = time.time_ns() // 1000 + 10_000_000
     site.ship(now=lambda: later)
     assert (site.spool_directory / "calls" / f"{CALL}.json").exists()
+
+
+@pytest.mark.parametrize("first", ["segment", "withdrawal"])
+def test_what_was_taken_back_after_its_release_is_marked_for_purge(site: Site, first: str) -> None:
+    segment, other = site.capture(1, audio=talk(100)), site.capture(2, audio=talk(100))
+    said = {
+        "segments": [segment, other],
+        "dispose": [segment],
+        "state": {"dispose_reason": "withdrawn by party 1"},
+        "ended": OPENED,
+        "outcome": "withdrawn",
+        "revision": 2,
+    }
+    later = time.time_ns() // 1000 + 10_000_000
+    if first == "segment":
+        site.ship()
+        site.remember(**said)
+    else:
+        site.remember(**said)
+        site.ship(destinations={}, now=lambda: later)
+        assert list((site.spool_directory / "calls").iterdir()), "it is needed until the segment is entered"
+    site.ship(now=lambda: later)
+    rows = site.ask("SELECT segment, dispose, dispose_reason FROM fsgov.segments ORDER BY segment")
+    assert rows == [(segment, True, "withdrawn by party 1"), (other, False, "")]
+    site.ship(now=lambda: later)
+    assert not list((site.spool_directory / "calls").iterdir())
 
 
 def test_a_call_the_database_refuses_holds_up_no_other(site: Site) -> None:

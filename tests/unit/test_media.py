@@ -174,6 +174,7 @@ def test_a_mask_is_clipped_at_the_end_of_the_file() -> None:
     assert proof(quiet, Mask("mask", 3940, None, acknowledged=True)).result == "proven"
     loud = talk(5000, silent=[(4000, 4999)])
     assert proof(loud, Mask("mask", 3940, None, acknowledged=True)).result == "failed"
+    assert proof(loud, Mask("mask", 3940, 9000, acknowledged=True)).result == "failed"
     beyond = proof(loud, Mask("mask", 6000, 7000, acknowledged=True))
     assert beyond.result == "proven"
     assert "beyond the end" in beyond.findings[0]

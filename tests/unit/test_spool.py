@@ -122,7 +122,19 @@ def test_a_durable_call_file_is_fsynced_before_it_has_its_name(
 
 
 @pytest.mark.parametrize(
-    "name", ["", "../etc/passwd", "a/b-01", "a-1", "a\n-01", "x" * 65 + "-01", "ä-01", "a.b-01"]
+    "name",
+    [
+        "",
+        "../etc/passwd",
+        "a/b-01",
+        "a-1",
+        "a\n-01",
+        "x" * 65 + "-01",
+        "ä-01",
+        "a.b-01",
+        "a-01/../b",
+        "a-01\n",
+    ],
 )
 def test_odd_segment_names_never_become_a_path(root: Path, name: str) -> None:
     govern = Spool(root, "govern")
