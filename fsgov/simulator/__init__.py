@@ -1,8 +1,8 @@
-"""A simulated FreeSWITCH: its event socket, its recordings, its callers — for the demo, tests and benches.
+"""A simulated FreeSWITCH: its event socket, recordings and callers, for the demo, tests and benches.
 
     from fsgov.simulator import Clock, Fault, ManualClock, Switch, timecode
 
-    switch = Switch(Clock(speed=1.0), recordings="/spool/audio", password="ClueCon", world=Path("world.jsonl"))
+    switch = Switch(Clock(speed=1.0), recordings="/spool/audio", world=Path("world.jsonl"))
     host, port = switch.listen("127.0.0.1")             # port 0: any free one
     call = switch.call(caller="+4930123456", dialled="+4930901820", caller_name="Alice",
                        variables={"tenant": "acme"}, uuid="…")      # the INVITE; the dialplan runs

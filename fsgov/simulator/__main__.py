@@ -55,13 +55,20 @@ def main(argv: list[str] | None = None) -> int:
             text = options.script.read_text(encoding="utf-8")
             script = json.loads(text) if options.script.suffix == ".json" else tomllib.loads(text)
         except (OSError, ValueError) as fault:
-            print(f"{options.script}: {fault}", file=sys.stderr)
+            sys.stderr.write(f"{options.script}: {fault}\n")
             return 2
     switch = Switch(
-        Clock(options.speed), recordings=options.recordings, password=options.password, root=options.root,
-        world=options.world, audio=not options.no_audio, latency=options.latency, heartbeat=options.heartbeat,
-        tick=options.tick, first_session=options.first_session,
-    )  # fmt: skip
+        Clock(options.speed),
+        recordings=options.recordings,
+        password=options.password,
+        root=options.root,
+        world=options.world,
+        audio=not options.no_audio,
+        latency=options.latency,
+        heartbeat=options.heartbeat,
+        tick=options.tick,
+        first_session=options.first_session,
+    )
     switch.world.commands = not options.no_commands
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, system.shutdown, switch)
@@ -70,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
     address = switch.listen(options.host, options.port)
     if options.control:
         control.serve(options.control)
-    print(json.dumps({"listening": address, "core_uuid": switch.identity.core_uuid}), flush=True)
+    _say(json.dumps({"listening": address, "core_uuid": switch.identity.core_uuid}))
     if options.stdin:
         gevent.spawn(_lines, control)
     if script:
@@ -83,12 +90,17 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def _lines(control: Control) -> None:
     buffer = b""
     while data := tp_read(sys.stdin.fileno(), 65536):
         *whole, buffer = (buffer + data).split(b"\n")
         for line in whole:
-            print(control.answer(line.decode()), flush=True)
+            _say(control.answer(line.decode()))
     control.quit()
 
 

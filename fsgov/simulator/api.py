@@ -76,6 +76,8 @@ def execute(switch: Switch, command: str, argument: str) -> str:
     act = COMMANDS.get(command)
     if act is not None:
         return act(switch, argument)
+    if command == "fsctl":
+        return system.fsctl(switch, argument)
     answer = queries.answer(switch, command, argument)
     return f"-ERR {command} Command not found!\n" if answer is None else answer
 
@@ -154,8 +156,11 @@ def _kill_ringing(switch: Switch, b: Channel) -> None:
         life.part(a, b)
         a.set("last_bridge_hangup_cause", cause)
         a.set("bridge_hangup_cause", cause)
-        for name, value in {"sip_hangup_disposition": "send_cancel", "sip_invite_failure_status": "487",
-                            "sip_invite_failure_phrase": "CANCEL"}.items():  # fmt: skip
+        for name, value in {
+            "sip_hangup_disposition": "send_cancel",
+            "sip_invite_failure_status": "487",
+            "sip_invite_failure_phrase": "CANCEL",
+        }.items():
             b.set(name, value)
         life.hangup(b, cause, {"last_bridge_role": "originatee"})
         life.complete(b, {})
@@ -193,7 +198,7 @@ def uuid_break(switch: Switch, argument: str) -> str:
     c = switch.channels.get(args[0]) if args else None
     if c is None:
         return NO_CHANNEL if args else "-USAGE: <uuid> [all]\n"
-    switch.stop_playing(c, len(args) > 1)
+    switch.prompting.stop(c, len(args) > 1)
     return "+OK\n"
 
 

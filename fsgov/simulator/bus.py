@@ -26,7 +26,7 @@ class Bus:
 
     def delay(self) -> float:
         """How long an event waits for the 20 ms poll of its listener's thread."""
-        return self.latency * random.uniform(0.85, 1.5) if self.latency else 0.0
+        return self.latency * random.uniform(0.85, 1.5) if self.latency else 0.0  # noqa: S311  (no secret)
 
     def wanted(self, name: str, subclass: str = "") -> bool:
         return any(c.subscription.wants(name, subclass) for c in self.connections)

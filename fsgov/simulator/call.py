@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fsgov.simulator import ending, transfer
 from fsgov.simulator.channel import Channel
-from fsgov.simulator.life import reason
 
 if TYPE_CHECKING:
     from fsgov.simulator.switch import Switch
@@ -46,10 +46,18 @@ class Call:
         """The dialplan bridges the caller to an agent, whose phone has not answered yet."""
         a = self.a
         self.life.execute(a, "bridge", f"sofia/internal/{agent}@127.0.0.1:5070")
-        b = self.switch.new_channel("outbound", uuid, {
-            "other": a.uuid, "caller": a.tokens["caller"], "caller_name": a.tokens["caller_name"], "agent": agent,
-            "without": " ".join({"sip_cid_type", "sip_reason"} & set(self.switch.lacks(a))),
-        }, self)  # fmt: skip
+        b = self.switch.new_channel(
+            "outbound",
+            uuid,
+            {
+                "other": a.uuid,
+                "caller": a.tokens["caller"],
+                "caller_name": a.tokens["caller_name"],
+                "agent": agent,
+                "without": " ".join({"sip_cid_type", "sip_reason"} & set(self.switch.lacks(a))),
+            },
+            self,
+        )
         if "RDNIS" in a.profile:
             b.profile["RDNIS"] = a.profile["RDNIS"]
         exported = a.variables.get("export_vars", "")
@@ -75,7 +83,7 @@ class Call:
         return self
 
     def answer(self) -> Call:
-        """The ringing agent answers and both are bridged; with nobody ringing the dialplan answers the caller."""
+        """The ringing agent answers, both are bridged; with nobody ringing the dialplan answers."""
         b = self._ringing()
         if b is None:
             if not self.a.answered:
@@ -141,8 +149,6 @@ class Call:
 
     def blind_transfer(self, to: str, by: str = "b", uuid: str | None = None, answer: bool = True) -> Call:
         """REFER: the leg `by` sends its partner to another extension and is gone."""
-        from fsgov.simulator import transfer
-
         transfer.refer(self, self.leg(by), to, uuid, answer)
         return self
 
@@ -150,20 +156,21 @@ class Call:
         self, to: str, by: str = "b", uuid: str | None = None, consult_uuid: str | None = None
     ) -> Call:
         """REFER with Replaces: the agent's consultation call takes its place."""
-        from fsgov.simulator import transfer
-
         transfer.attended(self, self.leg(by), to, uuid, consult_uuid)
         return self
 
     def hang_up(self, by: str = "a", cause: str = "NORMAL_CLEARING", crossing: bool = False) -> Call:
-        """A phone ends the call (BYE), or gives up while it rings (CANCEL). crossing: the other one at the same time."""
+        """A phone ends the call (BYE), or the caller gives up while it rings (CANCEL).
+
+        crossing: the other phone says bye at the same time.
+        """
         c = self.leg(by)
         if not c.up:
             return self
-        if not c.answered and c is self.a:
-            self._cancel("ORIGINATOR_CANCEL")
-            return self
-        self.switch.end(c, cause, "bye", crossing)
+        if c.answered:
+            self.switch.end(c, cause, "bye", crossing)
+        else:
+            self.switch.end(c, "ORIGINATOR_CANCEL" if c is self.a else "USER_BUSY", "cancel")
         return self
 
     def kill(self, by: str = "a", cause: str = "MANAGER_REQUEST", each: bool = False) -> Call:
@@ -175,31 +182,6 @@ class Call:
         """The ringing agent declines; the dialplan has no other and ends the call."""
         b = self._ringing()
         if b is not None:
-            self.life.hangup(b, cause, {})
-            self.life.complete(b, {})
+            ending.cancel(self.switch, b, cause)
         self.switch.end(self.a, cause, "kill")
         return self
-
-    def _cancel(self, cause: str) -> None:
-        self.life.hangup(self.a, cause, {})
-        b = self._ringing()
-        if b is not None:
-            self.life.hangup(b, cause, {})
-            self.life.complete(b, {"sip_hangup_disposition": "send_cancel"})
-        self.life.complete(self.a, {"sip_hangup_disposition": "recv_cancel"})
-
-
-def bye(c: Channel, cause: str, *, first: bool = True) -> dict[str, str]:
-    """What a leg's variables learn from the BYE of its own phone."""
-    known = {
-        "sip_reason": reason(cause), "sip_term_status": "200",
-        "proto_specific_hangup_cause": "sip:200", "sip_term_cause": "16",
-    }  # fmt: skip
-    return known | role(c) if first else known
-
-
-def role(c: Channel) -> dict[str, str]:
-    """Which side of its last bridge a leg was."""
-    if "last_bridge_to" not in c.variables:
-        return {}
-    return {"last_bridge_role": "originator" if c.direction == "inbound" else "originatee"}

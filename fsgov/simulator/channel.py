@@ -6,7 +6,6 @@ set that the real switch sends at that point of a channel's life.
 
 from __future__ import annotations
 
-import random
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +17,30 @@ if TYPE_CHECKING:
 
 NO_VARIABLES = frozenset({"CHANNEL_STATE", "CHANNEL_CALLSTATE", "CODEC", "DTMF", "CHANNEL_OUTGOING"})
 STATES = {
-    "CS_NEW": "0", "CS_INIT": "2", "CS_ROUTING": "2", "CS_EXECUTE": "4", "CS_SOFT_EXECUTE": "6",
-    "CS_EXCHANGE_MEDIA": "5", "CS_CONSUME_MEDIA": "7", "CS_HANGUP": "10", "CS_REPORTING": "11",
-}  # fmt: skip
+    "CS_NEW": "0",
+    "CS_INIT": "2",
+    "CS_ROUTING": "2",
+    "CS_EXECUTE": "4",
+    "CS_SOFT_EXECUTE": "6",
+    "CS_EXCHANGE_MEDIA": "5",
+    "CS_CONSUME_MEDIA": "7",
+    "CS_HANGUP": "10",
+    "CS_REPORTING": "11",
+}
 CODEC = (("Name", "PCMU"), ("Rate", "8000"), ("Bit-Rate", "64000"))
 CAUSES = {
-    "NORMAL_CLEARING": "16", "USER_BUSY": "17", "NO_ANSWER": "19", "ORIGINATOR_CANCEL": "487",
-    "CALL_REJECTED": "21", "DESTINATION_OUT_OF_ORDER": "27", "INCOMPATIBLE_DESTINATION": "88",
-    "SYSTEM_SHUTDOWN": "0", "MANAGER_REQUEST": "0", "NO_USER_RESPONSE": "18", "LOSE_RACE": "502",
-}  # fmt: skip
+    "NORMAL_CLEARING": "16",
+    "USER_BUSY": "17",
+    "NO_ANSWER": "19",
+    "ORIGINATOR_CANCEL": "487",
+    "CALL_REJECTED": "21",
+    "DESTINATION_OUT_OF_ORDER": "27",
+    "INCOMPATIBLE_DESTINATION": "88",
+    "SYSTEM_SHUTDOWN": "0",
+    "MANAGER_REQUEST": "0",
+    "NO_USER_RESPONSE": "18",
+    "LOSE_RACE": "502",
+}
 _TOKEN = re.compile(r"\{(\w+)\}")
 
 
@@ -62,8 +76,7 @@ class Channel:
         self.name = self.variables.get("channel_name", "")
 
     def _profile(self) -> dict[str, str]:
-        made = {n: self.fill(v) for n, v in templates()["profiles"][self.side]}
-        return made
+        return {n: self.fill(v) for n, v in templates()["profiles"][self.side]}
 
     def fill(self, template: str) -> str:
         """A template's text for this channel; what the caller says is put in once, never looked at again."""
@@ -182,18 +195,25 @@ class Channel:
     def close(self, epoch: float) -> None:
         """Set what CHANNEL_HANGUP_COMPLETE adds: cause, stamps, durations, RTP counters."""
         marks = {
-            "start": self.created, "profile_start": self.created, "answer": self.times.get("answer", 0.0),
-            "bridge": self.times.get("bridge", 0.0), "progress": self.times.get("progress", 0.0),
-            "progress_media": self.times.get("progress_media", 0.0), "end": epoch,
-        }  # fmt: skip
+            "start": self.created,
+            "profile_start": self.created,
+            "answer": self.times.get("answer", 0.0),
+            "bridge": self.times.get("bridge", 0.0),
+            "progress": self.times.get("progress", 0.0),
+            "progress_media": self.times.get("progress_media", 0.0),
+            "end": epoch,
+        }
         took = epoch - self.created
         spoke = epoch - marks["answer"] if marks["answer"] else 0.0
         lengths = {
-            "duration": took, "billsec": spoke, "flow_billsec": took if self.answered or marks["answer"] else 0.0,
-            "waitsec": max(0.0, marks["bridge"] - self.created), "answersec": max(0.0, marks["answer"] - self.created),
+            "duration": took,
+            "billsec": spoke,
+            "flow_billsec": took if self.answered or marks["answer"] else 0.0,
+            "waitsec": max(0.0, marks["bridge"] - self.created),
+            "answersec": max(0.0, marks["answer"] - self.created),
             "progresssec": max(0.0, marks["progress"] - self.created),
             "progress_mediasec": max(0.0, marks["progress_media"] - self.created),
-        }  # fmt: skip
+        }
         values: dict[str, str] = {
             "hangup_cause": self.hangup_cause,
             "hangup_cause_q850": CAUSES.get(self.hangup_cause, "16"),
@@ -220,6 +240,3 @@ class Channel:
             packets = str(int(spoke * 50))
             for name, value in templates()["stages"]["rtp"]["set"]:
                 self.set(name, packets if name.endswith("_packet_count") and value != "0" else value)
-
-    def random_tag(self) -> str:
-        return "".join(random.choices("abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", k=13))

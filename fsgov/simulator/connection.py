@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -173,10 +174,8 @@ class Connection:
             self._timeout.cancel()
         if self in self.switch.connections:
             self.switch.connections.remove(self)
-        try:
+        with suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self.sock.close()
 
 

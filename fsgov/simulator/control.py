@@ -23,8 +23,8 @@ from fsgov.simulator.steps import Steps
 class Control:
     """Answers control lines."""
 
-    def __init__(self, steps: Steps, quit: Callable[[], None]) -> None:
-        self.steps, self.quit = steps, quit
+    def __init__(self, steps: Steps, leave: Callable[[], None]) -> None:
+        self.steps, self.quit = steps, leave
 
     def answer(self, line: str) -> str:
         """One line in, one line out (without its newline)."""

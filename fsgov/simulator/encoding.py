@@ -45,7 +45,10 @@ def plain(headers: list[tuple[str, str]], body: bytes) -> bytes:
 
 
 def as_json(headers: list[tuple[str, str]], body: bytes) -> bytes:
-    """An event as one object; arrays are JSON arrays, a repeated header is a repeated member, bytes that are not UTF-8 stay raw."""
+    """An event as one object: arrays are JSON arrays, a repeated header is a repeated member.
+
+    Bytes that are not UTF-8 stay raw: such an object is no valid JSON (measured).
+    """
     members: list[str] = []
     for name, value in headers:
         parts = _parts(value)

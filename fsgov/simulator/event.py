@@ -31,13 +31,13 @@ class Event:
     uuid: str = ""
     _made: dict[str, bytes] = field(default_factory=dict)
 
-    def frame(self, format: str) -> bytes:
+    def frame(self, style: str) -> bytes:
         """The event as a frame of a connection that listens in `format`."""
-        if format not in self._made:
-            body = encoding.FORMATS[format](self.headers, self.body)
-            head = f"Content-Length: {len(body)}\nContent-Type: text/event-{format}\n\n"
-            self._made[format] = head.encode() + body
-        return self._made[format]
+        if style not in self._made:
+            body = encoding.FORMATS[style](self.headers, self.body)
+            head = f"Content-Length: {len(body)}\nContent-Type: text/event-{style}\n\n"
+            self._made[style] = head.encode() + body
+        return self._made[style]
 
     def value(self, name: str) -> str | None:
         """A header's value, names compared as FreeSWITCH does: without case."""

@@ -6,10 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal[
-    "drop", "late", "duplicate", "reorder", "hostile",  # events
-    "error", "silence", "ignore", "slow",  # commands
-    "cut", "half",  # the connection, at this event or command
-]  # fmt: skip
+    "drop",
+    "late",
+    "duplicate",
+    "reorder",
+    "hostile",  # events
+    "error",
+    "silence",
+    "ignore",
+    "slow",  # commands
+    "cut",
+    "half",  # the connection, at this event or command
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fsgov.simulator.channel import CODEC, Channel
-from fsgov.simulator.encoding import percent
 
 if TYPE_CHECKING:
     from fsgov.simulator.switch import Switch
@@ -34,8 +33,11 @@ class Life:
     def call_state(self, c: Channel, state: str) -> None:
         before, c.call_state = c.call_state, state
         numbers = {"DOWN": "0", "RINGING": "2", "EARLY": "3", "ACTIVE": "4", "HELD": "5", "HANGUP": "7"}
-        self.fire(c, "CHANNEL_CALLSTATE", [("Original-Channel-Call-State", before),
-                                           ("Channel-Call-State-Number", numbers.get(state, "4"))])  # fmt: skip
+        self.fire(
+            c,
+            "CHANNEL_CALLSTATE",
+            [("Original-Channel-Call-State", before), ("Channel-Call-State-Number", numbers.get(state, "4"))],
+        )
 
     def create(self, c: Channel) -> None:
         """An inbound channel comes in and enters the dialplan."""
@@ -219,7 +221,7 @@ class Life:
     def hangup(
         self, c: Channel, cause: str, extra: dict[str, str], then: dict[str, str] | None = None
     ) -> None:
-        """CHANNEL_HANGUP: the channel is still executing, but it is over. then: variables set right after it."""
+        """CHANNEL_HANGUP: the channel still executes, but it is over. then: variables set right after it."""
         self.switch.catch_up(c, *([c.peer] if c.peer else []))
         c.learn(extra)
         c.hangup_cause, c.hangup_epoch = cause, self.switch.clock.epoch()
@@ -232,9 +234,16 @@ class Life:
     def complete(self, c: Channel, extra: dict[str, str]) -> None:
         """From CS_HANGUP to the end: RECORD_STOP, HANGUP_COMPLETE, DESTROY; then the channel is gone."""
         if c.executing[0] not in ("", "set"):
-            self.fire(c, "CHANNEL_EXECUTE_COMPLETE", [
-                ("Application", c.executing[0]), ("Application-Data", c.executing[1]),
-                ("Application-Response", "_none_"), ("Application-UUID", c.executing[2])])  # fmt: skip
+            self.fire(
+                c,
+                "CHANNEL_EXECUTE_COMPLETE",
+                [
+                    ("Application", c.executing[0]),
+                    ("Application-Data", c.executing[1]),
+                    ("Application-Response", "_none_"),
+                    ("Application-UUID", c.executing[2]),
+                ],
+            )
         self.state(c, "CS_HANGUP")
         for recording in list(c.recordings.values()):
             recording.stop("success-silence")
@@ -252,11 +261,6 @@ class Life:
         c.state = "CS_DESTROY"
         self.fire(c, "CHANNEL_STATE")
         self.switch.gone(c)
-
-
-def reason(cause: str) -> str:
-    """The SIP Reason header for a cause."""
-    return f'Q.850;cause=16;text="{percent(cause)}"'
 
 
 def _with_callee(profile: dict[str, str], name: str, number: str) -> dict[str, str]:

@@ -27,7 +27,7 @@ class Playback:
 
     def __init__(self, switch: Switch, channel: Channel, path: str, delay: float) -> None:
         self.switch, self.channel, self.path = switch, channel, path
-        self.number = switch.prompt_number(path)
+        self.number = switch.prompting.number(path)
         self.running = self.over = False
         self.samples = 0
         self._started = 0.0
@@ -46,9 +46,16 @@ class Playback:
         c.set("current_loop", "1")
         if length is None:
             c.set("current_application_response", "FILE NOT FOUND")
-            switch.fire_for(c, "CHANNEL_EXECUTE_COMPLETE", [
-                ("Application", "playback"), ("Application-Data", self.path),
-                ("Application-Response", "FILE NOT FOUND"), ("Application-UUID", switch.new_uuid())])  # fmt: skip
+            switch.fire_for(
+                c,
+                "CHANNEL_EXECUTE_COMPLETE",
+                [
+                    ("Application", "playback"),
+                    ("Application-Data", self.path),
+                    ("Application-Response", "FILE NOT FOUND"),
+                    ("Application-UUID", switch.new_uuid()),
+                ],
+            )
             c.unset("total_loops", "current_loop")
             self._forget()
             return
@@ -76,8 +83,15 @@ class Playback:
             c.set("playback_seconds", str(buffered // RATE))
             c.set("playback_ms", str(buffered * 1000 // RATE))
             c.set("playback_samples", str(buffered))
-            switch.world.note("heard", leg=c.number, uuid=c.uuid, file=self.path, samples=played,
-                              of=self.samples, complete=played >= self.samples)  # fmt: skip
+            switch.world.note(
+                "heard",
+                leg=c.number,
+                uuid=c.uuid,
+                file=self.path,
+                samples=played,
+                of=self.samples,
+                complete=played >= self.samples,
+            )
             switch.fire_for(c, "PLAYBACK_STOP", [*self._headers(), ("Playback-Status", status)])
         self.running = False
         if c.up:
@@ -89,7 +103,43 @@ class Playback:
         self.over = True
         if self.channel.playback is self:
             self.channel.playback = None
-        self.switch.play_next(self.channel)
+        self.switch.prompting.go_on(self.channel)
+
+
+class Prompting:
+    """The prompts of all legs: one at a time on each, the others wait."""
+
+    def __init__(self, switch: Switch) -> None:
+        self.switch = switch
+        self._numbers: dict[str, int] = {}
+        self._waiting: dict[str, list[str]] = {}
+
+    def number(self, path: str) -> int:
+        """The number that time-coded audio carries while this prompt is played (1, 2, …)."""
+        return self._numbers.setdefault(path, len(self._numbers) + 1)
+
+    def play(self, c: Channel, path: str) -> None:
+        if c.playback:
+            self._waiting.setdefault(c.uuid, []).append(path)
+        else:
+            c.playback = Playback(self.switch, c, path, self.switch.playback_delay)
+
+    def go_on(self, c: Channel) -> None:
+        """The next prompt that waits for a leg."""
+        waiting = self._waiting.get(c.uuid)
+        if waiting and c.up:
+            c.playback = Playback(self.switch, c, waiting.pop(0), 0.02)
+
+    def stop(self, c: Channel, everything: bool) -> None:
+        """`uuid_break`: this prompt, or with those that wait."""
+        if everything:
+            self._waiting.pop(c.uuid, None)
+        if c.playback:
+            playback = c.playback
+            self.switch.clock.call_later(0.02, lambda: playback.end("break"))
+
+    def forget(self, c: Channel) -> None:
+        self._waiting.pop(c.uuid, None)
 
 
 def prompt_samples(switch: Switch, path: str) -> int | None:
@@ -101,7 +151,7 @@ def prompt_samples(switch: Switch, path: str) -> int | None:
     for place in (Path(path), switch.on_disk(path)):
         try:
             with wave.open(str(place)) as f:
-                return f.getnframes() * RATE // f.getframerate()
+                return int(f.getnframes() * RATE // f.getframerate())
         except (OSError, wave.Error, EOFError):
             continue
     return None

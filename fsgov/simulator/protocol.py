@@ -1,4 +1,4 @@
-"""The commands of the event socket itself: auth, event, filter, api, bgapi, sendevent, exit …"""
+"""The commands of the event socket itself: auth, event, filter, api, bgapi, sendevent, exit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEVELS = {"console": 0, "alert": 1, "crit": 2, "err": 3, "warning": 4, "notice":
 DENIED = "-ERR permission denied"
 
 
-def handle(c: Connection, block: str, body: bytes) -> None:
+def handle(c: Connection, block: str, body: bytes) -> None:  # noqa: C901  (one line a command)
     """Carry out one command and answer it."""
     first, *more = block.lstrip("\n").split("\n")
     headers = [(n.strip(), v.lstrip()) for n, sep, v in (line.partition(":") for line in more) if sep]
@@ -71,8 +71,11 @@ def _before_auth(c: Connection, verb: str, rest: str) -> None:
         if user and user["password"] == password:
             c.authorized = True
             c.allowed = {k: set(user.get(k, "").split()) for k in ("events", "api")}
-            c.reply("+OK accepted", f"Allowed-Events: {user.get('events', '')}\nAllowed-API: {user.get('api', '')}\n"
-                    f"Allowed-LOG: {user.get('log', 'false')}\n")  # fmt: skip
+            c.reply(
+                "+OK accepted",
+                f"Allowed-Events: {user.get('events', '')}\nAllowed-API: {user.get('api', '')}\n"
+                f"Allowed-LOG: {user.get('log', 'false')}\n",
+            )
             return
     else:
         c.reply("-ERR command not found")
@@ -82,9 +85,9 @@ def _before_auth(c: Connection, verb: str, rest: str) -> None:
 
 
 def _event(c: Connection, words: list[str]) -> None:
-    format = c.subscription.format
+    style = c.subscription.format
     if words and words[0] in ("plain", "json", "xml"):
-        format, words = words[0], words[1:]
+        style, words = words[0], words[1:]
     if c.allowed is not None:
         names = [w.upper() for w in words]
         if any(n not in c.allowed["events"] for n in names):
@@ -93,8 +96,8 @@ def _event(c: Connection, words: list[str]) -> None:
     if not c.subscription.add(words):
         c.reply("-ERR no keywords supplied")
         return
-    c.subscription.format = format
-    c.reply(f"+OK event listener enabled {format}")
+    c.subscription.format = style
+    c.reply(f"+OK event listener enabled {style}")
 
 
 def _filter(c: Connection, rest: str) -> None:
@@ -105,10 +108,7 @@ def _filter(c: Connection, rest: str) -> None:
         c.subscription.delete(header, value)
         c.reply(f"+OK filter deleted. [{header}][{value}]")
         return
-    if words[0] == "add":
-        words = words[1:]
-    else:
-        words = rest.split(None, 1)
+    words = words[1:] if words[0] == "add" else rest.split(None, 1)
     if len(words) < 2:
         c.reply("-ERR invalid syntax")
         return

@@ -1,15 +1,14 @@
-"""The api commands that only look: show, status, uuid_dump, uuid_getvar, uuid_buglist, global_getvar …"""
+"""The api commands that only look: show, status, uuid_dump, uuid_getvar, uuid_buglist, global_getvar."""
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fsgov.simulator import encoding
-from fsgov.simulator.event import stamp, templates
+from fsgov.simulator import encoding, show
+from fsgov.simulator.event import templates
 
 if TYPE_CHECKING:
     from fsgov.simulator.channel import Channel
@@ -46,20 +45,21 @@ def status(switch: Switch) -> str:
     ready = "is not ready" if switch.paused or switch.shutting_down else "is ready"
     count = len(switch.channels)
     return (
-        f"UP {uptime(switch)}\nFreeSWITCH (Version {VERSION}) {ready}\n{switch.sessions} session(s) since startup\n"
+        f"UP {uptime(switch)}\nFreeSWITCH (Version {VERSION}) {ready}\n"
+        f"{switch.sessions} session(s) since startup\n"
         f"{count} session(s) - peak {count}, last 5min {count} \n"
         f"0 session(s) per Sec out of max 200, peak 2, last 5min 2 \n2000 session(s) max\n"
         "min idle cpu 0.00/87.70\nCurrent Stack Size/Max 240K/240K\n"
     )
 
 
-def dump(switch: Switch, c: Channel, format: str) -> str:
+def dump(switch: Switch, c: Channel, style: str) -> str:
     """uuid_dump: the channel as an event CHANNEL_DATA."""
     switch.bus.sequence += 1
     head = switch.identity.headers("CHANNEL_DATA", "", switch.clock.epoch(), switch.bus.sequence)
     place = {"File": "mod_commands.c", "Function": "uuid_dump_function", "Line-Number": "6468"}
     head = [(n, place.get(n.removeprefix("Event-Calling-"), v)) for n, v in head]
-    make = encoding.as_json if format == "json" else encoding.plain
+    make = encoding.as_json if style == "json" else encoding.plain
     return encoding.text(make(head + c.headers("CHANNEL_DATA"), b""))
 
 
@@ -73,94 +73,35 @@ def buglist(c: Channel) -> str:
     return f"<media-bugs>\n{rows}</media-bugs>\n"
 
 
-def row(switch: Switch, c: Channel, *, short: bool = False) -> dict[str, str]:
-    """One row of `show channels`; `short` leaves out what `show calls` does not tell."""
-    v, codec = c.variables, c.media
-    caller = c.profile.get("Caller-ID-Name", ""), c.profile.get("Caller-ID-Number", "")
-    addr, dest = c.profile.get("Network-Addr", ""), c.profile.get("Destination-Number", "")
-    callee = c.profile.get("Callee-ID-Name", ""), c.profile.get("Callee-ID-Number", "")
-    way = {f"{w}_{n}": (x if codec else "") for w in ("read", "write")
-           for n, x in (("codec", "PCMU"), ("rate", "8000"), ("bit_rate", "64000"))}  # fmt: skip
-    full = {
-        "uuid": c.uuid, "direction": c.direction, "created": stamp(c.created), "created_epoch": str(int(c.created)),
-        "name": c.name, "state": c.state, "cid_name": caller[0], "cid_num": caller[1], "ip_addr": addr, "dest": dest,
-        "application": v.get("current_application", ""), "application_data": v.get("current_application_data", ""),
-        "dialplan": "XML", "context": "default", **way, "secure": "", "hostname": switch.identity.switchname,
-        "presence_id": "", "presence_data": "", "accountcode": "", "callstate": c.call_state,
-        "callee_name": callee[0], "callee_num": callee[1], "callee_direction": "SEND" if c.peer else "",
-        "call_uuid": c.call_uuid if c.peer else "", "sent_callee_name": v.get("last_sent_callee_id_name", ""),
-        "sent_callee_num": v.get("last_sent_callee_id_number", ""), "initial_cid_name": c.initial["Caller-ID-Name"],
-        "initial_cid_num": c.initial["Caller-ID-Number"], "initial_ip_addr": addr,
-        "initial_dest": c.initial["Destination-Number"],
-        "initial_dialplan": "XML", "initial_context": "default",
-    }  # fmt: skip
-    if not short:
-        return full
-    keep = ("uuid direction created created_epoch name state cid_name cid_num ip_addr dest presence_id presence_data "
-            "accountcode callstate callee_name callee_num callee_direction call_uuid hostname sent_callee_name "
-            "sent_callee_num").split()  # fmt: skip
-    return {n: full[n] for n in keep}
-
-
-def show(switch: Switch, argument: str) -> str:
-    """`show channels|calls|bridged_calls|detailed_calls [count] [as json]`."""
-    words = argument.split()
-    what, as_json = words[0] if words else "", words[-2:] == ["as", "json"]
-    if what not in ("channels", "calls", "bridged_calls", "detailed_calls"):
-        return "-ERR Invalid command\n"
-    rows = [row(switch, c) for c in switch.channels.values()] if what == "channels" else _calls(switch, what)
-    if "count" in words:
-        return (
-            json.dumps({"row_count": len(rows), "rows": []}, separators=(",", ":"))
-            if as_json
-            else _total(rows)
-        )
-    if as_json:
-        if not rows:
-            return '{"row_count": 0}\n'
-        return json.dumps({"row_count": len(rows), "rows": rows}, separators=(",", ":"), ensure_ascii=False)
-    if not rows:
-        return _total(rows)
-    lines = [",".join(rows[0]), *(",".join(r.values()) for r in rows)]
-    return "\n".join(lines) + "\n" + _total(rows)
-
-
-def _total(rows: list[dict[str, str]]) -> str:
-    return f"\n{len(rows)} total.\n"
-
-
-def _calls(switch: Switch, what: str) -> list[dict[str, str]]:
-    out = []
-    for c in switch.channels.values():
-        if c.direction == "inbound" and c.peer:
-            short = what != "detailed_calls"
-            drop = ("initial_",)
-            mine = {n: v for n, v in row(switch, c, short=short).items() if not n.startswith(drop)}
-            theirs = {
-                f"b_{n}": v for n, v in row(switch, c.peer, short=short).items() if not n.startswith(drop)
-            }
-            if short:
-                theirs = {n: v for n, v in theirs.items() if n not in ("b_call_uuid", "b_hostname")}
-            out.append(mine | theirs | {"call_created_epoch": str(int(c.created))})
-    return out
-
-
 def global_variables(switch: Switch) -> dict[str, str]:
     base = switch.base_dir
     return {
-        "hostname": switch.identity.hostname, "local_ip_v4": switch.identity.ipv4, "local_mask_v4": "255.255.255.0",
-        "local_ip_v6": switch.identity.ipv6, "base_dir": base, "recordings_dir": switch.recordings_dir,
-        "sound_prefix": switch.sound_prefix, "sounds_dir": switch.sound_prefix,
-        "conf_dir": f"{base}/etc/freeswitch", "log_dir": f"{base}/var/log/freeswitch",
-        "run_dir": f"{base}/var/run/freeswitch", "db_dir": f"{base}/var/lib/freeswitch/db",
-        "mod_dir": f"{base}/lib/freeswitch/mod", "htdocs_dir": f"{base}/share/freeswitch/htdocs",
-        "script_dir": f"{base}/share/freeswitch/scripts", "temp_dir": "/tmp",
-        "grammar_dir": f"{base}/share/freeswitch/grammar", "fonts_dir": f"{base}/share/freeswitch/fonts",
-        "images_dir": f"{base}/var/lib/freeswitch/images", "certs_dir": f"{base}/etc/freeswitch/tls",
-        "storage_dir": f"{base}/var/lib/freeswitch/storage", "cache_dir": f"{base}/var/cache/freeswitch",
-        "data_dir": f"{base}/share/freeswitch", "localstate_dir": f"{base}/var/lib/freeswitch",
+        "hostname": switch.identity.hostname,
+        "local_ip_v4": switch.identity.ipv4,
+        "local_mask_v4": "255.255.255.0",
+        "local_ip_v6": switch.identity.ipv6,
+        "base_dir": base,
+        "recordings_dir": switch.recordings_dir,
+        "sound_prefix": switch.sound_prefix,
+        "sounds_dir": switch.sound_prefix,
+        "conf_dir": f"{base}/etc/freeswitch",
+        "log_dir": f"{base}/var/log/freeswitch",
+        "run_dir": f"{base}/var/run/freeswitch",
+        "db_dir": f"{base}/var/lib/freeswitch/db",
+        "mod_dir": f"{base}/lib/freeswitch/mod",
+        "htdocs_dir": f"{base}/share/freeswitch/htdocs",
+        "script_dir": f"{base}/share/freeswitch/scripts",
+        "temp_dir": "/tmp",  # noqa: S108  (as captured)
+        "grammar_dir": f"{base}/share/freeswitch/grammar",
+        "fonts_dir": f"{base}/share/freeswitch/fonts",
+        "images_dir": f"{base}/var/lib/freeswitch/images",
+        "certs_dir": f"{base}/etc/freeswitch/tls",
+        "storage_dir": f"{base}/var/lib/freeswitch/storage",
+        "cache_dir": f"{base}/var/cache/freeswitch",
+        "data_dir": f"{base}/share/freeswitch",
+        "localstate_dir": f"{base}/var/lib/freeswitch",
         "core_uuid": switch.identity.core_uuid,
-    }  # fmt: skip
+    }
 
 
 def _global_getvar(switch: Switch, name: str) -> str:
@@ -184,8 +125,11 @@ def _getvar(switch: Switch, argument: str) -> str:
     c = switch.channels.get(uuid)
     if c is None:
         return NO_CHANNEL
-    profile = {"caller_id_name": "Caller-ID-Name", "caller_id_number": "Caller-ID-Number",
-               "destination_number": "Destination-Number"}  # fmt: skip
+    profile = {
+        "caller_id_name": "Caller-ID-Name",
+        "caller_id_number": "Caller-ID-Number",
+        "destination_number": "Destination-Number",
+    }
     value = c.variables.get(name) or c.profile.get(profile.get(name, ""), "")
     return value or "_undef_"
 
@@ -214,11 +158,11 @@ def _setvar_multi(switch: Switch, argument: str) -> str:
 
 
 def _dump(switch: Switch, argument: str) -> str:
-    uuid, _, format = argument.partition(" ")
+    uuid, _, style = argument.partition(" ")
     if not uuid:
         return "-USAGE: <uuid> [format]\n"
     c = switch.channels.get(uuid)
-    return NO_CHANNEL if c is None else dump(switch, c, format)
+    return NO_CHANNEL if c is None else dump(switch, c, style)
 
 
 def _buglist(switch: Switch, argument: str) -> str:
@@ -234,7 +178,7 @@ def _displace(switch: Switch, argument: str) -> str:
 
 
 ANSWERS: dict[str, Callable[[Switch, str], str]] = {
-    "show": show,
+    "show": show.show,
     "status": lambda s, _: status(s),
     "version": lambda s, _: (
         f"FreeSWITCH Version 1.10.12-release+git~20240802T210227Z~a88d069d6f~64bit ({VERSION[16:]})\n"
@@ -263,9 +207,5 @@ ANSWERS: dict[str, Callable[[Switch, str], str]] = {
 
 def answer(switch: Switch, command: str, argument: str) -> str | None:
     """What a command says, or None when there is no such command."""
-    from fsgov.simulator import system
-
-    if command == "fsctl":
-        return system.fsctl(switch, argument)
     act = ANSWERS.get(command)
     return None if act is None else act(switch, argument)

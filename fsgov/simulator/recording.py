@@ -58,9 +58,13 @@ class Recording:
             raise OSError(f"no file format for {disk.suffix}")
         buffered = self._settings.get("enable_file_write_buffering", "true") != "false"
         self._file = WavFile(
-            disk, 2 if self.stereo else 1, disk=self.switch.disk, buffered=buffered,
-            append=true(self._settings.get("RECORD_APPEND", "")), title=self.extra.get("RECORD_TITLE", ""),
-        )  # fmt: skip
+            disk,
+            2 if self.stereo else 1,
+            disk=self.switch.disk,
+            buffered=buffered,
+            append=true(self._settings.get("RECORD_APPEND", "")),
+            title=self.extra.get("RECORD_TITLE", ""),
+        )
 
     def begin(self) -> None:
         """The first frame is the one that is spoken now; with a limit, set the timer that ends it."""
@@ -132,7 +136,7 @@ class Recording:
         self.switch.world.note("paused" if on else "resumed", file=self.path, frames=self.frames)
 
     def move(self, channel: Channel) -> None:
-        """Go over to another channel (`recording_follow_transfer`): no RECORD event, unknown by path there."""
+        """Go over to another channel (`recording_follow_transfer`): no RECORD event, path unknown there."""
         self.catch_up()
         self.channel.recordings.pop(self.key, None)
         self.switch.world.note("moved", file=self.path, frames=self.frames, to=channel.number)
@@ -163,8 +167,17 @@ class Recording:
         if not self.native:
             self._tell(size, cause)
             extra.append(("Record-Completion-Cause", cause))
-        self.switch.world.note("closed", file=self.path, leg=c.number, uuid=c.uuid, frames=self.frames, bytes=size,
-                               cause=cause, spans=self.spans, variables=self.extra)  # fmt: skip
+        self.switch.world.note(
+            "closed",
+            file=self.path,
+            leg=c.number,
+            uuid=c.uuid,
+            frames=self.frames,
+            bytes=size,
+            cause=cause,
+            spans=self.spans,
+            variables=self.extra,
+        )
         self.switch.fire_for(c, "RECORD_STOP", extra)
         self.switch.fire_for(c, "MEDIA_BUG_STOP", self.bug_headers())
 

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -40,22 +41,43 @@ class Remote:
         self._lines = self._socket.makefile("rw", encoding="utf-8")
 
     @classmethod
-    def start(cls, *, recordings: Path, directory: Path, speed: float = 1.0, arguments: tuple[str, ...] = (),
-              stderr: Any = None) -> Remote:  # fmt: skip
+    def start(
+        cls,
+        *,
+        recordings: Path,
+        directory: Path,
+        speed: float = 1.0,
+        arguments: tuple[str, ...] = (),
+        stderr: Any = None,
+        preexec: Callable[[], Any] | None = None,
+    ) -> Remote:
         """Start one; its control socket and its ledger (`world.jsonl`, appended) are in `directory`.
 
         A unix socket's path may have 107 bytes. arguments: more of `python -m fsgov.simulator`'s options.
+        preexec: called in the child before it becomes the simulator, as `fsgov.daemon.die_with` wants it.
         """
         control, ledger = directory / "sim.sock", directory / "world.jsonl"
         command = [
-            sys.executable, "-m", "fsgov.simulator", "--recordings", str(recordings), "--world", str(ledger),
-            "--control", str(control), "--speed", str(speed), *arguments,
-        ]  # fmt: skip
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+            sys.executable,
+            "-m",
+            "fsgov.simulator",
+            "--recordings",
+            str(recordings),
+            "--world",
+            str(ledger),
+            "--control",
+            str(control),
+            "--speed",
+            str(speed),
+            *arguments,
+        ]
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=stderr, text=True, preexec_fn=preexec
+        )
         return cls(child, control, ledger)
 
     def do(self, what: str, **step: Any) -> dict[str, Any]:
-        """One step of `fsgov.simulator.steps`; raises ValueError with the simulator's words when it refuses."""
+        """One step of `fsgov.simulator.steps`. Raises ValueError with the simulator's words if it refuses."""
         self._lines.write(json.dumps({"do": what, **step}) + "\n")
         self._lines.flush()
         line = self._lines.readline()
@@ -71,10 +93,7 @@ class Remote:
         if not self.ledger.exists():
             return []
         rows = [json.loads(line) for line in self.ledger.read_text(encoding="utf-8").splitlines()]
-        return [
-            r for r in rows
-            if what in ("", r["what"]) and all(r.get(k) == v for k, v in facts.items())
-        ]  # fmt: skip
+        return [r for r in rows if what in ("", r["what"]) and all(r.get(k) == v for k, v in facts.items())]
 
     def wait_for(self, what: str, timeout: float = 10.0, **facts: Any) -> dict[str, Any]:
         """The first entry of a kind, waited for. Raises TimeoutError."""

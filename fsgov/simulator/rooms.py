@@ -33,16 +33,29 @@ class Rooms:
 
     def _base(self, name: str, room: Room) -> Headers:
         return [
-            ("Conference-Name", name), ("Conference-Domain", "cluecon.com"),
-            ("Conference-Size", str(len(room.members))), ("Conference-Ghosts", "0"),
-            ("Conference-Profile-Name", "default"), ("Conference-Unique-ID", room.uuid),
-        ]  # fmt: skip
+            ("Conference-Name", name),
+            ("Conference-Domain", "cluecon.com"),
+            ("Conference-Size", str(len(room.members))),
+            ("Conference-Ghosts", "0"),
+            ("Conference-Profile-Name", "default"),
+            ("Conference-Unique-ID", room.uuid),
+        ]
 
     def _member(self, c: Channel, floor: bool, talking: bool) -> Headers:
-        flags = {"Video": "false", "Hear": "true", "See": "true", "Speak": "true",
-                 "Talking": "true" if talking else "false", "Mute-Detect": "false", "Hold": "false",
-                 "Member-ID": c.variables.get("conference_member_id", "1"), "Member-Type": "member",
-                 "Member-Ghost": "false", "Energy-Level": "100", "Current-Energy": "6483" if talking else "0"}  # fmt: skip
+        flags = {
+            "Video": "false",
+            "Hear": "true",
+            "See": "true",
+            "Speak": "true",
+            "Talking": "true" if talking else "false",
+            "Mute-Detect": "false",
+            "Hold": "false",
+            "Member-ID": c.variables.get("conference_member_id", "1"),
+            "Member-Type": "member",
+            "Member-Ghost": "false",
+            "Energy-Level": "100",
+            "Current-Energy": "6483" if talking else "0",
+        }
         head = [("Floor", "true" if floor else "false")]
         return head + c.headers("DTMF") + list(flags.items())
 
@@ -64,10 +77,14 @@ class Rooms:
         room.last_id += 1
         c.conference = name
         for key, value in {
-            "conference_name": name, "conference_member_id": str(room.last_id), "conference_uuid": room.uuid,
-            "conference_moderator": "false", "conference_ghost": "false", "app_session_uuid": switch.new_uuid(),
+            "conference_name": name,
+            "conference_member_id": str(room.last_id),
+            "conference_uuid": room.uuid,
+            "conference_moderator": "false",
+            "conference_ghost": "false",
+            "app_session_uuid": switch.new_uuid(),
             "conference_call_key": f"{name}_{room.uuid}",
-        }.items():  # fmt: skip
+        }.items():
             c.set(key, value)
         room.members.append(c)
         self._fire(
@@ -77,12 +94,27 @@ class Rooms:
         )
         if len(room.members) == 1:
             room.floor = c.variables["conference_member_id"]
-            self._fire("floor-change", [
-                *self._base(name, room), ("Action", "floor-change"), ("Old-ID", "none"),
-                *self._base(name, room), *self._member(c, True, False), ("New-ID", room.floor)], c)  # fmt: skip
-        self._fire("start-talking", [
-            *self._base(name, room), *self._member(c, room.floor == str(room.last_id), True),
-            ("Action", "start-talking")], c)  # fmt: skip
+            self._fire(
+                "floor-change",
+                [
+                    *self._base(name, room),
+                    ("Action", "floor-change"),
+                    ("Old-ID", "none"),
+                    *self._base(name, room),
+                    *self._member(c, True, False),
+                    ("New-ID", room.floor),
+                ],
+                c,
+            )
+        self._fire(
+            "start-talking",
+            [
+                *self._base(name, room),
+                *self._member(c, room.floor == str(room.last_id), True),
+                ("Action", "start-talking"),
+            ],
+            c,
+        )
 
     def wait(self, c: Channel, name: str) -> None:
         """A leg waits in a fifo: the push, then variables; no frame flows."""
@@ -95,8 +127,13 @@ class Rooms:
         c.queue = name
         c.stage("a.ack")
         now = stamp(self.switch.clock.epoch())
-        for key, value in {"fifo_position": "1", "fifo_priority": "0", "fifo_status": "WAITING",
-                           "fifo_timestamp": now, "fifo_push_timestamp": now}.items():  # fmt: skip
+        for key, value in {
+            "fifo_position": "1",
+            "fifo_priority": "0",
+            "fifo_status": "WAITING",
+            "fifo_timestamp": now,
+            "fifo_push_timestamp": now,
+        }.items():
             c.set(key, value)
 
     def leave(self, c: Channel) -> None:
@@ -112,8 +149,15 @@ class Rooms:
         name, c.conference = c.conference, ""
         room.members.remove(c)
         if room.floor == c.variables.get("conference_member_id"):
-            self._fire("floor-change", [*self._base(name, room), ("Action", "floor-change"),
-                                        ("Old-ID", room.floor), ("New-ID", "none")])  # fmt: skip
+            self._fire(
+                "floor-change",
+                [
+                    *self._base(name, room),
+                    ("Action", "floor-change"),
+                    ("Old-ID", room.floor),
+                    ("New-ID", "none"),
+                ],
+            )
             room.floor = ""
         self._fire(
             "del-member",

@@ -29,8 +29,24 @@ if TYPE_CHECKING:
 
 Step = dict[str, Any]
 OF_A_CALL = frozenset(
-    "dial ring answer bridge press hold unhold park conference queue busy reject blind_transfer "
-    "attended_transfer hang_up kill".split()
+    [
+        "dial",
+        "ring",
+        "answer",
+        "bridge",
+        "press",
+        "hold",
+        "unhold",
+        "park",
+        "conference",
+        "queue",
+        "busy",
+        "reject",
+        "blind_transfer",
+        "attended_transfer",
+        "hang_up",
+        "kill",
+    ]
 )
 
 
@@ -97,8 +113,15 @@ class Steps:
         else:
             self.switch.disk.limit(place, limit)
 
-    def _load(self, calls: int, rate: float, seconds: float, agent: str = "1000", caller: str = "+4930{n:07d}",
-              dialled: str = "2000") -> None:  # fmt: skip
+    def _load(
+        self,
+        calls: int,
+        rate: float,
+        seconds: float,
+        agent: str = "1000",
+        caller: str = "+4930{n:07d}",
+        dialled: str = "2000",
+    ) -> None:
         clock, switch = self.switch.clock, self.switch
 
         def one(n: int) -> None:
@@ -136,8 +159,11 @@ def _text(value: str | dict[str, str]) -> str:
 
 
 def schedule(steps: Steps, script: Step, origin: float = 0.0) -> float:
-    """Put a script's steps on the clock: `[[step]]` at absolute seconds, `[[call]]` with `[[call.step]]` relative
-    to the call; second 0 of the script is `origin` of the world. Returns when the last one is due."""
+    """Put a script's steps on the clock and tell when the last one is due.
+
+    `[[step]]` at absolute seconds, `[[call]]` with `[[call.step]]` relative to the call; second 0 of the
+    script is `origin` of the world.
+    """
     plan: list[tuple[float, Step]] = [(float(s.get("at", 0.0)), s) for s in script.get("step", [])]
     for i, call in enumerate(script.get("call", [])):
         start, name = float(call.get("at", 0.0)), call.get("as", f"call {i + 1}")

@@ -10,16 +10,16 @@ from gevent.event import Event as Flag
 from gevent.server import StreamServer
 
 from fsgov.errors import Conflict
+from fsgov.simulator import ending, system
 from fsgov.simulator.bus import Bus
-from fsgov.simulator.call import Call, bye, role
+from fsgov.simulator.call import Call
 from fsgov.simulator.channel import Channel
 from fsgov.simulator.clock import Clock, ManualClock
 from fsgov.simulator.connection import Connection
 from fsgov.simulator.event import Identity
 from fsgov.simulator.faults import Fault, Faults
-from fsgov.simulator.life import Life, reason
-from fsgov.simulator.playback import Playback
-from fsgov.simulator.queries import heartbeat
+from fsgov.simulator.life import Life
+from fsgov.simulator.playback import Prompting
 from fsgov.simulator.recording import Recording
 from fsgov.simulator.rooms import Rooms
 from fsgov.simulator.wav import Disk
@@ -37,19 +37,31 @@ class Switch:
     latency:     how long after it was fired an event is delivered (17-30 ms measured; 0 for tests)
     """
 
-    def __init__(self, clock: ManualClock | None = None, *, recordings: Path | str = "/var/spool/freeswitch/recordings",
-                 password: str = "ClueCon", root: Path | None = None, world: Path | None = None, audio: bool = True,
-                 latency: float = 0.0, heartbeat: float = 20.0, auth_timeout: float = 25.0, tick: float = 0.1,
-                 users: dict[str, dict[str, str]] | None = None, first_session: int = 1) -> None:  # fmt: skip
-        self.clock = clock or Clock()
+    def __init__(
+        self,
+        clock: ManualClock | None = None,
+        *,
+        recordings: Path | str = "/var/spool/freeswitch/recordings",
+        password: str = "ClueCon",  # noqa: S107  (the default of every FreeSWITCH)
+        root: Path | None = None,
+        world: Path | None = None,
+        audio: bool = True,
+        latency: float = 0.0,
+        heartbeat: float = 20.0,
+        auth_timeout: float = 25.0,
+        tick: float = 0.1,
+        users: dict[str, dict[str, str]] | None = None,
+        first_session: int = 1,
+    ) -> None:
+        self.clock: ManualClock = clock or Clock()
         self.recordings_dir, self.password, self.root = str(recordings), password, root
         self.audio, self.auth_timeout = audio, auth_timeout
         self.users = users or {}
-        self.identity = Identity(str(uuids.uuid4()))
+        self.identity: Identity = Identity(str(uuids.uuid4()))
         self.world = World(self.clock, world)
         self.faults = Faults()
         self.disk = Disk()
-        self.life, self.rooms = Life(self), Rooms(self)
+        self.life, self.rooms, self.prompting = Life(self), Rooms(self), Prompting(self)
         self.channels: dict[str, Channel] = {}
         self.calls: dict[str, Call] = {}
         self.bus = Bus(self, latency)
@@ -63,20 +75,26 @@ class Switch:
         self.shutting_down, self.stopped = "", Flag()
         self.acl: Iterable[str] | None = None
         self._uuids: list[str] = []
-        self._prompts: dict[str, int] = {}
-        self._waiting: dict[str, list[str]] = {}
         self._server: StreamServer | None = None
-        self._beat, self._beats, self._tick = heartbeat, 0, tick
+        self._tick = tick
         if heartbeat:
-            self.clock.call_later(heartbeat, self._heartbeat)
+            self.clock.call_later(heartbeat, lambda: system.beat(self, heartbeat, 1))
         if audio:
             self.clock.call_later(tick, self._grow)
 
     # -- phones ----------------------------------------------------------------------------------
 
-    def call(self, caller: str = "15551230001", dialled: str = "2000", *, caller_name: str = "Alice Example",
-             variables: dict[str, str] | None = None, uuid: str | None = None,
-             dialplan: dict[str, str] | None = None, without: str = "") -> Call:  # fmt: skip
+    def call(
+        self,
+        caller: str = "15551230001",
+        dialled: str = "2000",
+        *,
+        caller_name: str = "Alice Example",
+        variables: dict[str, str] | None = None,
+        uuid: str | None = None,
+        dialplan: dict[str, str] | None = None,
+        without: str = "",
+    ) -> Call:
         """A caller's INVITE arrives: one inbound channel that runs the dialplan.
 
         variables: what the INVITE or the directory brings (there at CHANNEL_CREATE);  dialplan: what its
@@ -84,16 +102,24 @@ class Switch:
         """
         if "inbound" in self.paused or self.shutting_down in ("asap", "now"):
             raise Conflict("the switch takes no calls", "paused or shutting down: the caller gets 503")
-        tokens = {"caller": caller, "dialled": dialled, "caller_name": caller_name or caller,
-                  "agent": "", "without": without}  # fmt: skip
+        tokens = {
+            "caller": caller,
+            "dialled": dialled,
+            "caller_name": caller_name or caller,
+            "agent": "",
+            "without": without,
+        }
         a = self.new_channel("inbound", uuid, tokens, None)
         for name, value in (variables or {}).items():
             a.set(name, value)
         call = Call(self, a)
         self.calls[a.uuid] = call
         self.life.create(a)
-        for name, value in ({"hangup_after_bridge": "true", "ringback": "%(2000,4000,440,480)"}
-                            if dialplan is None else dialplan).items():  # fmt: skip
+        for name, value in (
+            {"hangup_after_bridge": "true", "ringback": "%(2000,4000,440,480)"}
+            if dialplan is None
+            else dialplan
+        ).items():
             self.life.execute(a, "set", f"{name}={value}")
         return call
 
@@ -113,8 +139,15 @@ class Switch:
         self.channels[name] = c
         if call is not None:
             self.calls[name] = call
-        self.world.note("leg", leg=c.number, uuid=name, call=call.a.uuid if call else name, direction=direction,
-                        caller=tokens["caller"], dialled=tokens.get("dialled") or tokens.get("agent", ""))  # fmt: skip
+        self.world.note(
+            "leg",
+            leg=c.number,
+            uuid=name,
+            call=call.a.uuid if call else name,
+            direction=direction,
+            caller=tokens["caller"],
+            dialled=tokens.get("dialled") or tokens.get("agent", ""),
+        )
         return c
 
     def call_of(self, c: Channel) -> Call:
@@ -151,78 +184,14 @@ class Switch:
             c.call_state = "ACTIVE"
 
     def end(self, c: Channel, cause: str, how: str, crossing: bool = False) -> None:
-        """A leg ends, and with it its partner. how: bye, kill, all, transfer, error; crossing: both said bye."""
-        if not c.up:
-            return
-        peer, life = c.peer, self.life
-        own = bye(c, cause) if how == "bye" else role(c)
-        self.world.note("hangup", leg=c.number, uuid=c.uuid, cause=cause, by=how)
-        if how in ("transfer", "error"):
-            own = {}
-        said = "recv_bye" if how == "bye" else "send_bye"
-        gone = {"sip_hangup_disposition": said} if "answer" in c.times else {}
-        life.hangup(c, cause, own, gone if how == "bye" else None)
-        self.rooms.leave(c)
-        if peer is None:
-            life.complete(c, gone)
-            return
-        if how == "error":
-            cause = "NORMAL_CLEARING"
-        heard = {"last_bridge_hangup_cause": cause}
-        if how == "bye":
-            heard |= {"sip_reason": reason(cause), "sip_hangup_phrase": "OK",
-                      "last_bridge_proto_specific_hangup_cause": "sip:200"}  # fmt: skip
-        self.world.note("hangup", leg=peer.number, uuid=peer.uuid, cause=cause, by="peer")
-        if how == "all":
-            life.hangup(peer, cause, heard | role(peer))
-            first, second = (c, peer) if c.direction == "inbound" else (peer, c)
-            first.unset("bridge_to")
-            first.set("bridge_hangup_cause", cause)
-            life.unbridge(first, second)
-            for leg in (first, second):
-                life.complete(leg, gone)
-            return
-        if c.direction == "inbound" or peer.direction == "inbound":
-            last = bye(peer, cause, first=False) | {"sip_hangup_disposition": "recv_bye"} if crossing else {}
-            self._end_pair(c, peer, cause, gone, heard, {"sip_hangup_disposition": "send_bye"} | last)
-        else:
-            life.part(c, peer)
-            life.hangup(peer, cause, heard)
-            life.complete(c, gone)
-            life.complete(peer, {"sip_hangup_disposition": "send_bye"})
-
-    def _end_pair(
-        self,
-        c: Channel,
-        peer: Channel,
-        cause: str,
-        gone: dict[str, str],
-        heard: dict[str, str],
-        last: dict[str, str],
-    ) -> None:
-        life, after = self.life, {"bridge_hangup_cause": cause}
-        if c.direction == "inbound":
-            peer.unset("bridge_to")
-            life.hangup(peer, cause, heard)
-            c.learn(gone | after)
-            c.unset("bridge_to")
-            life.unbridge(c, peer)
-            life.complete(peer, last | after)
-            life.complete(c, {})
-            return
-        life.part(peer, c)
-        life.complete(c, gone)
-        peer.learn(heard | after)
-        peer.unset("bridge_to")
-        life.unbridged(peer, c)
-        life.hangup(peer, cause, {})
-        life.complete(peer, last)
+        """A leg ends, and with it its partner (`fsgov.simulator.ending`)."""
+        ending.end(self, c, cause, how, crossing)
 
     def gone(self, c: Channel) -> None:
         """The channel is destroyed."""
         self.channels.pop(c.uuid, None)
         self.calls.pop(c.uuid, None)
-        self._waiting.pop(c.uuid, None)
+        self.prompting.forget(c)
 
     # -- recording and playing ---------------------------------------------------------------------
 
@@ -267,25 +236,7 @@ class Switch:
 
     def play(self, c: Channel, path: str) -> None:
         """Queue a prompt for a leg."""
-        if c.playback:
-            self._waiting.setdefault(c.uuid, []).append(path)
-        else:
-            c.playback = Playback(self, c, path, self.playback_delay)
-
-    def play_next(self, c: Channel) -> None:
-        waiting = self._waiting.get(c.uuid)
-        if waiting and c.up:
-            c.playback = Playback(self, c, waiting.pop(0), 0.02)
-
-    def stop_playing(self, c: Channel, everything: bool) -> None:
-        if everything:
-            self._waiting.pop(c.uuid, None)
-        if c.playback:
-            self.clock.call_later(0.02, lambda p=c.playback: p.end("break"))  # type: ignore[misc]
-
-    def prompt_number(self, path: str) -> int:
-        """The number that time-coded audio carries while this prompt is played (1, 2, …)."""
-        return self._prompts.setdefault(path, len(self._prompts) + 1)
+        self.prompting.play(c, path)
 
     # -- events ------------------------------------------------------------------------------------
 
@@ -296,14 +247,6 @@ class Switch:
     def fire(self, name: str, extra: Headers, body: bytes = b"") -> None:
         """An event of no channel."""
         self.bus.plain(name, extra, body)
-
-    def _heartbeat(self) -> None:
-        self.fire("HEARTBEAT", heartbeat(self))
-        self._beats += 1
-        for number in (1, 2) if self._beats % 3 == 1 else (1,):
-            self.fire("RE_SCHEDULE", [("Task-ID", str(number)), ("Task-Desc", ("heartbeat", "check_ip")[number - 1]),
-                                      ("Task-Group", "core"), ("Task-Runtime", str(int(self.clock.epoch() + self._beat)))])  # fmt: skip
-        self.clock.call_later(self._beat, self._heartbeat)
 
     # -- the socket ----------------------------------------------------------------------------------
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from fsgov.simulator import queries
+
 if TYPE_CHECKING:
     from fsgov.simulator.switch import Switch
 
 USAGE = (
-    "-USAGE: [api_expansion [on|off]|recover|send_sighup|hupall|pause [inbound|outbound]|resume [inbound|outbound]|"
-    "shutdown [cancel|elegant|asap|now|restart]|sps|sps_peak_reset|sync_clock|sync_clock_when_idle|reclaim_mem|"
-    "max_sessions|min_dtmf_duration [num]|max_dtmf_duration [num]|default_dtmf_duration [num]|min_idle_cpu|"
-    "loglevel [level]|debug_level [level]|mdns_resolve [enable|disable]]\n"
+    "-USAGE: [api_expansion [on|off]|recover|send_sighup|hupall|pause [inbound|outbound]|resume"
+    " [inbound|outbound]|shutdown [cancel|elegant|asap|now|restart]|sps|sps_peak_reset|sync_clo"
+    "ck|sync_clock_when_idle|reclaim_mem|max_sessions|min_dtmf_duration [num]|max_dtmf_duration"
+    " [num]|default_dtmf_duration [num]|min_idle_cpu|loglevel [level]|debug_level "
+    "[level]|mdns_resolve [enable|disable]]\n"
 )
 
 
@@ -77,6 +80,17 @@ def waits(switch: Switch, command: str, argument: str, finish: Callable[..., Non
 
     switch.clock.call_later(0.5, look)
     return True
+
+
+def beat(switch: Switch, every: float, count: int) -> None:
+    """HEARTBEAT and the tasks set anew; the second task runs at each third beat."""
+    switch.fire("HEARTBEAT", queries.heartbeat(switch))
+    for number, task in ((1, "heartbeat"), (2, "check_ip")):
+        if number == 1 or count % 3 == 1:
+            runtime = str(int(switch.clock.epoch() + every))
+            marks = [("Task-ID", str(number)), ("Task-Desc", task), ("Task-Group", "core")]
+            switch.fire("RE_SCHEDULE", [*marks, ("Task-Runtime", runtime)])
+    switch.clock.call_later(every, lambda: beat(switch, every, count + 1))
 
 
 def shutdown(switch: Switch) -> None:

@@ -59,8 +59,18 @@ def moment(epoch: float) -> int:
 
 def encode(leg: int, index: int, hears: int = 0, prompt: int = 0) -> bytes:
     """One frame, 320 bytes."""
-    head = struct.pack(">BBHBHHIBH", _MAGIC, leg >> 16 & 255, leg & 65535, hears >> 16 & 255,
-                       hears & 65535, index >> 32 & 65535, index & 0xFFFFFFFF, prompt & 255, 0)  # fmt: skip
+    head = struct.pack(
+        ">BBHBHHIBH",
+        _MAGIC,
+        leg >> 16 & 255,
+        leg & 65535,
+        hears >> 16 & 255,
+        hears & 65535,
+        index >> 32 & 65535,
+        index & 0xFFFFFFFF,
+        prompt & 255,
+        0,
+    )
     whole = head + struct.pack(">I", zlib.crc32(head))
     table = _BYTES
     return b"".join([table[b] for b in whole])

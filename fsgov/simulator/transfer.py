@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fsgov.simulator.call import role
 from fsgov.simulator.channel import Channel
+from fsgov.simulator.ending import role
 
 if TYPE_CHECKING:
     from fsgov.simulator.call import Call
@@ -52,7 +52,7 @@ def flip(switch: Switch, c: Channel, to: str) -> None:
 def extension(
     switch: Switch, call: Call, c: Channel, to: str, uuid: str | None = None, answer: bool = True
 ) -> None:
-    """Let a leg run an extension of the dialplan (`switch.dialplan`; a number that is not in it is called)."""
+    """Let a leg run an extension of `switch.dialplan`; a number that is not in it is called."""
     action, _, argument = switch.dialplan.get(to, f"bridge:{to}").partition(":")
     c.enter("CS_EXECUTE")
     match action:
@@ -110,10 +110,14 @@ def refer(call: Call, by: Channel, to: str, uuid: str | None, answer: bool) -> N
     leave(switch, stays, to)
     stays.learn({"sip_h_Referred-By": "<sip:127.0.0.1:5070>", "sip_refer_to": f"<sip:{to}@127.0.0.1:5060>"})
     by.unset("signal_bond")
-    by.learn({
-        "transfer_disposition": "recv_replace", "transfer_to": f"blind:{stays.uuid}",
-        "transfer_destination": f"blind:{to}", "transfer_fallback_extension": by.tokens.get("agent", ""),
-    })  # fmt: skip
+    by.learn(
+        {
+            "transfer_disposition": "recv_replace",
+            "transfer_to": f"blind:{stays.uuid}",
+            "transfer_destination": f"blind:{to}",
+            "transfer_fallback_extension": by.tokens.get("agent", ""),
+        }
+    )
     life.part(stays, by)
     life.hangup(by, CAUSE, {})
     stays.unlink()
@@ -131,9 +135,12 @@ def attended(call: Call, by: Channel, to: str, uuid: str | None, consult_uuid: s
     switch.hold(by, True)
     action = switch.dialplan.get(to, f"bridge:{to}").partition(":")
     consult = switch.call(
-        caller=by.tokens.get("agent", "1000"), dialled=to, caller_name="Agent consult", uuid=consult_uuid,
+        caller=by.tokens.get("agent", "1000"),
+        dialled=to,
+        caller_name="Agent consult",
+        uuid=consult_uuid,
         dialplan={"hangup_after_bridge": "true"},
-    )  # fmt: skip
+    )
     consult.bridge(action[2] or to, uuid)
     switch.clock.call_later(switch.consultation, lambda: join(call, by, consult))
 
@@ -154,15 +161,25 @@ def join(call: Call, by: Channel, consult: Call) -> None:
     life.hangup(c, CAUSE, {})
     life.complete(c, {"sip_hangup_disposition": "send_bye"})
     _replace(switch, stays, third)
-    by.learn({
-        "transfer_disposition": "recv_replace", "_sofia_replaces_": switch.new_uuid(), "refer_uuid": c.uuid,
-        "transfer_to": f"att:{third.uuid}",
-    })  # fmt: skip
+    by.learn(
+        {
+            "transfer_disposition": "recv_replace",
+            "_sofia_replaces_": switch.new_uuid(),
+            "refer_uuid": c.uuid,
+            "transfer_to": f"att:{third.uuid}",
+        }
+    )
     life.part(stays, by)
     done = {"sip_term_status": "200", "proto_specific_hangup_cause": "sip:200", "sip_term_cause": "16"}
     life.hangup(by, CAUSE, done | role(by), {"sip_hangup_disposition": "recv_bye"})
-    stays.learn({"sip_hangup_phrase": "OK", "last_bridge_hangup_cause": CAUSE, "bridge_hangup_cause": CAUSE,
-                 "last_bridge_proto_specific_hangup_cause": "sip:200"})  # fmt: skip
+    stays.learn(
+        {
+            "sip_hangup_phrase": "OK",
+            "last_bridge_hangup_cause": CAUSE,
+            "bridge_hangup_cause": CAUSE,
+            "last_bridge_proto_specific_hangup_cause": "sip:200",
+        }
+    )
     life.unbridged(stays, by)
     if by.variables.get("recording_follow_transfer") == "true":
         for recording in list(by.recordings.values()):
@@ -181,8 +198,11 @@ def _replace(switch: Switch, stays: Channel, third: Channel) -> None:
         stays.profile[f"Callee-ID-{part}"] = third.profile.get(f"Callee-ID-{part}", "")
         third.profile[f"Caller-ID-{part}"] = stays.profile[f"Caller-ID-{part}"]
     source(switch, stays, "uuid_br", third.uuid)
-    names = {"caller_id_name": "Caller-ID-Name", "caller_id_number": "Caller-ID-Number",
-             "destination_number": "Destination-Number"}  # fmt: skip
+    names = {
+        "caller_id_name": "Caller-ID-Name",
+        "caller_id_number": "Caller-ID-Number",
+        "destination_number": "Destination-Number",
+    }
     for c in (stays, third):
         c.learn({f"original_{n}": c.profile.get(p, "") for n, p in names.items()})
     source(switch, third, "uuid_br", stays.uuid)

@@ -41,8 +41,16 @@ class Disk:
 class WavFile:
     """An open recording. `write` raises OSError once when the disk is full; the rest is dropped."""
 
-    def __init__(self, path: Path, channels: int, *, disk: Disk, buffered: bool = True,
-                 append: bool = False, title: str = "") -> None:  # fmt: skip
+    def __init__(
+        self,
+        path: Path,
+        channels: int,
+        *,
+        disk: Disk,
+        buffered: bool = True,
+        append: bool = False,
+        title: str = "",
+    ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         self.path, self.channels, self.disk, self.buffered = path, channels, disk, buffered
         self.head = _header(channels, title)

@@ -1,4 +1,4 @@
-"""Plays a capture against the simulator: its `out` lines at their moments, the scenario's phones beside them."""
+"""Plays a capture against the simulator: its `out` lines at their moments, the scenario's phones beside."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ class Replay:
             gevent.sleep(0)
             gevent.sleep(0.0003)
             self.switch.clock.settle()
-            quiet = 0 if any([self._receive(h) for h in self.clients.values()]) else quiet + 1
+            moved = [self._receive(h) for h in self.clients.values()]
+            quiet = 0 if any(moved) else quiet + 1
 
     def _receive(self, heard: Heard) -> bool:
         if heard.closed:
