@@ -49,6 +49,11 @@ def yield_to_hub(connection: Any) -> None:
                 select.select([], [connection.fileno()], [])
 
 
+def cooperate() -> None:
+    """From now on psycopg2 yields to gevent's hub, in the whole process."""
+    extensions.set_wait_callback(yield_to_hub)
+
+
 def resolved(dsn: str) -> str:
     """The DSN with `hostaddr` beside `host`: libpq's own name look-up would block the hub."""
     parts = extensions.parse_dsn(dsn)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import gevent
 import structlog
-from gevent.queue import Empty, Queue
+from gevent.queue import Queue
 
 from fsgov.commands import Command
 from fsgov.events import Event, Instant
@@ -22,8 +22,8 @@ INTAKE = 10_000
 """Events that may wait. One takes about 0.1 ms, so a full intake is about a second behind."""
 TURN = 16
 """Events between two breaths: lanes and sockets get the hub back after about 1 ms under load."""
-LONGEST_WAIT = 0.5
-"""Seconds; a deadline that an event has brought nearer is seen at once, the others by the next turn."""
+TICK = 0.02
+"""Seconds between two looks at the next deadline while no event comes; a timer for each wait costs more."""
 
 
 class Dispatch:
@@ -35,7 +35,7 @@ class Dispatch:
         self._board = board
         self._carry = carry
         self._now = now
-        self._intake: Queue[Event] = Queue(maxsize=INTAKE)
+        self._intake: Queue[Event | None] = Queue(maxsize=INTAKE)
         self._running = True
         self.turned: Instant = now()
         """When the loop was last seen going round; what a watchdog looks at."""
@@ -55,33 +55,31 @@ class Dispatch:
 
     def run(self) -> None:
         """Loop until `stop`."""
+        ticking = gevent.spawn(self._tick)
         since_breath = 0
-        while self._running:
-            try:
-                event = self._intake.get_nowait()
-            except Empty:
-                since_breath = 0
-                event = self._next()
-            self.turned = self._now()
-            if event is not None:
-                self._step(event)
-            due = self._board.next_deadline()
-            if due is not None and due <= self.turned:
-                self._carry(self._board.tick(self.turned))
-            since_breath += 1
-            if since_breath >= TURN:
-                since_breath = 0
-                gevent.sleep(0)
-
-    def _next(self) -> Event | None:
-        """The next event, or None when a deadline comes first."""
-        due = self._board.next_deadline()
-        wait = LONGEST_WAIT if due is None else min(LONGEST_WAIT, max(0.0, (due - self._now()) / 1e6))
         try:
-            event: Event = self._intake.get(timeout=wait)
-        except Empty:
-            return None
-        return event
+            while self._running:
+                event = self._intake.get()
+                self.turned = self._now()
+                if event is not None:
+                    self._step(event)
+                due = self._board.next_deadline()
+                if due is not None and due <= self.turned:
+                    self._carry(self._board.tick(self.turned))
+                since_breath += 1
+                if since_breath >= TURN:
+                    since_breath = 0
+                    gevent.sleep(0)
+        finally:
+            ticking.kill()
+
+    def _tick(self) -> None:
+        """Wake the loop for a deadline that no event brings it to."""
+        while True:
+            gevent.sleep(TICK)
+            due = self._board.next_deadline()
+            if (due is not None and due <= self._now()) or not self._running:
+                self._intake.put(None)
 
     def _step(self, event: Event) -> None:
         try:

@@ -1,11 +1,14 @@
 """One conversation's commands, in order: what must be on disk first is on disk before the switch hears of it.
 
 A lane is a greenlet that lives as long as its conversation has commands waiting. Each turn takes everything
-that waits, does the spool's part in one job of the thread pool (a later call file of the same turn includes
-the earlier ones, so only the last is written, durably if any of them had to be), then sends the rest, each in
-a greenlet of its own: the core never has two recorder commands of one conversation in flight.
+that waits, has the scribe do the spool's part in one request (a later call file of the same turn includes the
+earlier ones, so only the last is written, durably if any of them had to be), then sends the rest, each in a
+greenlet of its own: the core never has two recorder commands of one conversation in flight.
 
 A disk that cannot be written refuses to open segments; it never delays closing or masking one.
+
+Why a start waits for a replaced file but not for its fsync: a replaced file survives every end of a process,
+and a power cut on this host ends the calls as well, so that nothing is left that could be recorded wrongly.
 """
 
 from __future__ import annotations
@@ -18,7 +21,6 @@ from typing import Protocol
 
 import gevent
 import structlog
-from gevent.threadpool import ThreadPool
 
 from fsgov.commands import (
     Answer,
@@ -30,14 +32,11 @@ from fsgov.commands import (
     Release,
     Remember,
 )
-from fsgov.errors import FsgovError
 from fsgov.events import CommandRefused, Event, Instant, SegmentTaken
-from fsgov.spool import Spool
+from fsgov.spool.scribe import Op
 
 log = structlog.get_logger()
 
-THREADS = 4
-"""fsyncs under way at once; more would only queue in the disk."""
 LONGEST_PAUSE = 10.0
 """Seconds between two tries to hand a segment over to a disk that refuses."""
 
@@ -52,30 +51,29 @@ class Hands:
     answer: Callable[[Answer], None]
 
 
-class Log(Protocol):
-    """Where entries go, in the order of the core."""
+class Scribe(Protocol):
+    """Who writes: see writing.py."""
 
+    def ask(self, ops: list[Op]) -> list[str]: ...
+    def tell(self, ops: list[Op]) -> None: ...
     def enter(self, entry: Enter) -> None: ...
 
 
 class Lanes:
-    """Carries out what the core wants, through the spool, the log and the given hands."""
+    """Carries out what the core wants, through the scribe and the given hands."""
 
     def __init__(
         self,
-        spool: Spool,
-        journal: Log,
+        writing: Scribe,
         hands: Hands,
         emit: Callable[[Event], None],
         now: Callable[[], Instant],
     ) -> None:
-        self._spool = spool
-        self._journal = journal
+        self._writing = writing
         self._hands = hands
         self._emit = emit
         self._now = now
         self._waiting: dict[str, deque[Command]] = {}
-        self._disk = ThreadPool(THREADS)
         self._sending = 0
 
     @property
@@ -87,7 +85,7 @@ class Lanes:
         """Take the commands of one step; never waits."""
         for command in commands:
             if isinstance(command, Enter):
-                self._journal.enter(command)
+                self._writing.enter(command)
             elif (waiting := self._waiting.get(command.call)) is not None:
                 waiting.append(command)
             else:
@@ -99,55 +97,52 @@ class Lanes:
         while waiting:
             turn = list(waiting)
             waiting.clear()
-            written = Written()
-            if any(isinstance(command, Remember | Release | OpenSegment) for command in turn):
-                written = self._disk.apply(self._write, (turn,))
-            for release in written.unreleased:
-                self._spawn(partial(self._release_later, release))
+            unopened = self._write(turn)
             for command in turn:
-                if isinstance(command, OpenSegment) and command.number in written.unopened:
-                    self._emit(written.unopened[command.number])
+                if isinstance(command, OpenSegment) and command.number in unopened:
+                    self._emit(unopened[command.number])
                 else:
                     self._send(command)
         del self._waiting[call]
 
-    # -- the disk ----------------------------------------------------------------------------------------
-
-    def _write(self, turn: list[Command]) -> Written:
-        """In a thread. The call file first, since everything else rests on it."""
-        written = Written()
-        fault = ""
+    def _write(self, turn: list[Command]) -> dict[int, Event]:
+        """Have the disk's part done. The OpenSegments that must not be sent, with what to tell the core."""
+        ops: list[Op] = []
+        of: list[Command] = []
         remembered = [command for command in turn if isinstance(command, Remember)]
-        if remembered:
+        if remembered:  # first, since everything else rests on it
             durable = any(command.durable for command in remembered)
-            last = remembered[-1]
-            fault = fault_of(lambda: self._spool.remember(last.call, last.text, durable=durable))
+            ops.append(("remember", remembered[-1].call, remembered[-1].text, durable))
+            of.append(remembered[-1])
         for command in turn:
-            if isinstance(command, Release) and self._release(command):
-                written.unreleased.append(command)
-            elif isinstance(command, OpenSegment) and (refusal := self._plan(command, fault)) is not None:
-                written.unopened[command.number] = refusal
-        return written
+            match command:
+                case OpenSegment():
+                    ops.append(("plan", command.segment, command.sidecar))
+                    of.append(command)
+                case Release():
+                    ops.append(("replace", command.segment, command.sidecar))
+                    of.append(command)
+        faults = self._writing.ask(ops) if ops else []
+        unopened: dict[int, Event] = {}
+        for command, fault in zip(of, faults, strict=True):
+            if fault and isinstance(command, OpenSegment):
+                unopened[command.number] = self._refusal(command, fault)
+            elif fault:
+                log.error("spool.unwritable", detail=fault)
+                if isinstance(command, Release):
+                    self._spawn(partial(self._release_later, command))
+        return unopened
 
-    def _plan(self, command: OpenSegment, fault: str) -> Event | None:
-        """None when the segment's number is ours and on disk, else what to tell the core."""
-        taken: list[bool] = []
-        fault = fault or fault_of(
-            lambda: taken.append(not self._spool.plan(command.segment, command.sidecar))
-        )
-        if fault:
-            return CommandRefused(now=self._now(), call=command.call, command=command.number, reason=fault)
-        if taken[0]:
+    def _refusal(self, command: OpenSegment, fault: str) -> Event:
+        if fault == "taken":
             return SegmentTaken(now=self._now(), call=command.call, command=command.number)
-        return None
-
-    def _release(self, command: Release) -> str:
-        """A sidecar that says `captured` is what hands the audio to ship."""
-        return fault_of(lambda: self._spool.replace_segment(command.segment, command.sidecar, durable=True))
+        log.error("spool.unwritable", detail=fault)
+        return CommandRefused(now=self._now(), call=command.call, command=command.number, reason="spool")
 
     def _release_later(self, command: Release) -> None:
+        """A sidecar that says `captured` is what hands the audio to ship; said until the disk takes it."""
         pause = 0.1
-        while self._disk.apply(self._release, (command,)):
+        while any(self._writing.ask([("replace", command.segment, command.sidecar)])):
             gevent.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -163,7 +158,7 @@ class Lanes:
                 self._spawn(lambda: self._hands.look_up(command))
             case RecorderCommand():
                 if isinstance(command, OpenSegment):
-                    self._disk.spawn(fault_of, lambda: self._spool.settle_segment(command.segment))
+                    self._writing.tell([("settle", command.segment)])
                 self._spawn(lambda: self._hands.recorder(command))
             case _:
                 self._spawn(lambda: self._hands.announcements(command))
@@ -174,23 +169,3 @@ class Lanes:
 
     def _sent(self, _: object) -> None:
         self._sending -= 1
-
-
-class Written:
-    """What the disk did not take of one turn."""
-
-    __slots__ = ("unopened", "unreleased")
-
-    def __init__(self) -> None:
-        self.unopened: dict[int, Event] = {}
-        self.unreleased: list[Release] = []
-
-
-def fault_of(act: Callable[[], None]) -> str:
-    """What went wrong with the spool, or ""."""
-    try:
-        act()
-    except FsgovError as fault:
-        log.error("spool.unwritable", detail=fault.detail)
-        return fault.message
-    return ""

@@ -13,7 +13,6 @@ from typing import Any
 import gevent
 import structlog
 from gevent.event import Event as Signal
-from psycopg2 import extensions
 
 from fsgov import config, logs
 from fsgov.announcements import Announcements
@@ -22,17 +21,17 @@ from fsgov.catalog.govern import people_of_hosts
 from fsgov.commands import Enter
 from fsgov.config import Settings
 from fsgov.control import Acts, Desk, application, listen
-from fsgov.errors import FsgovError
+from fsgov.errors import FsgovError, Unreachable
 from fsgov.esl.link import Link
 from fsgov.esl.pool import Pool
 from fsgov.esl.resync import Survey
 from fsgov.esl.translate import Translator
 from fsgov.events import CallRestored, Instant, Stopping
-from fsgov.govern.clerk import Clerk
 from fsgov.govern.dispatch import Dispatch
 from fsgov.govern.lanes import Hands, Lanes
 from fsgov.govern.roster import Roster
-from fsgov.parties import Parties, forget_old, yield_to_hub
+from fsgov.govern.writing import Writing
+from fsgov.parties import Parties, cooperate, forget_old
 from fsgov.policy import Policy
 from fsgov.recorder import Recorder
 from fsgov.spool import Spool
@@ -53,10 +52,12 @@ class Govern:
 
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self._settings = settings
+        self._over = Signal()
+        self._broken = False
         now = wall_clock
-        self.spool = Spool(settings.spool.directory, "govern")
-        self.spool.keep_policy(policy.text)
-        self.clerk = Clerk(self.spool.entry_writer(settings.host, "govern", now()))
+        self.writing = Writing(settings.spool.directory, settings.host, self._fail)
+        self.spool = Spool(settings.spool.directory, "reader")
+        self._keep(policy)
         audio = PurePosixPath(settings.spool.switch_directory) / "audio"
         site = Site(
             host=settings.host,
@@ -84,7 +85,7 @@ class Govern:
         recorder = Recorder(self.pool, audio, survey.inspect, emit, now)
         announcements = Announcements(self.pool, emit, now)
         hands = Hands(recorder.carry_out, announcements.carry_out, self.parties.look_up, self.desk.answer)
-        self.lanes = Lanes(self.spool, self.clerk, hands, emit, now)
+        self.lanes = Lanes(self.writing, hands, emit, now)
 
         database = settings.database
         self.roster = Roster(
@@ -132,7 +133,8 @@ class Govern:
         }
 
     def run(self, stop: Signal, reload: Signal) -> None:
-        """Govern until `stop` is set."""
+        """Govern until `stop` is set. Raises Unreachable when the scribe has ended: a new start is needed."""
+        stop.rawlink(lambda _: self._over.set())
         self._enter("host.started", {"restarts": restarts(), "policy": self.board.policy.sha256})
         for _, text in self.spool.calls():
             self.dispatch.emit(CallRestored(now=wall_clock(), text=text))
@@ -145,7 +147,11 @@ class Govern:
             background.append(gevent.spawn(self.roster.keep_reading))
         log.info("govern.started", host=self._settings.host)
         try:
-            stop.wait()
+            self._over.wait()
+            if self._broken:
+                raise Unreachable(
+                    "The scribe of the spool has ended", "", "see the log; govern must start again"
+                )
             self._stop()
         finally:
             server.stop(timeout=1)
@@ -154,10 +160,21 @@ class Govern:
             self.dispatch.stop()
             loop.join()
             self.pool.stop()
-            self._enter("host.stopping", {})
-            self.clerk.close()
+            if not self._broken:
+                self._enter("host.stopping", {})
+                self.writing.close()
             self.spool.close()
         log.info("govern.stopped")
+
+    def _fail(self) -> None:
+        self._broken = True
+        self._over.set()
+
+    def _keep(self, policy: Policy) -> None:
+        """The policy in force, in the spool before any call rests on it; ship enters it."""
+        fault = self.writing.ask([("policy", policy.text)])[0]
+        if fault:
+            raise Unreachable("The policy cannot be kept in the spool", fault, "Look at the spool's disk.")
 
     def _stop(self) -> None:
         """Close what a party may still withdraw or pause; everything else runs on and is adopted later."""
@@ -179,7 +196,7 @@ class Govern:
             except FsgovError as fault:
                 log.error("policy.refused", reason=fault.message, detail=fault.detail)
                 continue
-            gevent.get_hub().threadpool.apply(self.spool.keep_policy, (policy.text,))
+            self._keep(policy)
             self.translator.want(policy.names_of_variables)
             self.parties.facts = policy.names_of_facts
             self.board.use_policy(policy)
@@ -195,7 +212,7 @@ class Govern:
 
     def _enter(self, type_: str, facts: dict[str, Any]) -> None:
         host = self._settings.host
-        self.clerk.enter(Enter(call="", type=type_, subject=host, time=wall_clock(), facts=facts))
+        self.writing.enter(Enter(call="", type=type_, subject=host, time=wall_clock(), facts=facts))
 
 
 def restarts() -> int:
@@ -208,7 +225,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m fsgov.govern", description=__doc__)
     parser.add_argument("--config", type=Path)
     path = parser.parse_args(arguments).config
-    extensions.set_wait_callback(yield_to_hub)
+    cooperate()
     stop, reload = Signal(), Signal()
     gevent.signal_handler(signal.SIGTERM, stop.set)
     gevent.signal_handler(signal.SIGINT, stop.set)
