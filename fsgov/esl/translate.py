@@ -94,7 +94,9 @@ class Translator:
 
 
 def _created(to: Translator, event: Headers, now: Instant, *, found: bool = False) -> LegCreated:
-    leg, other = _leg(event), event.get("Other-Leg-Unique-ID")
+    leg = _leg(event)
+    # the two halves of a loopback are one wire: the second half has no other leg, only this variable
+    other = event.get("Other-Leg-Unique-ID") or event.get("variable_other_loopback_leg_uuid")
     if event.repeated("Unique-ID"):
         to.counts["repeated"] += 1
     caller = event.get("Caller-Caller-ID-Number")
