@@ -6,6 +6,7 @@ only after a commit that was confirmed: where the answer was lost, entering agai
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +27,9 @@ log = structlog.get_logger()
 
 STUCK = 60_000_000
 """Microseconds before an origin is looked at again whose lines PostgreSQL refuses for good."""
+
+NO_BYTES = hashlib.sha256(b"").hexdigest()
+"""The digest in the line of a file that is missing: its size is 0."""
 
 Told = tuple[str, str, Mapping[str, entries.Fact]]
 """An entry to be: type, subject, facts."""
@@ -173,7 +177,7 @@ def told_of(sidecar: Sidecar) -> list[Told]:
                 "frames": checked.frames,
                 "ms": checked.ms,
                 "size": checked.size,
-                "sha256": checked.sha256,
+                "sha256": checked.sha256 or NO_BYTES,
                 "truncated": checked.truncated,
                 "mask_proof": checked.mask_proof,
                 "findings": list(checked.findings),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from contextlib import ExitStack, closing
-from types import FrameType
 
 import structlog
 
@@ -19,19 +17,6 @@ from fsgov.shipper.storing import Destination
 from fsgov.vault import Credentials, open_vault
 
 log = structlog.get_logger()
-
-
-def main(settings: Settings) -> int:
-    """Run ship until SIGTERM or SIGINT; the exit code. Raises BadConfiguration, Conflict before it starts."""
-    stop = threading.Event()
-
-    def on(_: int, __: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on)
-    run(settings, stop)
-    return 0
 
 
 def run(settings: Settings, stop: threading.Event) -> None:

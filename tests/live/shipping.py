@@ -23,6 +23,7 @@ from fsgov.envelope import Identity, unseal, unwrap_identity
 from fsgov.shipper import Destination, Shipper
 from fsgov.spool import Spool
 from fsgov.vault import Credentials, Vault, open_vault
+from tests.parts.schemas import faults
 
 CALL = "0f6c2d1e-aaaa-4bbb-8ccc-0123456789ab"
 OPENED = 1_795_279_045_000_000
@@ -93,8 +94,9 @@ class Site:
             return cursor.fetchall()
 
     def lines(self) -> list[dict[str, Any]]:
-        """Every line that waits for the sequencer, by origin and number."""
-        rows = self.ask("SELECT line FROM fsgov.outbox ORDER BY origin, n")
+        """Every line of this host in the outbox, by origin and number; each fits its schema."""
+        rows = self.ask("SELECT line FROM fsgov.outbox WHERE starts_with(origin, 'fs1.') ORDER BY origin, n")
+        assert [fault for row in rows for fault in faults(bytes(row[0]))] == []
         return [json.loads(bytes(row[0])) for row in rows]
 
     def types(self, subject: str) -> list[str]:

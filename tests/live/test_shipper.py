@@ -174,6 +174,7 @@ def test_a_missing_file_is_a_row_and_says_so(site: Site) -> None:
     assert state == "missing"
     assert "there is no file" in findings[0]
     assert site.objects() == []
+    assert site.types(f"{CALL}-01") == ["fsgov.segment.checked.v1"]
 
 
 @pytest.mark.parametrize("audio", [None, b""])
@@ -260,12 +261,12 @@ def test_lines_of_every_origin_arrive_though_the_vault_is_away(site: Site) -> No
     site.capture(audio=talk(100))
     with closing(Spool(site.spool_directory, "govern")) as spool:
         dead = spool.entry_writer("fs1", "govern", OPENED)
-        dead.enter("call.opened", CALL, OPENED, {"call": CALL})
+        dead.enter("call.merged", CALL, OPENED, {"into": "other"})
         dead.close()
         alive = spool.entry_writer("fs1", "govern", OPENED + 1_000_000)
-        alive.enter("call.over", CALL, OPENED, {"call": CALL})
+        alive.enter("call.merged", CALL, OPENED, {"into": "other"})
         site.ship(destinations={})
-        alive.enter("call.over", CALL, OPENED, {"call": CALL})
+        alive.enter("call.merged", CALL, OPENED, {"into": "other"})
         site.ship(destinations={})
         left = [path.name for path in (site.spool_directory / "entries").glob("*govern*.jsonl")]
         assert left == [f"{alive.origin}.jsonl"], "a finished file goes, a growing one stays"
