@@ -21,6 +21,8 @@ class Site:
     tenants: Mapping[str, Tenant] = field(default_factory=dict)
     audio: str = ""
     """Directory of the recordings as the switch sees it; "" compares file names only."""
+    vault: str = ""
+    """Where segments go whose rule names no vault: the only one that is configured."""
     lookup: Instant = 300_000
     """How long a decision waits for the CRM, µs."""
 

@@ -64,6 +64,7 @@ class Govern:
             trunks=settings.switch.trunks,
             tenants=settings.tenants,
             audio=str(audio),
+            vault=next(iter(settings.vaults)) if len(settings.vaults) == 1 else "",
             lookup=settings.parties.deadline,
         )
         self.board = Switchboard(policy, site)

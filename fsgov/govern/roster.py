@@ -24,7 +24,8 @@ log = structlog.get_logger()
 
 READ_EVERY = 30.0
 """Seconds between two readings."""
-MAY_ACT = frozenset({"fsgov_agent", "fsgov_supervisor"})
+EVERY_TENANT = "*"
+MAY_ACT = frozenset({"agent", "supervisor"})
 """Roles whose holders may act on live calls of their tenants."""
 
 
@@ -50,7 +51,8 @@ class Person:
     tenants: frozenset[str]
 
     def may_act(self, tenant: str) -> bool:
-        return tenant in self.tenants and bool(self.roles & MAY_ACT)
+        here = tenant in self.tenants or EVERY_TENANT in self.tenants
+        return here and bool(self.roles & MAY_ACT)
 
 
 class Roster:
