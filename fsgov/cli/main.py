@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from fsgov import errors
 from fsgov.cli.root import fsgov
 from fsgov.errors import FsgovError
 
@@ -17,6 +18,17 @@ DEBUG = "FSGOV_DEBUG"
 UNEXPECTED = 1
 BAD_USAGE = 2
 INTERRUPTED = 130
+
+HINTS: dict[type[FsgovError], str] = {
+    errors.BadUsage: "--help has an example",
+    errors.BadConfiguration: "fsgov check looks at all of it",
+    errors.Unreachable: "fsgov status says which part answers; the same command may work later",
+    errors.NotPermitted: "fsgov check says who you are and in which roles",
+    errors.NotFound: "fsgov calls list and recordings list show what is there",
+    errors.Conflict: "see its state first: fsgov calls show, recordings show",
+    errors.Damaged: "keep it as it is, and compare it with another copy",
+}
+"""What to do next where whoever raised the failure did not say it."""
 
 
 def main() -> None:
@@ -34,7 +46,7 @@ def run() -> int:
         sys.stdout.flush()
     except FsgovError as fault:
         _debug()
-        tell(fault.message, fault.detail, fault.hint)
+        tell(fault.message, fault.detail, fault.hint or HINTS.get(type(fault), ""))
         return fault.exit_code
     except click.UsageError as fault:
         where = fault.ctx.command_path if fault.ctx else "fsgov"

@@ -1,0 +1,238 @@
+"""The command line's frame: every command documented, exampled and cheap to start; what output may not do."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from fsgov.cli import main, output
+from fsgov.cli.events import _cursor
+from fsgov.cli.frame import Command, Moment, a_call
+from fsgov.cli.root import fsgov
+from fsgov.errors import BadUsage, FsgovError, Unreachable
+
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
+EXPECTED = {
+    "run", "demo", "check", "status", "db init", "db upgrade", "db status", "people add", "people list",
+    "people disable", "keys generate recipient", "keys generate signing", "keys list", "policy check",
+    "policy show", "policy explain", "calls list", "calls show", "calls explain", "calls start", "calls stop",
+    "calls pause", "calls resume", "calls tag", "recordings list", "recordings show", "recordings export",
+    "recordings verify", "events tail", "events export", "events verify", "events schema",
+}  # fmt: skip
+
+
+def commands(group: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    if not isinstance(group, click.Group):
+        yield path, group
+        return
+    for name, command in group.commands.items():
+        yield from commands(command, f"{path} {name}".strip())
+
+
+ALL = dict(commands(fsgov))
+
+
+def documented() -> dict[str, str]:
+    """Each command's section of docs/cli.md."""
+    sections = re.split(r"^### fsgov ", DOCS.read_text(), flags=re.MULTILINE)[1:]
+    return {re.split(r" [^a-z]|\n", section)[0]: section for section in sections}
+
+
+def test_the_commands_are_those_of_the_design() -> None:
+    assert set(ALL) == EXPECTED
+
+
+def test_nothing_is_documented_that_is_not_there() -> None:
+    assert set(documented()) == set(ALL)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_command_is_documented_with_each_of_its_options(name: str) -> None:
+    section = documented()[name]
+    for parameter in ALL[name].params:
+        if isinstance(parameter, click.Option) and parameter.name != "json":
+            assert f"`{parameter.opts[0]}" in section, parameter.opts
+    assert f"fsgov {name}" in section.split("```sh")[1].replace("--config /etc/fsgov/fsgov.toml ", "")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_command_has_json_an_example_and_help(name: str) -> None:
+    command = ALL[name]
+    assert isinstance(command, Command)
+    assert command.help
+    assert command.example.startswith("fsgov ")
+    assert name.split()[-1] in command.example
+    shown = CliRunner().invoke(fsgov, [*name.split(), "--help"])
+    assert shown.exit_code == 0
+    assert "--json" in shown.output
+    assert "Example:" in shown.output
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_unknown_option_is_refused(name: str) -> None:
+    assert CliRunner().invoke(fsgov, [*name.split(), "--no-such-option"]).exit_code == 2
+
+
+def test_starting_costs_neither_gevent_nor_a_library_that_one_command_needs() -> None:
+    heavy = ["gevent", "psycopg2", "rich", "cryptography", "minio", "urllib3", "structlog", "phonenumbers"]
+    code = f"import sys, fsgov.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_module_of_the_command_line_imports_gevent() -> None:
+    code = (
+        "import pkgutil, importlib, sys, fsgov.cli, fsgov.parts\n"
+        "[importlib.import_module(m.name) for m in pkgutil.iter_modules(fsgov.cli.__path__, 'fsgov.cli.')]\n"
+        "import fsgov.shipper.part, fsgov.journal, fsgov.catalog.desk, fsgov.config, fsgov.cli.replaying\n"
+        "print('gevent' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+# -- output ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nasty", ["\x1b[2J", "a\nb", "\r", "\x07", "\u202e", "\x9b1m", "\ud800", "\0"])
+def test_text_of_callers_cannot_steer_a_terminal(nasty: str) -> None:
+    assert output.cell(f"a{nasty}b").isprintable()
+    assert output.clean("Jürgen 山田 → +49") == "Jürgen 山田 → +49"
+
+
+def test_a_table_into_a_pipe_is_never_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_rows(["x" * 500, "[bold]y[/bold]"], {"long": lambda row: row, "other": len})
+    shown = capsys.readouterr().out
+    assert "x" * 500 in shown
+    assert "[bold]y[/bold]" in shown
+
+
+def test_json_has_instants_in_utc_and_bytes_in_hex() -> None:
+    there = datetime(2026, 11, 21, 17, 37, tzinfo=timezone(timedelta(hours=1)))
+    plain = output.plain(
+        {"at": there, "root": b"\x01\xff", "path": Path("/x"), "none": None, "all": (1, [2])}
+    )
+    assert plain == {
+        "at": "2026-11-21T16:37:00Z",
+        "root": "01ff",
+        "path": "/x",
+        "none": None,
+        "all": [1, [2]],
+    }
+    json.dumps(plain)
+
+
+class Terminal:
+    """Standard error as a terminal."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> int:
+        self.text += text
+        return len(text)
+
+    def flush(self) -> None: ...
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    main_module = sys.modules["fsgov.cli.main"]
+    main_module.tell("wrong", "a\nb", "do this")
+    assert ("\x1b[" in terminal.text) is coloured
+    assert terminal.text.endswith("\n  a\n  b\n  hint: do this\n")
+
+
+# -- faults ----------------------------------------------------------------------------------------------
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> int:
+    """The exit code when a command raises this."""
+
+    def raising(**_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(ALL["db status"], "callback", raising)
+    monkeypatch.setattr(sys, "argv", ["fsgov", "db", "status"])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    return int(str(exit_.value.code))
+
+
+@pytest.mark.parametrize("kind", FsgovError.__subclasses__())
+def test_a_fault_is_told_in_three_parts_with_its_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: type[FsgovError]
+) -> None:
+    assert ended(monkeypatch, kind("It is wrong", "this one", "mend it")) == kind.exit_code
+    assert capsys.readouterr().err == "fsgov: It is wrong\n  this one\n  hint: mend it\n"
+
+
+def test_a_fault_without_a_hint_gets_the_one_of_its_kind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, Unreachable("It is away")) == 4
+    assert "\n  hint: fsgov status" in capsys.readouterr().err
+
+
+def test_what_nobody_expected_is_one_line_and_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.delenv("FSGOV_DEBUG", raising=False)
+    assert ended(monkeypatch, ZeroDivisionError("by zero")) == 1
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError: by zero" in said
+    assert "Traceback" not in said
+    kept = tmp_path / "fsgov" / "error.log"
+    assert str(kept) in said
+    assert "Traceback" in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_debug_shows_the_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FSGOV_DEBUG", "1")
+    assert ended(monkeypatch, Unreachable("It is away")) == 4
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interruption_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ended(monkeypatch, KeyboardInterrupt()) == 130
+
+
+# -- arguments -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "a/b", "../etc", "a b", "ä", "x" * 81, "a\n", "%00", "'"])
+def test_an_id_that_cannot_be_one_is_refused(text: str) -> None:
+    with pytest.raises(BadUsage):
+        a_call(text)
+
+
+def test_a_cursor_goes_on_behind_the_line_it_names() -> None:
+    assert _cursor("log-abc:41") == ("log-abc", 42)
+    for text in ("log-abc", "41", "log:-1", "log:x", "a b:1", ":1"):
+        with pytest.raises(BadUsage):
+            _cursor(text)
+
+
+def test_an_instant_without_offset_is_utc() -> None:
+    assert Moment().convert("2026-11-21", None, None) == datetime(2026, 11, 21, tzinfo=UTC)
+    assert Moment().convert("2026-11-21T17:00+01:00", None, None) == datetime(2026, 11, 21, 16, tzinfo=UTC)
+    with pytest.raises(click.BadParameter):
+        Moment().convert("yesterday", None, None)
