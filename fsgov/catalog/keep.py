@@ -1,7 +1,7 @@
 """What keep asks: which lines wait, move them, keep a checkpoint. On one connection, the sequencer's own.
 
 Being the sequencer is an advisory lock of that connection: when it breaks, another keep may take over, so
-after `Unreachable` everything starts again with `lead`.
+whoever finds that it `leads` no more looks where the log is now.
 """
 
 from __future__ import annotations
@@ -92,13 +92,19 @@ class Keep:
         """False before the first question, and after one that found PostgreSQL away."""
         return self._connection is not None and not self._connection.closed
 
-    def lead(self) -> bool:
-        """Become the sequencer, or stay it. False: another keep is. Raises Unreachable, NotPermitted."""
+    def leads(self) -> bool:
+        """This connection is the sequencer. False after it broke: another keep may have written since."""
         with self._asking() as cursor:
             cursor.execute(
                 "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 7377471"
-                " AND pid = pg_backend_pid() AND granted) OR fsgov.be_sequencer()"
+                " AND pid = pg_backend_pid() AND granted)"
             )
+            return cursor.fetchone() == (True,)
+
+    def lead(self) -> bool:
+        """Become the sequencer. False: another keep is. Raises Unreachable, NotPermitted."""
+        with self._asking() as cursor:
+            cursor.execute("SELECT fsgov.be_sequencer()")
             return cursor.fetchone() == (True,)
 
     @contextmanager

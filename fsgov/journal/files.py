@@ -65,7 +65,8 @@ class FileSink(Sink):
 
     def _append(self, log_id: str, file: BinaryIO, content: bytes) -> None:
         try:
-            file.write(content)
+            while content:  # a disk that is nearly full takes a part of it
+                content = content[file.write(content) :]
             os.fsync(file.fileno())
         except OSError as error:
             self._forget(log_id)  # what is whole will be seen when it is opened again

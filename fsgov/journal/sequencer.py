@@ -70,9 +70,10 @@ class Sequencer:
         Conflict (somebody else wrote: begin again).
         """
         try:
-            if not self._keep.lead():
+            if not self._keep.leads():
                 self._log_id = ""
-                return Round(leading=False)
+                if not self._keep.lead():
+                    return Round(leading=False)
             if not self._log_id:
                 self._find_edge()
             self._compare()

@@ -28,6 +28,9 @@ class Anchor(ABC):
         Raises Unreachable (the same call may succeed later); anything else needs a person.
         """
 
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
+        """Let go of what is open. It can be used again."""
+
 
 class Sink(Anchor):
     """Gets every line, in order, once."""
