@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket as blocking
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -70,28 +71,20 @@ class Writing:
 
     def _start(self, directory: Path, host: str) -> socket.socket:
         """The scribe with its lock on the spool, or what kept it from that."""
-        with gevent.Timeout(START_WITHIN, False):
-            while True:
-                ours, theirs = socket.socketpair()
-                command = [
-                    sys.executable,
-                    "-m",
-                    "fsgov.spool.scribe",
-                    str(directory),
-                    host,
-                    str(theirs.fileno()),
-                ]
-                self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
-                theirs.close()
-                fault = self._greeting(ours)
-                if fault is None:
-                    return ours
-                ours.close()
-                self._process.wait()
-                if not isinstance(fault, errors.Conflict):
-                    raise fault
-                gevent.sleep(0.1)
-        raise fault
+        end = time.monotonic() + START_WITHIN
+        while True:
+            ours, theirs = socket.socketpair()
+            command = [sys.executable, "-m", "fsgov.spool.scribe", str(directory), host, str(theirs.fileno())]
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+            theirs.close()
+            fault = self._greeting(ours)
+            if fault is None:
+                return ours
+            ours.close()
+            self._process.wait()
+            if not isinstance(fault, errors.Conflict) or time.monotonic() > end:
+                raise fault
+            gevent.sleep(0.1)
 
     @staticmethod
     def _greeting(sock: socket.socket) -> FsgovError | None:

@@ -16,6 +16,7 @@ When govern is gone, however it went, the scribe finishes what it was told, lets
 from __future__ import annotations
 
 import marshal
+import select
 import signal
 import socket
 import struct
@@ -23,10 +24,12 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from fsgov.errors import FsgovError
+from fsgov.failpoints import failpoint
 from fsgov.spool.room import Spool
 
 LENGTH = struct.Struct("<I")
@@ -74,17 +77,16 @@ class Scribe:
     def run(self) -> None:
         """Until govern hangs up."""
         buffer = bytearray()
-        self._peer.settimeout(SYNC_EVERY)
+        self._peer.setblocking(True)
         while True:
-            try:
-                chunk = self._peer.recv(1 << 18)
+            if select.select([self._peer], [], [], SYNC_EVERY)[0]:
+                try:
+                    chunk = self._peer.recv(1 << 18)
+                except OSError:
+                    break
                 if not chunk:
                     break
                 buffer += chunk
-            except TimeoutError:
-                pass
-            except OSError:
-                break
             for number, ops in unpacked(buffer):
                 self._take(number, ops)
             self._sync_entries()
@@ -121,9 +123,14 @@ class Scribe:
                 case ("remember", call, text, durable):
                     self._spool.remember(call, text, durable=durable)
                 case ("plan", segment, text):
-                    return "" if self._spool.plan(segment, text) else "taken"
+                    failpoint("govern.sidecar.before")
+                    planned = self._spool.plan(segment, text)
+                    failpoint("govern.sidecar.after")
+                    return "" if planned else "taken"
                 case ("replace", segment, text):
+                    failpoint("govern.captured.before")
                     self._spool.replace_segment(segment, text)
+                    failpoint("govern.captured.after")
                 case ("settle", segment):
                     self._spool.settle_segment(segment)
                 case ("policy", text):
@@ -167,7 +174,9 @@ class Scribe:
 
 
 def _complain(event: str, fault: FsgovError) -> None:
-    print(f"level=error event={event} part=scribe detail={fault.detail!r}", file=sys.stderr)  # noqa: T201
+    with suppress(OSError):  # standard error may be a file on the same full disk
+        sys.stderr.write(f"level=error event={event} part=scribe detail={fault.detail!r}\n")
+        sys.stderr.flush()
 
 
 def main(arguments: list[str]) -> int:
