@@ -87,9 +87,9 @@ def _begin(stage: Stage, played: Played) -> None:
 
 def _step(stage: Stage, played: Played, step: Step, stop: threading.Event) -> None:
     match step:
-        case Do(verb, facts, mark):
+        case Do(verb, facts, mark, of_call):
             before = stage.moment()
-            stage.do(verb, call=played.scene.name, **facts)
+            stage.do(verb, **({"call": played.scene.name} if of_call else {}), **facts)
             if mark:
                 played.marks[mark] = Mark(before, stage.moment())
         case Until(what, mark, nth):

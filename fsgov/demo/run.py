@@ -13,7 +13,7 @@ from fsgov.cli import output
 from fsgov.demo import aftermath, place, site, verdict
 from fsgov.demo.display import Display
 from fsgov.demo.playing import Played, play
-from fsgov.demo.scenes import SCENES, Scene
+from fsgov.demo.scenes import GERMAN, SCENES, Scene
 from fsgov.demo.site import Site
 from fsgov.demo.stage import Stage
 from fsgov.demo.verdict import Verdict
@@ -39,8 +39,8 @@ def perform(where: Site, scenes: tuple[Scene, ...], *, as_json: bool = False) ->
     stage: Stage | None = None
     with Display(lambda: stage.live() if stage else [], quiet=as_json) as display:
         display.say(f"making {where.root.name}: PostgreSQL, keys, a vault, alice and bob")
-        site.make(where)
         with Stage.open(where) as stage:
+            site.make(where)
             stage.start_switch()
             display.say(f"a simulated switch listens at 127.0.0.1:{stage.port}; starting fsgov run")
             stage.start_service()
@@ -110,7 +110,8 @@ def following(verdicts: Sequence[Verdict]) -> list[str]:
         *commands,
         f"{alice} events tail",
         f"{alice} events verify --live --key {NAME}/desk/log.pub",
-        f"{program()} policy explain --help",
+        f"{program()} --config {NAME}/host/fsgov.toml policy explain"
+        f" --caller +441514960000 --dialled {GERMAN}",
     ]
 
 

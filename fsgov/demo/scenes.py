@@ -16,11 +16,13 @@ BRITISH, CARDS = "+442079460100", "+442079460150"
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """Something the phones do: a step of `fsgov.simulator.steps`. `mark` names the moment after it."""
+    """Something the phones do: a step of `fsgov.simulator.steps`. `mark` names the moment of it."""
 
     verb: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     mark: str = ""
+    of_call: bool = True
+    """Whether it is about this scene's call; else about the switch."""
 
 
 @dataclass(frozen=True, slots=True)
