@@ -94,7 +94,7 @@ class Parties:
             self._emit(PartyUnknown(now=self._now(), call=call, command=number, party=party, reason=reason))
             return
         evidence = str(consents.pop("_evidence", ""))
-        wanted = {name: str(facts[name]) for name in self.facts if facts.get(name) is not None}
+        wanted = {name: as_text(facts[name]) for name in self.facts if facts.get(name) is not None}
         answered = {name: given for name, given in consents.items() if isinstance(given, bool)}
         self._emit(
             PartyFound(
@@ -107,6 +107,11 @@ class Parties:
                 evidence=evidence,
             )
         )
+
+    def close(self) -> None:
+        """Hang up every connection that nobody uses."""
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
 
     def _row(self, tenant: str, e164: str) -> tuple[dict[str, Any], dict[str, Any], str]:
         """(facts, consents, "") or ({}, {}, why not)."""
@@ -184,6 +189,11 @@ class Parties:
         except (OSError, ValueError):
             return None
         return facts, consents
+
+
+def as_text(value: object) -> str:
+    """A fact as policies compare it: text as it is, everything else as JSON writes it (`true`, `7`)."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def write_private(path: Path, text: str) -> None:
