@@ -33,7 +33,7 @@ from fsgov.events import (
 )
 from fsgov.simulator import Clock, Fault, Switch
 from tests import wire
-from tests.scripted_socket import eventually, serving
+from tests.scripted_socket import Peer, eventually, serving
 
 PASSWORD = "ClueCon"
 AUDIO = PurePosixPath("/spool/audio")
@@ -289,3 +289,51 @@ def test_a_thousand_channels(switch: Switch) -> None:
         with gevent.Timeout(30):
             assert eventually(lambda: it.all(Resynced), 30)
         assert {e.leg for e in it.all(LegCreated)} == {c.a.uuid for c in calls}
+
+
+def test_a_list_of_channels_that_lags_is_asked_for_again() -> None:
+    """`show channels` reads a database that the switch writes late; `status` counts at once (measured)."""
+    late, gone = "35b1259e-d598-4732-ab29-dc44b9dddc3f", "d432c24a-7541-4859-91e2-fab1147b34eb"
+    rows = f'{{"row_count":2,"rows":[{{"uuid":"{gone}"}},{{"uuid":"{late}"}}]}}'
+    lists = ['{"row_count": 0}\n', f'{{"row_count":1,"rows":[{{"uuid":"{gone}"}}]}}', rows]
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        while command := peer.command():
+            match command.split()[1:]:
+                case ["global_getvar", "core_uuid"]:
+                    peer.answer("5f9e6d25-b626-473b-a61c-c63284987e7d")
+                case ["status"]:
+                    peer.answer("UP\n1 session(s) since startup\n1 session(s) - peak 1, last 5min 1 \n")
+                case ["show", *_]:
+                    peer.answer(lists.pop(0))
+                case ["uuid_dump", leg] if leg == late:
+                    peer.answer(f"Event-Name: CHANNEL_DATA\nUnique-ID: {leg}\nAnswer-State: answered\n\n")
+                case ["uuid_buglist", leg] if leg == late:
+                    peer.answer("<media-bugs>\n</media-bugs>\n")
+                case ["plain", *_]:
+                    peer.accept("+OK event listener enabled plain")
+                case _:
+                    peer.answer("-ERR No such channel!\n")
+
+    with serving(script) as port:
+        it = Ear(port)
+        it.start()
+        assert it.heard(Resynced)
+        it.stop()
+    assert [e.leg for e in it.all(LegCreated)] == [late]
+    assert it.all(Resynced)[0].recordings == {late: ()}
+    assert lists == []
+
+
+def test_a_path_is_ours_only_in_our_directory() -> None:
+    survey = Survey(Pool("127.0.0.1", 1, ""), Translator(), AUDIO)
+    leg = "35b1259e-d598-4732-ab29-dc44b9dddc3f"
+    assert survey.segment(f"{AUDIO}/{leg}-01.wav") == f"{leg}-01"
+    for foreign in (
+        f"/else/{leg}-01.wav",
+        f"{AUDIO}/./{leg}-01.wav",
+        f"{AUDIO}/x/{leg}-01.wav",
+        f"{AUDIO}/{leg}.wav",
+    ):
+        assert survey.segment(foreign) is None
