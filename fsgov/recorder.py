@@ -21,6 +21,7 @@ from fsgov.commands import (
 from fsgov.errors import FsgovError
 from fsgov.esl.pool import Pool
 from fsgov.events import CommandAccepted, CommandRefused, CommandUnanswered, Event, Instant, LegInspected
+from fsgov.failpoints import failpoint
 
 DEADLINE = 3.0
 """Seconds for an answer; the core's own grace for a command is longer."""
@@ -54,9 +55,12 @@ class Recorder:
             if isinstance(command, Inspect):
                 self._emit(replace(self._inspect(command.leg, not command.call), command=command.number))
                 return
-            reply = self._pool.send(
-                self.text_of(command), deadline=DEADLINE, urgent=not isinstance(command, OpenSegment)
-            )
+            starts = isinstance(command, OpenSegment)
+            if starts:
+                failpoint("govern.capture.before")
+            reply = self._pool.send(self.text_of(command), deadline=DEADLINE, urgent=not starts)
+            if starts:
+                failpoint("govern.capture.after")
         except FsgovError:
             self._emit(CommandUnanswered(now=self._now(), call=command.call, command=command.number))
             return
