@@ -35,6 +35,7 @@ def run(settings: Settings, part: str) -> int:
     settings.need(part)
     with ExitStack() as stack:
         flags = stack.enter_context(daemon.Flags().listening())
+        log.info("part.started", host=settings.host)
         if settings.database.dsn.startswith(embedded.SCHEME):
             path = Path(settings.database.dsn.removeprefix(embedded.SCHEME))
             stack.enter_context(embedded.joined(path, create=False))
@@ -60,7 +61,6 @@ def keep(settings: Settings, flags: daemon.Flags) -> None:
     """Keep the log until told to stop."""
     from fsgov import journal
 
-    log.info("part.started", host=settings.host)
     journal.keep(settings, lambda: flags.stop)
 
 

@@ -134,6 +134,8 @@ class Company:
             [*command, "run", "--part", name], stderr=subprocess.PIPE, env=environment_of()
         ) as process:
             try:
+                assert process.stderr is not None
+                assert b"part.started" in process.stderr.readline()
                 yield process
             finally:
                 process.send_signal(signal.SIGTERM)
