@@ -52,12 +52,13 @@ class Call:
             {
                 "other": a.uuid,
                 "caller": a.tokens["caller"],
-                "caller_name": a.tokens["caller_name"],
+                "caller_name": self._name_sent_on(),
                 "agent": agent,
                 "without": " ".join({"sip_cid_type", "sip_reason"} & set(self.switch.lacks(a))),
             },
             self,
         )
+        b.profile["Orig-Caller-ID-Name"] = a.profile["Orig-Caller-ID-Name"]
         if "RDNIS" in a.profile:
             b.profile["RDNIS"] = a.profile["RDNIS"]
         exported = a.variables.get("export_vars", "")
@@ -72,6 +73,11 @@ class Call:
         self.legs.append(b)
         self.life.originate(a, b)
         return self
+
+    def _name_sent_on(self) -> str:
+        """The caller's name on the outbound leg; with a newline in it, what is behind its last colon."""
+        name = self.a.profile["Caller-ID-Name"]
+        return name.rpartition(":")[2] if "\n" in name else name
 
     def ring(self, agent: str | None = None, uuid: str | None = None) -> Call:
         """The agent's phone rings (180). Dials first when nobody was dialled."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from fsgov.simulator.event import stamp, templates
 
@@ -76,7 +77,11 @@ class Channel:
         self.name = self.variables.get("channel_name", "")
 
     def _profile(self) -> dict[str, str]:
-        return {n: self.fill(v) for n, v in templates()["profiles"][self.side]}
+        made = {n: self.fill(v) for n, v in templates()["profiles"][self.side]}
+        if self.side == "a":  # captured: the name in the profile is url-decoded, the SIP variables are not
+            for name in ("Caller-ID-Name", "Orig-Caller-ID-Name"):
+                made[name] = unquote(made[name], errors="surrogateescape")
+        return made
 
     def fill(self, template: str) -> str:
         """A template's text for this channel; what the caller says is put in once, never looked at again."""

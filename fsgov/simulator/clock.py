@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -105,14 +106,21 @@ class Clock(ManualClock):
         gevent.sleep(seconds / self.speed)
 
     def _drive(self) -> None:
+        done = 0
         while True:
             self._flag.clear()
             at = self.next_at()
             wait = None if at is None else (at - self.now()) / self.speed
-            if wait is not None and wait <= 0:
-                self._take()
+            if wait is None or wait > 0:
+                self._flag.wait(wait)
                 continue
-            self._flag.wait(wait)
+            try:
+                self._take()
+            except Exception:  # one wrong step must not stop the world's time
+                gevent.get_hub().handle_error(self._driver, *sys.exc_info())
+            done += 1
+            if done % 64 == 0:
+                gevent.sleep(0)
 
     def close(self) -> None:
         super().close()

@@ -57,6 +57,8 @@ TELLING = (
     "variable_enc_*",
     "variable_sip_hangup_disposition",
     "variable_originating_leg_uuid",
+    "variable_sip_h_*",
+    "variable_sip_from_display",
     "variable_recording_consent",
     "variable_consent_*",
 )

@@ -120,8 +120,10 @@ def test_no_event_comes_while_a_command_runs_on_that_connection(switch: Switch, 
     busy = connect("event plain CHANNEL_CREATE")
     idle = connect("event plain CHANNEL_CREATE")
     switch.misbehave(Fault("slow", command="hostname", seconds=3.0))
-    busy.send("api hostname")
+    switch.bus.latency = 0.5
     switch.call()
+    busy.send("api hostname")
+    switch.clock.advance(1.0)
     busy.pump()
     idle.pump()
     assert (busy.names(), idle.names()) == ([], ["CHANNEL_CREATE"])

@@ -1,4 +1,4 @@
-"""What the simulator writes, against section 6 of what was measured: length, masks, cuts, crashes, full disks."""
+"""What the simulator writes, as measured: length, masks, cuts, crashes, full disks."""
 
 from __future__ import annotations
 

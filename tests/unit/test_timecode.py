@@ -42,6 +42,13 @@ def test_a_damaged_frame_is_unknown(at: int, flip: int) -> None:
     assert timecode.decode_frame(bytes(frame)) == UNKNOWN
 
 
+@given(sample=st.integers(0, 159))
+def test_a_frame_with_one_bit_turned_is_unknown(sample: int) -> None:
+    samples = list(struct.unpack("<160h", timecode.encode(7, 12345, 8)))
+    samples[sample] = -samples[sample]
+    assert timecode.decode_frame(struct.pack("<160h", *samples)) == UNKNOWN
+
+
 def test_a_partly_masked_frame_is_neither_masked_nor_a_moment() -> None:
     frame = timecode.encode(7, 12345)
     assert timecode.decode_frame(frame[:160] + bytes(160)) == UNKNOWN
