@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,6 +47,28 @@ class Call:
     dispose: tuple[str, ...]
 
 
+class Glance:
+    """Whether a directory has to be read again, told by the time of its last change.
+
+    A change within the tick of a file system's clock (some ms) shows no new time: a time is trusted only once
+    it lies back by more than that.
+    """
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def passed(self, changed: int) -> bool:
+        """Whether something may have changed since the last time this was asked."""
+        if changed == self._seen:
+            return False
+        self._seen = changed if time.time_ns() - changed > 1_000_000_000 else 0
+        return True
+
+    def again(self) -> None:
+        """What was found is not dealt with yet: read the directory next time, whatever its time says."""
+        self._seen = 0
+
+
 class Belt:
     """Segments and calls between govern's last word and the end of ship's work."""
 
@@ -55,9 +78,13 @@ class Belt:
         self.items: dict[str, Item] = {}
         self._kept: list[tuple[Instant, str]] = []
         self._bad: dict[str, Stamp] = {}
+        self._segments = Glance()
+        self._calls = Glance()
 
     def look(self) -> None:
         """Find what is new on the segment shelf, and what govern has changed there."""
+        if not self._segments.passed(self._spool.segments_changed()):
+            return
         names = set(self._spool.segment_names())
         for gone in [
             s for s, item in self.items.items() if item.sidecar.step is Step.WAIT and s not in names
@@ -126,12 +153,15 @@ class Belt:
 
     def calls(self, known: dict[str, Stamp]) -> Iterator[Call]:
         """Calls whose file is not the one in `known`."""
+        if not self._calls.passed(self._spool.calls_changed()):
+            return
         for name in self._spool.call_names():
             with suppress(BadUsage):
                 stamp = self._spool.call_stamp(name)
                 if stamp is None or known.get(name) == stamp or self._bad.get(name) == stamp:
                     continue
                 text = self._spool.call(name)
+                self._calls.again()
                 if text is None:
                     continue
                 try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -36,7 +37,7 @@ def in_our_words(job: Callable[[], T]) -> T:
             "the spool's disk does not answer", f"{fault.filename}: {fault.strerror}"
         ) from fault
     except Exception as fault:
-        log.exception("ship.broken")
+        log.error("ship.broken", traceback="".join(traceback.format_exception(fault)))  # without locals
         raise Damaged(
             "fsgov itself is wrong here", type(fault).__name__, "Report it with the log."
         ) from fault

@@ -143,13 +143,15 @@ class Shipper:
 
     def _turn(self) -> None:
         self._collect()
-        if self._clock() >= self._next_look:
-            began = time.thread_time()
+        due = self._clock() >= self._next_look
+        began = time.thread_time()
+        if due:
             self._belt.look()
-            self._next_look = self._clock() + max(LOOK_EVERY / 2, 10 * (time.thread_time() - began))
-        self._hand_out()
-        if self._round is None and self._pauses.open("database"):
-            self._start_round()
+        self._hand_out()  # before the round: a round without work says nothing about a closed gate
+        if due:
+            if self._round is None and self._pauses.open("database"):
+                self._start_round()
+            self._next_look = self._clock() + max(LOOK_EVERY, 10 * (time.thread_time() - began))
         for segment in list(self._belt.expired(self._now() - self._keep_sealed)):
             if self._belt.drop(segment):
                 log.info("segment.dropped", segment=segment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import ExitStack, closing
 
@@ -16,12 +17,16 @@ from fsgov.shipper.loop import Shipper
 from fsgov.shipper.storing import Destination
 from fsgov.vault import Credentials, open_vault
 
+NICE = 5
+"""FreeSWITCH mixes live media on this host; what ship does may wait a little."""
+
 log = structlog.get_logger()
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Ship what is in the configured spool until `stop` is set. PostgreSQL and vaults may be away."""
     settings.need("ship")
+    os.nice(NICE)
     with ExitStack() as stack:
         room = stack.enter_context(closing(spool.Spool(settings.spool.directory, "ship")))
         spool.check(settings.spool.directory)

@@ -82,6 +82,10 @@ class Spool:
         """Every segment with a sidecar."""
         return self._segments.names()
 
+    def segments_changed(self) -> int:
+        """When any sidecar was last written or removed: nanoseconds since the epoch."""
+        return self._segments.changed()
+
     def segment_stamp(self, segment: str) -> Stamp | None:
         """Changes with every replacement of the sidecar; None when there is none."""
         return self._segments.stamp(segment_id(segment))
@@ -134,6 +138,10 @@ class Spool:
 
     def call_names(self) -> list[str]:
         return self._calls.names()
+
+    def calls_changed(self) -> int:
+        """When any call file was last written or removed: nanoseconds since the epoch."""
+        return self._calls.changed()
 
     def call_stamp(self, call: str) -> Stamp | None:
         return self._calls.stamp(call_id(call))

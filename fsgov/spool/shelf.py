@@ -94,6 +94,10 @@ class Shelf:
             return None
         return Stamp(found.st_ino, found.st_mtime_ns, found.st_size)
 
+    def changed(self) -> int:
+        """When a name was last added, replaced or removed: nanoseconds since the epoch."""
+        return os.fstat(self._fd).st_mtime_ns
+
     def remove(self, name: str, *, durable: bool = False) -> None:
         """Take the document away; nothing happens when it is gone already."""
         with suppress(FileNotFoundError):

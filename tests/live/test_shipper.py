@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from fsgov.envelope import Identity
 from fsgov.errors import Unreachable
 from fsgov.shipper import Destination
 from fsgov.spool import Spool
-from fsgov.vault import open_vault
+from fsgov.vault import Stored, Vault, open_vault
+from fsgov.vault.files import FileBucket
 from tests.live.shipping import CALL, HOUR, OPENED, Site, head, mask, talk
 
 FAILPOINTS = [
@@ -252,6 +253,47 @@ def test_a_vault_that_is_away_holds_up_nothing_else(site: Site, tmp_path: Path) 
     site.ship(destinations=both)
     assert site.ask("SELECT vault FROM fsgov.segments ORDER BY segment") == [("eu",), ("uk",)]
     assert plaintext(site) == []
+
+
+class Wrong(FileBucket):
+    """A vault with a fault of our own making, for one segment."""
+
+    def put(self, key: str, path: Path, sha256: str, size: int, metadata: Mapping[str, str]) -> Stored:
+        if "-01.age" in key:
+            raise ZeroDivisionError
+        return super().put(key, path, sha256, size, metadata)
+
+
+def test_a_bug_of_our_own_stays_with_its_segment(site: Site, tmp_path: Path) -> None:
+    site.capture(1, audio=talk(100))
+    good = site.capture(2, audio=talk(100))
+    vault = Vault("eu", Wrong(tmp_path / "vault" / "audio"), site.vault().keys)
+    with site.shipper(vault=vault) as shipper:
+        shipper.run_once()
+        assert list(shipper.alarms) == [f"segment.{CALL}-01"]
+    assert site.ask("SELECT segment FROM fsgov.segments") == [(good,)]
+    site.ship()
+    assert plaintext(site) == []
+
+
+def test_what_comes_while_ship_runs_is_shipped_within_moments(site: Site) -> None:
+    stop = threading.Event()
+    with site.shipper() as shipper:
+        running = threading.Thread(target=shipper.run, args=(stop,))
+        running.start()
+        time.sleep(1.5)  # the directories have not changed for long
+        segment = site.capture(audio=talk(100), state="open")
+        site.remember(segments=[segment])
+        until(lambda: site.ask("SELECT revision FROM fsgov.calls") == [(1,)])
+        assert plaintext(site) == [f"{segment}.wav"]
+        with closing(Spool(site.spool_directory, "govern")) as spool:
+            document = json.loads(spool.segment(segment) or "")
+            spool.replace_segment(segment, json.dumps(document | {"state": "captured"}), durable=True)
+        began = time.monotonic()
+        until(lambda: plaintext(site) == [])
+        assert time.monotonic() - began < 5
+        stop.set()
+        running.join(20)
 
 
 # -- entries, calls, policies -----------------------------------------------------------------------------
