@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fsgov.call import looking
 from fsgov.call.consent import covered, evidence_of, gates_open
 from fsgov.call.document import sidecar
 from fsgov.call.replies import doubt
@@ -33,7 +34,7 @@ MOST_SEGMENTS = 99
 def recorder_leg(call: Call) -> Leg | None:
     """The leg that records for the connected set; it hands over when it ends.
 
-    The leg of the running segment, else the one the rule names, else the oldest that speaks while at least two
+    The leg of the running segment, else the one the rule names, else the oldest that speaks while two or more
     do: a single leg that is left is about to hang up, or waits for a new partner.
     """
     if call.segment is not None and call.segment.leg in call.legs:
@@ -126,14 +127,23 @@ def converge(t: Turn) -> None:
         _stop_stray(t)
         return
     move = CONVERGE.get((call.actual, aim))
-    if move is None:
-        return
-    if call.retry_at is not None and call.retry_at > t.now and move in (Move.OPEN, Move.ARM, Move.SETTLE):
+    if move is None or _must_wait(call, move, t.now):
+        question = looking.look(t)
+        if question is not None:
+            launch(t, question)
         return
     if move in (Move.OPEN, Move.ARM):
         _open(t, armed=move is Move.ARM)
-    elif call.segment is not None and call.segment.leg in call.legs and not call.legs[call.segment.leg].ended:
+    elif call.segment is not None:
         _steer(t, move, call.segment)
+
+
+def _must_wait(call: Call, move: Move, now: Instant) -> bool:
+    """The last tries have failed, or the segment ends with its leg anyway."""
+    if move in (Move.OPEN, Move.ARM, Move.SETTLE) and call.retry_at is not None and call.retry_at > now:
+        return True
+    leg = None if call.segment is None else call.legs.get(call.segment.leg)
+    return move not in (Move.OPEN, Move.ARM) and (leg is None or leg.ended is not None)
 
 
 def _stop_stray(t: Turn) -> None:
@@ -179,7 +189,7 @@ def _open(t: Turn, *, armed: bool) -> None:
         policy=decision.policy,
         basis={purpose: decision.basis[purpose].value for purpose in purposes},
         purposes=purposes,
-        vault=decision.vault,
+        vault=decision.vault or call.site.vault,
         consents=evidence_of(call, decision),
         armed=armed,
     )
@@ -205,7 +215,8 @@ def _open(t: Turn, *, armed: bool) -> None:
 
 
 def launch(t: Turn, command: RecorderCommand) -> None:
-    t.call.retry_at = None
+    if not isinstance(command, Inspect) or t.call.actual is Capture.UNKNOWN:
+        t.call.retry_at = None
     t.call.flight = Flight(command=command, sent=t.now, due=t.now + REPLY)
     t.send(command)
 

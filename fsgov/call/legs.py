@@ -75,6 +75,7 @@ def _first(t: Turn, event: LegCreated) -> None:
     call.tenant, call.region, call.core = tenant.name, tenant.region, event.core
     call.caller = (event.caller, e164(event.caller, call.region))
     call.dialled = (event.dialled, e164(event.dialled, call.region))
+    t.rests = True  # whatever becomes of us, this call is accounted for
     t.enter("call.opened", tenant=call.tenant, leg_direction=event.direction.value)
 
 
@@ -118,6 +119,7 @@ def _answer(t: Turn, leg: Leg) -> None:
     t.change_leg(replace(leg, answered=t.time))
     if call.answered is None:
         call.answered = t.time
+        t.rests = True
     segment = call.segment
     if segment is not None and segment.leg == leg.uuid and call.actual is Capture.ARMED:
         t.sign(Sign.ANSWERED)

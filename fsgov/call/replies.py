@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsgov.call.segments import back_off, lose, release
+from fsgov.call.segments import back_off, release
 from fsgov.call.site import SECOND
 from fsgov.call.state import Call, Capture, Flight
 from fsgov.call.tables import Sign
@@ -16,7 +16,6 @@ from fsgov.events import (
     CommandRefused,
     CommandUnanswered,
     Instant,
-    LegInspected,
     Reply,
     SegmentTaken,
 )
@@ -111,9 +110,9 @@ def doubt(t: Turn, why: str) -> None:
     if flight.command.segment in call.strays:
         back_off(t)
         return
-    if segment is None:
-        return
     command = flight.command
+    if segment is None or (isinstance(command, Inspect) and call.actual is not Capture.UNKNOWN):
+        return
     look = isinstance(command, CloseSegment) and not segment.moved and why != "unanswered"
     if call.actual is Capture.UNKNOWN and not look:
         back_off(t)
@@ -134,23 +133,3 @@ def doubt(t: Turn, why: str) -> None:
 
 def _word(flight: Flight) -> str:
     return type(flight.command).__name__.removesuffix("Segment").lower()
-
-
-def inspected(t: Turn, event: LegInspected) -> bool:
-    """What a leg records: our segment (stop it), or not (it is off)."""
-    call = t.call
-    flight, segment = call.flight, call.segment
-    if flight is None or not isinstance(flight.command, Inspect) or flight.command.leg != event.leg:
-        return False
-    if event.command not in (0, flight.command.number):
-        return False
-    call.flight = None
-    if segment is None:
-        return True
-    if event.exists and any(call.site.segment_at(path) == segment.id for path in event.recordings):
-        call.inspect = False
-        call.segment = replace(segment, moved=True)
-        return True
-    if call.actual is Capture.UNKNOWN:
-        lose(t, "unconfirmed")
-    return True

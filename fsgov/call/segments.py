@@ -87,7 +87,8 @@ def stopped(t: Turn, event: RecordingStopped) -> bool:
     if segment is None or segment.id != ours:
         return False
     by_us = call.flight is not None and isinstance(call.flight.command, CloseSegment)
-    call.flight = None
+    if by_us:
+        call.flight = None
     when = moment(t.now, event.at)
     call.segment = replace(
         segment,
@@ -127,7 +128,6 @@ def lose(t: Turn, cause: str = "lost") -> None:
     segment = call.segment
     if segment is None:
         return
-    call.flight = None
     call.segment = replace(segment, closed=t.now, cause=cause)
     call.flawed = call.flawed or cause
     t.sign(Sign.ABSENT)
@@ -163,7 +163,6 @@ def seen(t: Turn, event: RecordingSeen) -> bool:
     to = call.legs.get(event.leg)
     t.enter("segment.moved", segment.id, leg=segment.leg_name, to="" if to is None else to.name)
     call.segment = replace(segment, leg=event.leg, moved=True)
-    call.flight = None
     call.lose_at = None
     t.sign(Sign.DOUBT)
     return True

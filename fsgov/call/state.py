@@ -263,6 +263,8 @@ class Call:
     """UNKNOWN: a stop was refused, so look before anything else."""
     failures: int = 0
     retry_at: Instant | None = None
+    look_at: Instant | None = None
+    looks: int = 0
     lose_at: Instant | None = None
     """When a segment is given up whose leg has ended without a RECORD_STOP."""
 

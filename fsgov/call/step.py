@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fsgov.call import acts, asking, deciding, legs, outcome, replies, resync, segments
+from fsgov.call import acts, asking, deciding, legs, looking, outcome, replies, resync, segments
 from fsgov.call.converge import converge, covers_everybody, failing, overdue, wanted
 from fsgov.call.document import document
 from fsgov.call.state import Call, Stage
@@ -106,7 +106,7 @@ def learn(t: Turn, event: Event) -> bool:
         case LegsBridged():
             return legs.bridged(t, event)
         case LegInspected():
-            return replies.inspected(t, event)
+            return looking.inspected(t, event)
         case LegEvent():
             return event.leg in t.call.legs and _learn_of_leg(t, event)
         case Reply():
@@ -253,6 +253,9 @@ def next_due(call: Call) -> Instant | None:
         dues.append(call.retry_at)
     if call.lose_at is not None and not call.adrift:
         dues.append(call.lose_at)
+    look = looking.due(call)
+    if look is not None:
+        dues.append(look)
     if call.paused is not None and call.paused.due is not None:
         dues.append(call.paused.due)
     leaving = [leg.left for leg in call.legs.values() if leg.left is not None and not leg.gone]

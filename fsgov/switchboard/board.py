@@ -117,7 +117,7 @@ class Switchboard:
         return self._ask_about(leg) if id_ is None else self._live.tell(id_, event)
 
     def _ask_about(self, leg: str, bridged_with: str = "") -> list[Command]:
-        if self._directory.ask_about(leg, bridged_with):
+        if not self._adrift and self._directory.ask_about(leg, bridged_with):
             return [Inspect(call="", number=0, leg=leg, segment="")]
         self._live.ignored += 1
         return []
@@ -197,7 +197,7 @@ class Switchboard:
         commands: list[Command] = []
         if event.exists and event.leg_found is not None:
             commands = self._created(event.leg_found)
-        elif not event.exists and self._directory.asked_about(event.leg) is not None:
+        elif not event.exists and not event.command and self._directory.asked_about(event.leg) is not None:
             self._directory.lost(event.leg)
         id_ = self._directory.call(event.leg)
         return [*commands, *(self._live.tell(id_, event) if id_ is not None else [])]

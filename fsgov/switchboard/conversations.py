@@ -20,6 +20,8 @@ class Conversations:
         """Events that belonged to no conversation and told nothing."""
         self._calls: dict[str, Call] = {}
         self._due: list[tuple[Instant, str]] = []
+        self._booked: dict[str, Instant] = {}
+        """The one entry of `_due` that counts for a conversation; others of it are stale."""
 
     def __contains__(self, id_: str) -> bool:
         return id_ in self._calls
@@ -66,11 +68,17 @@ class Conversations:
     def _keep(self, call: Call) -> None:
         if call.stage is Stage.OVER:
             self._calls.pop(call.id, None)
+            self._booked.pop(call.id, None)
             self.directory.release(call)
             return
         self._calls[call.id] = call
+        self._book(call)
+
+    def _book(self, call: Call) -> None:
         due = next_due(call)
-        if due is not None:
+        booked = self._booked.get(call.id)
+        if due is not None and (booked is None or due < booked):
+            self._booked[call.id] = due
             heapq.heappush(self._due, (due, call.id))
 
     # -- deadlines -------------------------------------------------------------------------------------
@@ -81,15 +89,18 @@ class Conversations:
 
     def tick(self, now: Instant) -> list[Command]:
         """Tell those conversations whose deadline has come."""
-        commands: list[Command] = []
+        come: list[str] = []
         while self._due and self._due[0][0] <= now:
-            _, id_ = heapq.heappop(self._due)
+            booked, id_ = heapq.heappop(self._due)
+            if self._booked.get(id_) == booked:
+                del self._booked[id_]
+                come.append(id_)
+        commands: list[Command] = []
+        for id_ in come:
             call = self._calls.get(id_)
-            moment = None if call is None else next_due(call)
-            if moment is None:
-                continue
-            if moment <= now:
+            due = None if call is None else next_due(call)
+            if due is not None and due <= now:
                 commands += self.tell(id_, TimePassed(now=now))
-            else:
-                heapq.heappush(self._due, (moment, id_))
+            elif call is not None:
+                self._book(call)
         return commands

@@ -101,7 +101,7 @@ class Talk:
 
     def push(self, kind: Any, **fields: Any) -> list[Command]:
         event = kind(now=self.now, at=fields.pop("at", self.now), **fields)
-        return self._took(self.board.handle(event))
+        return self._took(self._looked(self.board.handle(event)))
 
     def wait(self, seconds: float) -> list[Command]:
         """Let time pass, deadline by deadline."""
@@ -112,11 +112,27 @@ class Talk:
             if due is None or due > end:
                 break
             self.now = max(due, self.now)
-            commands += self.board.tick(self.now)
+            commands += self._looked(self.board.tick(self.now))
         else:
             raise AssertionError("the clockwork spins")
         self.now = end
         return self._took(commands)
+
+    def _looked(self, commands: list[Command]) -> list[Command]:
+        """A routine look finds what is believed; it is answered at once and not counted as a move."""
+        left: list[Command] = []
+        for command in commands:
+            call = self.board.call(command.call) if isinstance(command, Inspect) else None
+            if not isinstance(command, Inspect) or call is None or call.actual is Capture.UNKNOWN:
+                left.append(command)
+                continue
+            found = call.segment is not None and call.segment.leg == command.leg
+            paths = (f"{AUDIO}/{call.segment.id}.wav",) if found and call.segment is not None else ()
+            answer = ev.LegInspected(
+                now=self.now, leg=command.leg, exists=True, recordings=paths, command=command.number
+            )
+            left += self.board.handle(answer)
+        return left
 
     def _took(self, commands: list[Command]) -> list[Command]:
         self.last = commands
@@ -240,7 +256,7 @@ class Talk:
 
     def over(self, id_: str = "a") -> str:
         """The outcome with its cause, of a conversation that has ended."""
-        assert self.board.call(id_) is None, self.board.call(id_)
+        assert id_ not in {call.id for call in self.board.calls}, "it is not over"
         (entry,) = [e for e in self.entries("call.over") if e.subject == id_]
         cause = entry.facts["cause"]
         return (

@@ -156,7 +156,9 @@ def test_somebody_who_stops_every_segment_at_once_does_not_get_a_storm() -> None
     assert moves(talk.wait(1)) == ["open"]
 
 
-@pytest.mark.parametrize(("cause", "fields"), [("empty-file", {"discarded": True, "ms": 0}), ("uri-failure", {})])
+@pytest.mark.parametrize(
+    ("cause", "fields"), [("empty-file", {"discarded": True, "ms": 0}), ("uri-failure", {})]
+)
 def test_a_switch_that_says_the_file_failed(cause: str, fields: dict[str, object]) -> None:
     talk = running()
     talk.now += 10 * SECOND

@@ -1,0 +1,68 @@
+"""Laws 1 to 5 over random histories of a scripted world. `FSGOV_LAWS=long` runs a hundred times as many."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fsgov.policy import Policy
+from tests.laws.history import History
+from tests.unit.conversation import ALWAYS, NEVER, NOTICE, ON_DEMAND, OPT_IN, OPT_OUT, policy
+
+EXAMPLES = 600 * (100 if os.environ.get("FSGOV_LAWS") == "long" else 1)
+
+RULES: dict[tuple[str, str], str] = {
+    ("none", "always"): ALWAYS + 'pause = { by = "mask", max = "20 s", at_max = "stop" }\n',
+    ("none", "never"): NEVER,
+    ("none", "on_demand"): ON_DEMAND,
+    ("notice", "always"): NOTICE,
+    ("opt_out", "always"): OPT_OUT,
+    ("opt_in", "always"): OPT_IN.replace('"8 s"', '"5 s"'),
+}
+POLICIES: dict[tuple[str, str], Policy] = {key: policy(rule) for key, rule in RULES.items()}
+
+PEOPLE = (
+    "call a", "call b", "answer a", "answer b", "bridge b", "call c", "answer c", "hangup a", "hangup b", "hangup c",
+    "press a 1", "press a 2", "press a *9", "press a 1", "press b 1", "press c 1", "press c 2", "press a 57",
+    "act pause", "act resume", "act stop", "act start", "hold a", "hold b",
+)  # fmt: skip
+TIME = ("wait 0.1", "wait 0.5", "wait 1", "wait 4", "wait 9", "wait 30")
+TROUBLE = ("disconnect", "connect", "restart fsgov", "restart switch", "move", "stray", "junk")
+WORDS = st.one_of(
+    st.sampled_from(PEOPLE), st.sampled_from(TIME), st.sampled_from(TIME), st.sampled_from(TROUBLE)
+)
+FAULTS = st.lists(
+    st.sampled_from(("fine", "fine", "lost", "twice", "late", "refused", "dropped", "no effect")), max_size=14
+)
+OPENING = st.sampled_from((
+    [],
+    ["call a", "call b", "answer b", "answer a", "bridge b"],
+    ["call a", "answer a", "wait 1"],
+    ["call a", "call b", "answer b", "answer a", "wait 1", "press a 1", "wait 1"],
+    ["call a", "call b", "answer b", "answer a", "wait 10", "act pause", "wait 1"],
+))  # fmt: skip
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    kind=st.sampled_from(sorted(RULES)),
+    opening=OPENING,
+    script=st.lists(WORDS, max_size=30),
+    faults=FAULTS,
+    late=st.booleans(),
+)
+def test_laws_1_to_5(
+    kind: tuple[str, str], opening: list[str], script: list[str], faults: list[str], late: bool
+) -> None:
+    history = History(POLICIES[kind], [] if late else list(faults))
+    history.mode, history.record = kind
+    for word in opening:
+        history.do(word)
+    if late:
+        history.faults = list(faults)
+    for word in script:
+        history.do(word)
+    history.settle()
+    history.end()
