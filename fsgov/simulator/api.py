@@ -37,15 +37,23 @@ def words(text: str, most: int) -> list[str]:
 
 def run(switch: Switch, command: str, argument: str, finish: Finish) -> None:
     """Carry out a command, after the faults; `finish(body)`, `finish(None)` (never answered)."""
+    received = round(switch.clock.now(), 6)
     hits = {f.kind: f for f in switch.faults.command([command, *argument.split()])}
     for kind in hits:
         switch.world.note("fault", fault=kind, command=f"{command} {argument}")
+
+    def answer(body: str) -> None:
+        if switch.world.commands:
+            reply = body if len(body) < 200 else "…"
+            switch.world.note("command", command=command, argument=argument, reply=reply, received=received)
+        finish(body)
+
     if "cut" in hits or "half" in hits:
         finish(None, "half" if "half" in hits else "cut")
     elif "error" in hits:
-        _answer(switch, command, argument, hits["error"].text or "-ERR fault\n", finish)
+        answer(hits["error"].text or "-ERR fault\n")
     elif "ignore" in hits:
-        _answer(switch, command, argument, hits["ignore"].text or "+OK Success\n", finish)
+        answer(hits["ignore"].text or "+OK Success\n")
     elif system.waits(switch, command, argument, finish):
         return
     else:
@@ -53,19 +61,9 @@ def run(switch: Switch, command: str, argument: str, finish: Finish) -> None:
         if "silence" in hits:
             finish(None)
         elif "slow" in hits:
-            switch.clock.call_later(
-                hits["slow"].seconds, lambda: _answer(switch, command, argument, body, finish)
-            )
+            switch.clock.call_later(hits["slow"].seconds, lambda: answer(body))
         else:
-            _answer(switch, command, argument, body, finish)
-
-
-def _answer(switch: Switch, command: str, argument: str, body: str, finish: Finish) -> None:
-    if switch.world.commands:
-        switch.world.note(
-            "command", command=command, argument=argument, reply=body if len(body) < 200 else "…"
-        )
-    finish(body)
+            answer(body)
 
 
 def execute(switch: Switch, command: str, argument: str) -> str:

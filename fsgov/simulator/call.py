@@ -88,14 +88,19 @@ class Call:
             self.life.progress(self.a, b)
         return self
 
-    def answer(self) -> Call:
-        """The ringing agent answers, both are bridged; with nobody ringing the dialplan answers."""
-        b = self._ringing()
+    def answer(self, by: str | None = None) -> Call:
+        """The ringing agent answers, both are bridged; with nobody ringing the dialplan answers.
+
+        by: which one, where several ring (default the last); the others ring no more (LOSE_RACE).
+        """
+        b = self.leg(by) if by else self._ringing()
         if b is None:
             if not self.a.answered:
                 self.life.answer_near(self.a)
                 self.a.stage("a.ack")
             return self
+        for other in [c for c in self.legs[1:] if c is not b and c.up and not c.answered]:
+            ending.cancel(self.switch, other, "LOSE_RACE")
         self.life.answer_far(self.a, b)
         self.life.answer_near(self.a)
         self.life.bridge(self.a, b)

@@ -137,6 +137,8 @@ class Connection:
                 self.break_off(frame[: len(frame) // 2] if cut == "half" else b"")
                 return
             self.write(frame)
+            if event.name in self.switch.world.watch:
+                self.switch.world.note("delivered", event=event.name, uuid=event.uuid)
 
     def done(self) -> None:
         """A command is over: the next one may come, waiting events go out."""

@@ -113,7 +113,7 @@ class Recording:
     def _frame(self, index: int) -> bytes:
         c = self.channel
         silence = timecode.SILENCE
-        hears = c.peer.number if c.peer and c.peer.answered and not c.peer.hold else 0
+        hears = self._hears()
         prompt = c.playback.number if c.playback and c.playback.running else 0
         says = silence if self.masked else timecode.encode(c.number, index, 0 if prompt else hears, prompt)
         if not self.stereo:
@@ -124,6 +124,13 @@ class Recording:
             else timecode.encode(hears or c.number, index, 0, prompt)
         )
         return _interleave(says, right)
+
+    def _hears(self) -> int:
+        """The number of the leg that speaks to this one now; of a conference the first other member's."""
+        c = self.channel
+        if c.conference:
+            return next((m.number for m in self.switch.rooms.members(c.conference) if m is not c), 0)
+        return c.peer.number if c.peer and c.peer.answered and not c.peer.hold else 0
 
     def mask(self, on: bool) -> None:
         self.catch_up()

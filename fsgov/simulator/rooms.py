@@ -74,6 +74,7 @@ class Rooms:
             self._fire("conference-create", [*self._base(name, room), ("Action", "conference-create")])
         switch.catch_up(c)
         switch.life.execute(c, "conference", f"{name}@default", quiet=True)
+        switch.catch_up(*room.members)
         room.last_id += 1
         c.conference = name
         for key, value in {
@@ -116,6 +117,11 @@ class Rooms:
             c,
         )
 
+    def members(self, name: str) -> list[Channel]:
+        """The legs that are in a conference."""
+        room = self.rooms.get(name)
+        return room.members if room else []
+
     def wait(self, c: Channel, name: str) -> None:
         """A leg waits in a fifo: the push, then variables; no frame flows."""
         if not c.answered:
@@ -146,6 +152,7 @@ class Rooms:
         room = self.rooms.get(c.conference)
         if room is None or c not in room.members:
             return
+        self.switch.catch_up(*room.members)
         name, c.conference = c.conference, ""
         room.members.remove(c)
         if room.floor == c.variables.get("conference_member_id"):

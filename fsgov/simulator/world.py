@@ -15,7 +15,8 @@ number that time-coded audio carries) and `what`:
     closed       file, leg, frames, bytes, cause, spans: [[first moment, last moment, masked], …]
     moved        file, from, to (recording_follow_transfer)
     hangup       leg, cause, by
-    command      the text of an api command that came in, and its reply
+    command      the text of an api command, its reply, when it was received (world seconds)
+    delivered    event, uuid: written to a connection; only of the events that `World.watch` names
     fault        a fault was put in: fault, event or command, uuid
 """
 
@@ -32,6 +33,27 @@ from fsgov.simulator.timecode import moment
 Entry = dict[str, Any]
 
 
+def spoken(entries: list[Entry], leg: int) -> list[tuple[int, int]]:
+    """When a leg's voice could be heard: from its answer to its hang-up without its holds, as moments.
+
+    Each span is (first moment, the moment after the last one); an open one ends with the last entry.
+    """
+    spans: list[tuple[int, int]] = []
+    since: int | None = None
+    for e in entries:
+        if e.get("leg") != leg or e["what"] not in ("answered", "hold", "unhold", "hangup"):
+            continue
+        speaks = e["what"] in ("answered", "unhold")
+        if speaks and since is None:
+            since = e["moment"]
+        elif not speaks and since is not None:
+            spans.append((since, e["moment"]))
+            since = None
+    if since is not None:
+        spans.append((since, entries[-1]["moment"]))
+    return spans
+
+
 class World:
     """The ledger: in memory, and line by line in a file when one is named (flushed each time)."""
 
@@ -39,6 +61,7 @@ class World:
         self.clock = clock
         self.entries: list[Entry] = []
         self.commands = commands
+        self.watch: frozenset[str] = frozenset()
         self._file: IO[str] | None = path.open("a", encoding="utf-8") if path else None
 
     def note(self, what: str, **facts: Any) -> Entry:

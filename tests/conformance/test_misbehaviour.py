@@ -163,3 +163,19 @@ def test_a_paused_switch_takes_no_calls(switch: Switch) -> None:
     switch.paused.add("inbound")
     with pytest.raises(Conflict):
         switch.call()
+
+
+def test_the_ledger_has_when_an_event_went_out_and_a_command_came_in(
+    switch: Switch, connect: Connect
+) -> None:
+    switch.bus.latency = 0.02
+    switch.world.watch = frozenset({"CHANNEL_ANSWER"})
+    client = connect("event plain CHANNEL_ANSWER")
+    switch.call().bridge()
+    switch.clock.advance(1.0)
+    client.pump()
+    client.send("api hostname")
+    delivered, command = switch.world.of("delivered"), switch.world.of("command")
+    assert len(delivered) == 2
+    assert all(0.017 <= d["at"] <= 0.03 for d in delivered)
+    assert command[0]["received"] == 1.0

@@ -9,6 +9,7 @@ import pytest
 
 from fsgov.simulator import Call, ManualClock, Switch, api, timecode
 from fsgov.simulator.timecode import Moment, Zero
+from fsgov.simulator.world import spoken
 
 
 @pytest.fixture
@@ -190,3 +191,46 @@ def test_a_caller_who_gives_up_takes_the_ringing_leg_along(switch: Switch) -> No
     call.hang_up("a")
     assert not switch.channels
     assert {h["cause"] for h in switch.world.of("hangup")} == {"ORIGINATOR_CANCEL"}
+
+
+def test_several_phones_ring_and_one_answers(switch: Switch) -> None:
+    call = switch.call().ring("1000").dial("1001").dial("1002")
+    call.answer(by="c")
+    assert [c.up for c in call.legs] == [True, False, True, False]
+    assert call.a.peer is call.legs[2]
+    assert {h["cause"] for h in switch.world.of("hangup")} == {"LOSE_RACE"}
+
+
+def test_a_caller_who_was_answered_by_the_dialplan_and_leaves_takes_the_ringing_leg_along(
+    switch: Switch,
+) -> None:
+    call = switch.call().answer()
+    call.ring("1000")
+    call.hang_up("a")
+    assert not switch.channels
+
+
+def test_in_a_conference_the_others_are_heard(switch: Switch, tmp_path: Path) -> None:
+    one = switch.call(dialplan={}).conference("r")
+    file = tmp_path / "x.wav"
+    record(switch, one, file)
+    switch.clock.advance(1.0)
+    two = switch.call(dialplan={}).conference("r")
+    switch.clock.advance(1.0)
+    two.hang_up("a")
+    switch.clock.advance(1.0)
+    record(switch, one, file, "stop")
+    hears = [f.hears for f in timecode.decode(file.read_bytes()) if isinstance(f, Moment)]
+    assert hears == [0] * 50 + [two.a.number] * 50 + [0] * 50
+
+
+def test_the_world_knows_when_a_leg_spoke(switch: Switch, call: Call) -> None:
+    start = timecode.moment(switch.clock.epoch()) - 5
+    switch.clock.advance(0.9)
+    call.hold(by="b")
+    switch.clock.advance(1.0)
+    call.unhold(by="b")
+    switch.clock.advance(1.0)
+    call.hang_up("a")
+    assert spoken(switch.world.entries, call.b.number) == [(start, start + 50), (start + 100, start + 150)]
+    assert spoken(switch.world.entries, call.a.number) == [(start, start + 150)]
