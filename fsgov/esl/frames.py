@@ -11,6 +11,7 @@ event fsgov reads some ten values.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
@@ -23,6 +24,10 @@ MAX_BODY = 16 * 1024 * 1024
 """Most bytes of a body: the limit of mod_event_socket itself from 1.11 on."""
 
 EVENT_KINDS = ("text/event-plain", "text/event-json")
+
+
+_EVENT = re.compile(rb"Content-Length: ([0-9]{1,9})\nContent-Type: (text/event-(?:plain|json))")
+"""The headers of nearly every frame that comes."""
 
 
 class BadFrame(Unreachable):
@@ -59,7 +64,8 @@ class Headers:
         if at < 0:
             return None
         at += len(key)
-        return self._decoded(self._raw[at : self._raw.find(b"\n", at)])
+        value = self._raw[at : self._raw.find(b"\n", at)]
+        return value.decode("ascii") if value.isalnum() else self._decoded(value)
 
     def get(self, name: str, default: str = "") -> str:
         value = self.find(name)
@@ -103,7 +109,8 @@ class Headers:
     def _decoded(self, value: bytes) -> str:
         if self._encoded and b"%" in value:
             value = unquote_to_bytes(value)
-        return value.decode("utf-8", "replace").replace("\0", "\ufffd")
+        text = value.decode("utf-8", "replace")
+        return text.replace("\0", "\ufffd") if "\0" in text else text
 
 
 _KEYS: dict[str, bytes] = {}
@@ -192,6 +199,9 @@ class Frames:
 
 def _outer(block: bytes) -> tuple[str, int]:
     """Content-Type and Content-Length of a frame's own headers; strict, since they are the switch's own."""
+    usual = _EVENT.fullmatch(block)
+    if usual is not None:
+        return usual[2].decode("ascii"), _within(int(usual[1]))
     kind = length = None
     for line in block.split(b"\n"):
         name, colon, value = line.partition(b":")
@@ -201,14 +211,18 @@ def _outer(block: bytes) -> tuple[str, int]:
             value = value.strip(b" ")
             if length is not None or not value.isdigit() or len(value) > 9:
                 raise BadFrame("a Content-Length that is no number")
-            length = int(value)
-            if length > MAX_BODY:
-                raise BadFrame(f"a body of {length} bytes")
+            length = _within(int(value))
         elif name == b"Content-Type" and kind is None:
             kind = value.strip(b" ").decode("ascii", "replace")
     if not kind:
         raise BadFrame("no Content-Type")
     return kind, length or 0
+
+
+def _within(length: int) -> int:
+    if length > MAX_BODY:
+        raise BadFrame(f"a body of {length} bytes")
+    return length
 
 
 def _frame(kind: str, data: bytes, span: tuple[int, int, int, int], now: Instant) -> Frame:

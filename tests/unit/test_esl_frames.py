@@ -42,7 +42,7 @@ def joined(text: str) -> str:
 
 def expected(frame: wire.Frame) -> tuple[str, list[tuple[str, str]], bytes]:
     event = wire.event(frame)
-    if event is None:
+    if event is None or event.format == "xml":  # we never subscribe to XML: it passes as it is
         return frame.get("Content-Type"), [(n, as_read(v)) for n, v in frame.headers], frame.body
     headers = [(n, as_read(v)) for n, v in event.headers]
     if event.format == "json":
