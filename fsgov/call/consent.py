@@ -122,17 +122,18 @@ def gates_open(call: Call, decision: Decision) -> bool:
 
 def covered(call: Call, decision: Decision) -> tuple[str, ...]:
     """The purposes a segment may serve now: those without consent as basis, and those all said yes to."""
+    by_consent = [p for p in decision.purposes if decision.basis[p] is Basis.CONSENT]
+    if not by_consent:
+        return decision.purposes
     members = asked(call, decision)
-    return tuple(
+    missing = {
         purpose
-        for purpose in decision.purposes
-        if decision.basis[purpose] is not Basis.CONSENT
-        or (
-            members
-            and not against(call, purpose)
-            and all(_said_yes(call, party, purpose) for party, _ in members)
-        )
-    )
+        for purpose in by_consent
+        if not members
+        or against(call, purpose)
+        or not all(_said_yes(call, party, purpose) for party, _ in members)
+    }
+    return tuple(purpose for purpose in decision.purposes if purpose not in missing)
 
 
 def _said_yes(call: Call, party: Party, purpose: str) -> bool:

@@ -112,30 +112,30 @@ def outgrown(call: Call, segment: Segment) -> bool:
     return decision is not None and bool(set(segment.purposes) - set(covered(call, decision)))
 
 
-def converge(t: Turn) -> None:
-    """Issue at most one recorder command."""
+def converge(t: Turn) -> Capture:
+    """Issue at most one recorder command; what is wanted."""
     call = t.call
-    if call.adrift or call.stage is Stage.OVER:
-        return
     aim = wanted(call)
+    if call.adrift or call.stage is Stage.OVER:
+        return aim
     flight = call.flight
     if flight is not None:
         if not (flight.accepted and isinstance(flight.command, OpenSegment) and aim is Capture.OFF):
-            return
+            return aim
         doubt(t, "withdrawn before it was seen to run")  # +OK came, so a stop reaches it
     if call.strays:
         _stop_stray(t)
-        return
+        return aim
     move = CONVERGE.get((call.actual, aim))
     if move is None or _must_wait(call, move, t.now):
         question = looking.look(t)
         if question is not None:
             launch(t, question)
-        return
-    if move in (Move.OPEN, Move.ARM):
+    elif move in (Move.OPEN, Move.ARM):
         _open(t, armed=move is Move.ARM)
     elif call.segment is not None:
         _steer(t, move, call.segment)
+    return aim
 
 
 def _must_wait(call: Call, move: Move, now: Instant) -> bool:

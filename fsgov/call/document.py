@@ -7,10 +7,12 @@ from typing import Any
 
 from fsgov.call.state import Call, Consent, Leg, Mask, Party, Question, Segment
 
+ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+
 
 def sidecar(call: Call, segment: Segment, state: str) -> str:
     """spool/segments/<segment>.json in state `planned` or `captured`."""
-    return json.dumps(_sidecar(call, segment, state), ensure_ascii=False)
+    return ENCODE(_sidecar(call, segment, state))
 
 
 def _sidecar(call: Call, segment: Segment, state: str) -> dict[str, Any]:
@@ -58,35 +60,46 @@ def _mask(mask: Mask) -> dict[str, Any]:
 
 def document(call: Call) -> str:
     """spool/calls/<call>.json: what ship enters, and (under `state`) what a restart needs."""
-    return json.dumps(
-        {
-            "format": 1,
-            "call": call.id,
-            "host": call.site.host,
-            "core": call.core,
-            "tenant": call.tenant,
-            "direction": call.direction.value,
-            "opened": call.opened,
-            "answered": call.answered,
-            "ended": call.ended,
-            "revision": call.revision,
-            "policy": {"version": _policy(call)[0], "sha256": _policy(call)[1]},
-            "inputs": {} if call.inputs is None else call.inputs.to_json(),
-            "decision": None if call.decision is None else call.decision.to_json(),
-            "outcome": call.outcome,
-            "outcome_cause": call.outcome_cause,
-            "merged_into": call.merged_into,
-            "legs": [_leg(leg) for leg in call.legs.values()],
-            "parties": [_party(party) for party in call.parties],
-            "consents": [_consent(consent) for consent in call.consents],
-            "segments": list(call.segments),
-            "dispose": list(call.dispose),
-            "tags": [{"tag": tag.tag, "actor": tag.actor, "at": tag.at} for tag in call.tags],
-            "counters": {"ignored": call.ignored},
-            "state": _state(call),
-        },
-        ensure_ascii=False,
-    )
+    rest = {
+        "format": 1,
+        "call": call.id,
+        "host": call.site.host,
+        "core": call.core,
+        "tenant": call.tenant,
+        "direction": call.direction.value,
+        "opened": call.opened,
+        "answered": call.answered,
+        "ended": call.ended,
+        "revision": call.revision,
+        "outcome": call.outcome,
+        "outcome_cause": call.outcome_cause,
+        "merged_into": call.merged_into,
+        "legs": [_leg(leg) for leg in call.legs.values()],
+        "parties": [_party(party) for party in call.parties],
+        "consents": [_consent(consent) for consent in call.consents],
+        "segments": list(call.segments),
+        "dispose": list(call.dispose),
+        "tags": [{"tag": tag.tag, "actor": tag.actor, "at": tag.at} for tag in call.tags],
+        "counters": {"ignored": call.ignored},
+        "state": _state(call),
+    }
+    return f"{ENCODE(rest)[:-1]}, {_basis(call)}}}"
+
+
+def _basis(call: Call) -> str:
+    """The members `policy`, `inputs` and `decision`, kept on the call as long as they are the same."""
+    kept = call.basis_text
+    if kept is not None and kept[0] is call.inputs and kept[1] is call.decision:
+        return kept[2]
+    version, sha256 = _policy(call)
+    members = {
+        "policy": {"version": version, "sha256": sha256},
+        "inputs": {} if call.inputs is None else call.inputs.to_json(),
+        "decision": None if call.decision is None else call.decision.to_json(),
+    }
+    text = ENCODE(members)[1:-1]
+    call.basis_text = (call.inputs, call.decision, text)
+    return text
 
 
 def _policy(call: Call) -> tuple[str, str]:

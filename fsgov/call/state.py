@@ -206,9 +206,12 @@ class Tag:
     at: Instant
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Call:
-    """One conversation. Changed only inside `step`, on a copy; everything it holds is frozen."""
+    """One conversation. Changed only inside `step`, on a copy; everything it holds is frozen.
+
+    Without slots: a copy is then one dict, and every step makes one.
+    """
 
     id: str
     site: Site
@@ -283,12 +286,10 @@ class Call:
     ignored: int = 0
     outcome: str | None = None
     outcome_cause: str = ""
+    basis_text: tuple[Inputs | None, Decision | None, str] | None = None
+    """The JSON of inputs and decision, which seldom change while the file is written often."""
 
     def copy(self) -> Call:
         twin = object.__new__(Call)
-        for name in _FIELDS:
-            setattr(twin, name, getattr(self, name))
+        twin.__dict__.update(self.__dict__)
         return twin
-
-
-_FIELDS = tuple(Call.__dataclass_fields__)

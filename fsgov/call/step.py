@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fsgov.call import acts, asking, deciding, legs, looking, outcome, replies, resync, segments
-from fsgov.call.converge import converge, covers_everybody, failing, overdue, wanted
+from fsgov.call.converge import converge, covers_everybody, failing, overdue
 from fsgov.call.document import document
 from fsgov.call.state import Call, Stage
 from fsgov.call.tables import GOVERNANCE, Word
@@ -84,9 +84,9 @@ def settle(t: Turn, failures: int) -> None:
     advance(t)
     asking.ask(t)
     advance(t)
-    converge(t)
+    aim = converge(t)
     failing(t, failures)
-    outcome.account(t.call, wanted(t.call), t.now)
+    outcome.account(t.call, aim, t.now)
     if _ended(t.call):
         finish(t)
     acts.answer_waiting(t)
@@ -195,14 +195,23 @@ HEARD: dict[Word, Callable[[Call], bool]] = {
 """When governance hears a word of its table; ENDED is heard by `settle` alone."""
 
 
+_FROM = {
+    stage: [
+        (HEARD[w], target) for (source, w), target in GOVERNANCE.items() if source is stage and w in HEARD
+    ]
+    for stage in Stage
+}
+
+
 def advance(t: Turn) -> None:
     """Move governance along its table as far as what is known carries."""
+    call = t.call
     moved = True
     while moved:
         moved = False
-        for (stage, word), target in GOVERNANCE.items():
-            if stage is t.call.stage and word in HEARD and HEARD[word](t.call):
-                t.call.stage = target
+        for heard, target in _FROM[call.stage]:
+            if heard(call):
+                call.stage = target
                 moved = True
                 break
 
