@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 from tests import wire  # noqa: E402
 
 Pairs = list[tuple[str, str]]
+TARGET = ROOT / "fsgov" / "simulator" / "headers.json"
 
 
 def seen(capture: str) -> list[wire.WireEvent]:
@@ -75,11 +76,10 @@ def profile(e: wire.WireEvent, c: Capture, leg: str) -> Pairs:
     return [(n.removeprefix("Caller-"), c.token(leg, n, v)) for n, v in e.headers if n.startswith("Caller-")]
 
 
-def main() -> None:
+def document() -> dict[str, object]:
+    """The whole of `headers.json`, made anew from the captures."""
     full = Capture("event-plain-all-one-call", "2000", "1000")
-    ended = Capture("record-hangup-by-caller", "2000", "1000")
     ringing = Capture("record-a-leg-while-b-rings", "2010", "1010")
-    park = Capture("call-park", "4000", "1000")
     busy = Capture("call-busy", "8000", "1000")
     early = full.stage("a", "CHANNEL_EXECUTE_COMPLETE", "CHANNEL_PROGRESS_MEDIA")
     origin = ["originate_disposition", "DIALSTATUS", "originate_signal_bond", "originated_legs"]
@@ -96,7 +96,7 @@ def main() -> None:
     rtp = [n for n in times if n.startswith("rtp_audio_") and n not in ("rtp_audio_recv_pt",)]
     closing = [n for n in list(times)[start:] if n not in rtp and n != "sip_hangup_disposition"]
     no_rtp = variables(busy.find("a", "CHANNEL_HANGUP_COMPLETE"))
-    document = {
+    return {
         "stages": {
             "a.create": full.stage("a", None, "CHANNEL_CREATE"),
             "a.originate": pick(early, origin),
@@ -121,9 +121,11 @@ def main() -> None:
         "origins": origins(),
         "heartbeat": fixed("heartbeat", "HEARTBEAT"),
     }
-    del ended, park
-    target = ROOT / "fsgov" / "simulator" / "headers.json"
-    target.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def text() -> str:
+    """The file's content."""
+    return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
 
 
 def origins() -> dict[str, list[str]]:
@@ -157,4 +159,4 @@ def fixed(capture: str, event: str) -> Pairs:
 
 
 if __name__ == "__main__":
-    main()
+    TARGET.write_text(text(), encoding="utf-8")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import wire
+from tests.conformance import make_headers
 from tests.conformance.compare import Exceptions, differences
 from tests.conformance.replay import HERE, Replay
 
@@ -29,3 +30,7 @@ def test_the_simulator_answers_as_the_capture(name: str, tmp_path: Path) -> None
     real = wire.connections(wire.CAPTURES / f"{name}.jsonl")
     found = [d for c in sorted(real) for d in differences(name, c, real[c], heard[c].data, EXCEPTIONS)]
     assert not found, "\n".join(found)
+
+
+def test_the_shipped_templates_are_those_of_the_captures() -> None:
+    assert make_headers.TARGET.read_text(encoding="utf-8") == make_headers.text()
