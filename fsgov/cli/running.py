@@ -24,11 +24,12 @@ def run(frame: Frame, part: str | None) -> None:
     from fsgov import config
 
     path = config.find(frame.config)
+    settings = config.load(path)
     if part == "govern":
+        settings.need(part)
         os.execv(sys.executable, [sys.executable, "-m", "fsgov.govern", "--config", str(path)])  # noqa: S606
     from fsgov import parts
 
-    settings = config.load(path)
     sys.exit(parts.run(settings, part) if part else parts.run_all(settings))
 
 

@@ -1,0 +1,244 @@
+"""Bad input at every command: message, detail, hint, a documented code, no traceback, no effect."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.cli import CALL, DESK, NOBODY, QUARANTINED, UNRECORDED, Company, company, write_private
+from tests.unit.test_cli import ALL
+
+FIRST, MISSING = f"{CALL}-01", f"{CALL}-03"
+EXPORT = ("recordings", "export")
+WHY = ("--purpose", "evidence", "--reason", "asked", "--output", "out")
+ID = ("--identity", "desk/id.txt")
+NONE = "x+00000000+AAAA"
+
+# who, words, code, a part of what is said. who: the configuration of that name
+CASES: list[tuple[str, tuple[str, ...], int, str]] = [
+    # configuration
+    ("absent", ("run",), 3, "There is no configuration file"),
+    ("absent", ("check",), 3, "There is no configuration file"),
+    ("absent", ("calls", "list"), 3, "There is no configuration file"),
+    ("broken", ("run", "--part", "ship"), 3, "line 2"),
+    ("broken", ("run", "--part", "govern"), 3, "line 2"),
+    ("broken", ("status",), 3, "line 2"),
+    ("faults", ("check",), 3, "switch.port"),
+    ("faults", ("db", "status"), 3, "spool.keep_sealed"),
+    ("faults", ("calls", "pause", CALL), 3, "vault.eu.url"),
+    ("alice", ("run",), 3, "switch.password"),
+    ("alice", ("run", "--part", "keep"), 3, "vault.eu.keys"),
+    ("alice", ("run", "--part", "govern"), 3, "switch.password"),
+    ("alice", ("db", "init"), 3, "database.credentials"),
+    ("empty", ("calls", "list"), 3, "admin.dsn"),
+    ("badpolicy", ("run",), 3, "rule[1].consent"),
+    ("badpolicy", ("check",), 3, "rule[1].consent"),
+    # policy and keys
+    ("badpolicy", ("policy", "check"), 3, "rule[1].consent"),
+    ("host", ("policy", "check", "nowhere.toml"), 3, "No such file"),
+    ("host", ("policy", "show", "host.toml"), 3, "version"),
+    ("host", ("policy", "explain", "bad-policy.toml", "--dialled", "+49301"), 3, "rule[1].consent"),
+    ("host", ("policy", "explain"), 2, "--dialled"),
+    ("host", ("policy", "explain", "--dialled", "1", "--crm", "segment"), 2, "NAME=VALUE"),
+    ("host", ("policy", "explain", "--dialled", "1", "--tenant", "nobody"), 2, "nobody"),
+    ("host", ("policy", "check", "failing.toml"), 3, "the rest is not recorded"),
+    ("host", ("keys", "generate", "recipient", "--output", "desk/id.txt"), 7, "is there already"),
+    ("host", ("keys", "generate", "recipient", "--output", "no/where/id"), 2, "cannot be written"),
+    ("host", ("keys", "generate", "recipient"), 2, "--output"),
+    ("host", ("keys", "generate", "signing"), 7, "is there already"),
+    ("badkey", ("keys", "list"), 3, "vault.eu.recipients"),
+    ("badkey", ("run", "--part", "ship"), 3, "private key"),
+    # database
+    ("away", ("calls", "list"), 4, "PostgreSQL does not answer"),
+    ("away", ("recordings", "list"), 4, "PostgreSQL does not answer"),
+    ("away", ("people", "list"), 4, "PostgreSQL does not answer"),
+    ("away", ("db", "upgrade"), 4, "PostgreSQL does not answer"),
+    ("away", ("events", "tail"), 4, "PostgreSQL does not answer"),
+    ("other", ("db", "status"), 3, "db init"),
+    ("other", ("db", "upgrade"), 3, "db init"),
+    ("other", ("calls", "show", CALL), 3, "db init"),
+    ("wrong", ("calls", "list"), 5, "refuses this login"),
+    ("service", ("calls", "list"), 5, "login of a service"),
+    ("service", (*EXPORT, FIRST, *WHY, *ID), 5, "login of a service"),
+    ("alice", ("people", "add", "eve", "--role", "agent"), 5, ""),
+    ("alice", ("people", "disable", "bob", "--yes"), 5, ""),
+    ("alice", ("people", "list"), 5, ""),
+    ("service", ("people", "add", "eve", "--role", "agent"), 5, ""),
+    # people
+    ("host", ("people", "add", "Eve!", "--role", "agent"), 2, "no login for a person"),
+    ("host", ("people", "add", "fsgov_eve", "--role", "agent"), 2, "no login for a person"),
+    ("host", ("people", "add", "eve", "--role", "king"), 2, "king"),
+    ("host", ("people", "add", "eve"), 2, "--role"),
+    ("host", ("people", "add", "alice", "--role", "agent"), 7, "there already"),
+    ("host", ("people", "disable", "nobody", "--yes"), 6, "no such person"),
+    # ids and numbers
+    ("alice", ("calls", "show", "../../etc/passwd"), 2, "no id"),
+    ("alice", ("calls", "show", NOBODY), 6, NOBODY),
+    ("alice", ("calls", "explain", NOBODY), 6, NOBODY),
+    ("alice", ("calls", "explain", "'; DROP TABLE calls --"), 2, "no id"),
+    ("alice", ("calls", "explain", UNRECORDED), 7, "never decided"),
+    ("carol", ("calls", "explain", CALL), 5, "numbers"),
+    ("alice", ("calls", "list", "--limit", "0"), 2, "--limit"),
+    ("alice", ("calls", "list", "--since", "yesterday"), 2, "--since"),
+    ("alice", ("recordings", "show", "x y"), 2, "no id"),
+    ("alice", ("recordings", "show", UNRECORDED), 6, "no recording"),
+    ("alice", ("recordings", "list", "--state", "lost"), 2, "--state"),
+    ("alice", ("recordings", "verify", NOBODY), 6, NOBODY),
+    ("alice", ("recordings", "verify"), 2, "ID..."),
+    # exports
+    ("alice", (*EXPORT, FIRST, *WHY), 2, "No identity"),
+    ("alice", (*EXPORT, FIRST, *WHY, "--identity", "nowhere"), 6, "no identity file"),
+    ("alice", (*EXPORT, FIRST, *WHY, "--identity", "host.toml"), 5, "can be read by others"),
+    ("alice", (*EXPORT, FIRST, *WHY, "--identity", "alice.password"), 3, "line 1"),
+    ("alice", (*EXPORT, MISSING, *WHY, *ID), 7, "no audio"),
+    ("alice", (*EXPORT, CALL, *WHY[:-1], "one.wav", *ID), 2, "do not fit one file"),
+    ("alice", (*EXPORT, FIRST, *WHY[:-1], "taken", *ID), 7, "is there already"),
+    ("alice", (*EXPORT, FIRST, "--reason", " ", "--purpose", "review", "--output", "out", *ID), 2, "reason"),
+    ("alice", (*EXPORT, FIRST, "--reason", "x", "--purpose", "fun", "--output", "out", *ID), 5, "purpose"),
+    ("alice", (*EXPORT, QUARANTINED, *WHY, *ID), 5, "quarantined"),
+    ("carol", (*EXPORT, FIRST, *WHY, *ID), 5, ""),
+    ("novault", (*EXPORT, FIRST, *WHY, *ID), 3, "vault.eu"),
+    ("lostvault", (*EXPORT, FIRST, *WHY, *ID), 6, ""),
+    ("lostvault", ("recordings", "verify", FIRST), 6, "1 of 1"),
+    # live acts: no daemon runs
+    ("alice", ("calls", "start", CALL), 4, "govern does not answer"),
+    ("alice", ("calls", "stop", "no/../id"), 2, "no id"),
+    ("alice", ("calls", "resume", CALL), 4, "govern does not answer"),
+    ("alice", ("calls", "tag", CALL), 2, "TAG"),
+    ("alice", ("calls", "pause", CALL), 4, "govern does not answer"),
+    ("deaf", ("calls", "pause", CALL), 4, "govern does not answer"),
+    # the log
+    ("alice", ("events", "tail", "--after", "12"), 2, "no cursor"),
+    ("carol", ("events", "tail"), 5, ""),
+    ("alice", ("events", "verify"), 2, "--key"),
+    ("alice", ("events", "verify", "--key", NONE), 2, "Name an export, or --live"),
+    ("alice", ("events", "verify", "--live", "--key", NONE), 3, "not a public key"),
+    ("alice", ("events", "verify", "--live", "--key", "nowhere.pub"), 6, "nowhere.pub"),
+    ("alice", ("events", "verify", "nowhere", "--key", "keys/log.key.pub"), 6, "not an exported log"),
+    ("alice", ("events", "verify", "--live", "--key", "other.pub"), 8, "cannot be trusted"),
+    ("alice", ("events", "verify", "--live", "--key", "keys/log.key.pub", "--expect", "host.toml"), 8, ""),
+    ("alice", ("events", "export", "host.toml"), 2, "cannot be written"),
+    ("alice", ("events", "export", "filled"), 7, "an export already"),
+    ("alice", ("events", "schema", "no.such"), 6, "no such entry type"),
+    ("alice", ("events", "schema", "../catalog"), 6, "no such entry type"),
+]  # fmt: skip
+
+# `demo` has no input: what it refuses is in the demo's own tests
+WITHOUT_INPUT = {"demo"}
+
+
+@pytest.fixture(scope="module")
+def firm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    with company(tmp_path_factory.mktemp("firm")) as found:
+        prepare(found)
+        yield found
+
+
+def prepare(firm: Company) -> None:
+    """Configurations and files with one thing wrong."""
+    root = firm.root
+    host, alice = (root / "host.toml").read_text(), DESK.format(login="alice")
+    elsewhere = (
+        f'[admin]\ndsn = "{firm.site.dsn.rpartition("/")[0].replace(":" + password(firm), "")}/postgres"\n'
+    )
+    texts = {
+        "broken": 'host = "fs1"\n[switch\n',
+        "faults": host.replace("port = 1", "port = 0")
+        .replace('directory = "spool"', 'directory = "spool"\nkeep_sealed = "soon"')
+        .replace('url = "file:vault/audio"', 'url = "ftp://x/y"'),
+        "empty": "",
+        "badpolicy": host.replace('"policy.toml"', '"bad-policy.toml"'),
+        "badkey": host.replace("age1", "AGE-SECRET-KEY-1"),
+        "away": '[admin]\ndsn = "postgresql://alice@127.0.0.1:1/fsgov"\n',
+        "other": elsewhere + f'user = "postgres"\npassword = "file:{root}/pg/password"\n',
+        "wrong": alice.replace("alice.password", "bob.password"),
+        "service": alice.replace('"alice"', '"fsgov_ship"').replace("alice.password", "logins/ship"),
+        "novault": alice.replace("[vault.eu]", "[vault.us]"),
+        "lostvault": alice.replace("file:vault/audio", "file:no-vault"),
+        "deaf": alice.replace('"c.sock"', '"deaf.sock"'),
+    }
+    for name, text in texts.items():
+        (root / f"{name}.toml").write_text(text)
+    policy = (root / "policy.toml").read_text()
+    (root / "bad-policy.toml").write_text(policy.replace('consent = "none"', 'consent = "maybe"', 1))
+    test = '[[test]]\nname = "the rest is not recorded"\ncall = { dialled = "1" }\n'
+    (root / "failing.toml").write_text(policy + test + 'expect = { record = "always" }\n')
+    (root / "taken").mkdir()
+    (root / "taken" / f"{FIRST}.json").touch()
+    (root / "filled").mkdir()
+    (root / "filled" / "entries.jsonl").touch()
+    made = firm.fsgov("keys", "generate", "signing", "--output", "desk/other.key", "--json").json
+    write_private(root / "other.pub", made["public"])
+    deaf = socket.socket(socket.AF_UNIX)
+    deaf.bind(str(root / "deaf.sock"))
+    deaf.close()
+    firm.keep()
+
+
+def password(firm: Company) -> str:
+    return (firm.root / "pg" / "password").read_text().strip()
+
+
+@pytest.fixture(scope="module")
+def before(firm: Company) -> dict[str, object]:
+    return firm.snapshot()
+
+
+@pytest.mark.parametrize(("who", "words", "code", "said"), CASES, ids=lambda value: str(value)[:60])
+def test_bad_input_is_told_and_has_no_effect(
+    firm: Company, before: dict[str, object], who: str, words: tuple[str, ...], code: int, said: str
+) -> None:
+    files = sorted(firm.root.iterdir())
+    done = firm.fsgov(*words, who=who, code=code)
+    told = done.out + done.err
+    assert said in told
+    assert "Traceback" not in told
+    if words[0] not in ("check", "status"):
+        assert done.err.startswith("fsgov: ")
+        assert "\n  hint: " in done.err
+    assert password(firm) not in told
+    assert firm.site.secret not in told
+    assert sorted(firm.root.iterdir()) == files, "something was left behind"
+
+
+def test_nothing_of_this_changed_a_row_or_a_file(firm: Company, before: dict[str, object]) -> None:
+    """Runs after the cases: the same module, in order."""
+    after = firm.snapshot()
+    assert {name for name in after | before if after.get(name) != before.get(name)} == set()
+
+
+def test_every_command_is_among_the_cases() -> None:
+    tried = {name for name in ALL for _, words, _, _ in CASES if " ".join(words).startswith(name)}
+    assert set(ALL) - tried == WITHOUT_INPUT
+
+
+def test_a_spool_that_everybody_may_read_is_told_by_check(firm: Company) -> None:
+    calls = firm.root / "spool" / "calls"
+    calls.chmod(0o755)
+    try:
+        assert "spool" in firm.fsgov("check", code=3).out
+    finally:
+        calls.chmod(0o700)
+
+
+def test_a_fault_of_fsgov_itself_is_one_line_and_a_place(firm: Company, tmp_path: Path) -> None:
+    """A schema file that is damaged is nobody's input: the unexpected path, end to end."""
+    done = firm.fsgov("events", "tail", who="alice", PYTHONPATH=str(broken_catalog(tmp_path)), code=1)
+    assert "This is a fault of fsgov itself" in done.err
+    assert "Traceback" not in done.err
+    place = firm.root / "state" / "fsgov" / "error.log"
+    assert str(place) in done.err
+    assert "ZeroDivisionError" in place.read_text()
+
+
+def broken_catalog(directory: Path) -> Path:
+    """A start-up file that breaks one function of the catalog."""
+    (directory / "sitecustomize.py").write_text(
+        "import fsgov.catalog.log as log\n"
+        "def broken(*_):\n    raise ZeroDivisionError('on purpose')\n"
+        "log.lines = broken\n"
+    )
+    return directory
