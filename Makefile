@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types unit laws mutants crash bench dist clean
+.PHONY: help run test check lint types unit laws mutants crash bench docs dist clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,8 @@ crash: $(VENV)/.test ## SIGKILL at every step of the durable order
 	FSGOV_CRASH=long $(BIN)/python -m pytest -q --timeout=3600 tests/acceptance/test_crash.py
 bench: $(VENV)/.test ## figures beside their peers, written to bench/results.json
 	$(BIN)/python -m bench
+docs: $(VENV)/.test ## draw the diagrams of docs/architecture.md again
+	$(BIN)/python docs/diagram.py
 dist: $(VENV)/.test ## wheel and sdist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 

@@ -1,0 +1,39 @@
+"""`python -m bench [parsing] [governing] [sealing] [--short]`: measure, print, write bench/results.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+from bench import Figure, governing, parsing, sealing
+
+PIECES = {"parsing": parsing.figures, "governing": governing.figures, "sealing": sealing.figures}
+
+
+def main(arguments: list[str]) -> int:
+    short = "--short" in arguments
+    chosen = [name for name in arguments if name in PIECES] or list(PIECES)
+    figures: list[Figure] = []
+    for name in chosen:
+        for figure in PIECES[name](short=short):
+            figures.append(figure)
+            print(sentence(figure), flush=True)
+    if not short:
+        machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release()}
+        results = {"machine": machine, "figures": [figure.to_json() for figure in figures]}
+        path = Path(__file__).parent / "results.json"
+        path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    return 0
+
+
+def sentence(figure: Figure) -> str:
+    beside = f"   {figure.peer}: {figure.peer_value:g}  ratio {figure.ratio}" if figure.peer_value else ""
+    verdict = {True: "holds", False: "MISSED", None: "not judged"}[figure.holds]
+    goal = f"   goal {figure.goal}: {verdict}" if figure.goal else ""
+    return f"{figure.name}: {figure.value:g} {figure.unit}{beside}{goal}"
+
+
+sys.exit(main(sys.argv[1:]))
