@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from fsgov.simulator.switch import Switch
 
 NAMES = "abcdefghijklmnopqrstuvwxyz"
-DTMF_SAMPLES = 2080
 
 
 class Call:
@@ -68,8 +67,7 @@ class Call:
         b.set("export_vars", exported)
         for name, value in {n: v for n, v in a.variables.items() if n.startswith("sip_h_")}.items():
             b.set(name, value)
-        for name, value in (variables or {}).items():
-            b.set(name, value)
+        b.bring(variables or {})
         self.legs.append(b)
         self.life.originate(a, b)
         return self
@@ -111,9 +109,11 @@ class Call:
         if a.peer is b and a.up and b.up:
             self.life.bridged(a, b)
 
-    def bridge(self, agent: str = "1000", uuid: str | None = None) -> Call:
+    def bridge(
+        self, agent: str = "1000", uuid: str | None = None, variables: dict[str, str] | None = None
+    ) -> Call:
         """Dial and be answered at once."""
-        return self.dial(agent, uuid).answer()
+        return self.dial(agent, uuid, variables).answer()
 
     def _ringing(self) -> Channel | None:
         return next((c for c in reversed(self.legs[1:]) if c.up and not c.answered), None)

@@ -110,6 +110,13 @@ class Channel:
         else:
             self.variables.pop(name, None)
 
+    def bring(self, variables: dict[str, str]) -> None:
+        """Variables that are there from the start; `channel_name` names the channel (a gateway, say)."""
+        for name, value in variables.items():
+            self.set(name, value)
+        self.name = self.variables.get("channel_name", self.name)
+        self.profile["Channel-Name"] = self.name
+
     def learn(self, values: dict[str, str]) -> None:
         """Set variables that come from this leg's SIP, without those that its phone does not give."""
         lacks = self.tokens.get("without", "").split()

@@ -5,7 +5,8 @@ call was made, or its uuid), the rest are its arguments:
 
     call {as, caller, dialled, caller_name, variables, uuid, dialplan, without}
         (caller_name and variables of `say` may be {hex = "4a6fe9"}: bytes that are not UTF-8)
-    dial, ring, bridge {call, agent, uuid}      answer, park, queue, busy, reject {call}
+    dial, bridge {call, agent, uuid, variables}    ring {call, agent, uuid}    answer {call, by}
+    park, queue, busy, reject {call}
     press {call, digits, by, every}             hold, unhold {call, by}
     blind_transfer, attended_transfer {call, to, by, uuid}      conference {call, room, by}
     hang_up, kill {call, by, cause}             say {call, leg, variables}: set channel variables

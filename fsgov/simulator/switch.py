@@ -110,8 +110,7 @@ class Switch:
             "without": without,
         }
         a = self.new_channel("inbound", uuid, tokens, None)
-        for name, value in (variables or {}).items():
-            a.set(name, value)
+        a.bring(variables or {})
         call = Call(self, a)
         self.calls[a.uuid] = call
         self.life.create(a)

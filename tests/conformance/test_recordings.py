@@ -234,3 +234,12 @@ def test_the_world_knows_when_a_leg_spoke(switch: Switch, call: Call) -> None:
     call.hang_up("a")
     assert spoken(switch.world.entries, call.b.number) == [(start, start + 50), (start + 100, start + 150)]
     assert spoken(switch.world.entries, call.a.number) == [(start, start + 150)]
+
+
+def test_a_leg_can_go_through_a_gateway(switch: Switch) -> None:
+    call = switch.call(variables={"channel_name": "sofia/internal/1000@pbx", "user_name": "1000"})
+    call.dial("+4930", variables={"channel_name": "sofia/external/+4930@trunk", "sip_gateway_name": "trunk"})
+    headers = dict(call.b.headers("CHANNEL_CREATE"))
+    assert headers["Channel-Name"] == headers["Caller-Channel-Name"] == "sofia/external/+4930@trunk"
+    assert headers["variable_sip_gateway_name"] == "trunk"
+    assert headers["Other-Leg-Channel-Name"] == call.a.name == "sofia/internal/1000@pbx"
