@@ -91,7 +91,7 @@ def serving(script: Script, address: str = "127.0.0.1") -> Iterator[int]:
         server.stop(timeout=0.1)
 
 
-def eventually(told: Callable[[], object], seconds: float = 5.0) -> bool:
+def eventually(told: Callable[[], object], seconds: float = 15.0) -> bool:
     """Does it become true within that time?"""
     end = time.monotonic() + seconds
     while not told() and time.monotonic() < end:

@@ -52,6 +52,11 @@ def friendly(peer: Peer) -> None:
     peer.wait_for_end()
 
 
+def patience(kind: type[Any], seconds: float) -> float:
+    """How long to wait: the stock class is known not to come to an end, ours may be on a busy machine."""
+    return seconds if kind is STOCK else 10.0
+
+
 def ends_within(seconds: float, act: Any) -> str:
     """What the act ends with, or "hangs"."""
     greenlet = gevent.spawn(act)
@@ -83,7 +88,7 @@ def events_of(kind: type[Any], stream: bytes, name: str, count: int) -> list[Any
     with serving(script) as port, connected(kind, port) as client:
         client.register_handle(name, seen.append)
         gevent.spawn(client.send, "api go").join(0.3)
-        eventually(lambda: len(seen) >= count, 1.5)
+        eventually(lambda: len(seen) >= count, 10 if count == 1 else 1.5)
     return seen
 
 
@@ -124,7 +129,7 @@ def test_bytes_that_are_no_utf8(kind: type[Any], alive: bool) -> None:
         peer.wait_for_end()
 
     with serving(script) as port, connected(kind, port) as client:
-        ending = ends_within(0.6, lambda: client.send("api uuid_getvar x caller_id_name"))
+        ending = ends_within(patience(kind, 0.6), lambda: client.send("api uuid_getvar x caller_id_name"))
         assert (ending == "answers") is alive
 
 
@@ -132,7 +137,9 @@ def test_bytes_that_are_no_utf8(kind: type[Any], alive: bool) -> None:
 def test_a_command_without_an_answer(kind: type[Any], ending: str) -> None:
     with serving(friendly) as port, connected(kind, port) as client:
         deadline = {} if kind is STOCK else {"deadline": 0.2}
-        assert ends_within(0.6, lambda: client.send("api uuid_exists x", **deadline)) == ending
+        assert (
+            ends_within(patience(kind, 0.6), lambda: client.send("api uuid_exists x", **deadline)) == ending
+        )
 
 
 @pytest.mark.parametrize(("kind", "whole"), [(STOCK, False), (OURS, True)])
@@ -157,7 +164,7 @@ def test_a_command_that_waits_when_the_connection_ends(kind: type[Any], ending: 
         peer.command()
 
     with serving(script) as port, connected(kind, port) as client:
-        assert ends_within(0.6, lambda: client.send("api uuid_exists x")) == ending
+        assert ends_within(patience(kind, 0.6), lambda: client.send("api uuid_exists x")) == ending
         assert not client.connected
 
 
@@ -185,7 +192,7 @@ def test_an_end_of_file_inside_a_body(kind: type[Any], rounds: int) -> None:
         peer.write(b"Content-Type: api/response\nContent-Length: 100\n\nten bytes.")
 
     with serving(script) as port, connected(kind, port) as client:
-        assert ends_within(0.6, lambda: client.send("api status")) == "Unanswered"
+        assert ends_within(patience(kind, 0.6), lambda: client.send("api status")) == "Unanswered"
         assert client.lost.is_set()
 
 
@@ -224,7 +231,7 @@ def test_events_faster_than_they_are_received(kind: type[Any], bounded: bool) ->
     with serving(script) as port, connected(kind, port, **more) as client:
         client.register_handle("*", receive)
         gevent.spawn(client.send, "api go").join(0.5)
-        assert client.connected is not bounded
+        assert eventually(lambda: client.connected is not bounded)
         if bounded:
             assert client.counts["lagged"] == 1
             gate.set()
@@ -252,20 +259,20 @@ def test_one_receiver_that_blocks(kind: type[Any], held_back: bool) -> None:
         client.register_handle("A", lambda _: gate.wait())
         client.register_handle("B", lambda e: seen.append(e.headers["Event-Name"]))
         gevent.spawn(client.send, "api go").join(0.3)
-        assert (not eventually(lambda: seen, 0.5)) is held_back
+        assert (not eventually(lambda: seen, patience(kind, 0.5))) is held_back
         gate.set()
 
 
 @pytest.mark.parametrize(("kind", "ending"), [(STOCK, "hangs"), (OURS, "Unreachable")])
 def test_a_server_that_never_greets(kind: type[Any], ending: str) -> None:
     with serving(lambda peer: peer.wait_for_end()) as port, built(kind, port, timeout=0.3) as client:
-        assert ends_within(1.5, client.connect) == ending
+        assert ends_within(patience(kind, 1.5), client.connect) == ending
 
 
 @pytest.mark.parametrize(("kind", "works"), [(STOCK, False), (OURS, True)])
 def test_ipv6(kind: type[Any], works: bool) -> None:
     with serving(friendly, "::1") as port, built(kind, port, host="::1") as client:
-        assert (ends_within(2, client.connect) == "answers") is works
+        assert (ends_within(patience(kind, 2), client.connect) == "answers") is works
 
 
 def test_a_name_is_resolved() -> None:
