@@ -134,6 +134,16 @@ def test_a_damaged_recording_leaves_no_file(tmp_path: Path, harm: Any) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_sealed_bytes_that_differ_are_found_though_they_open(tmp_path: Path) -> None:
+    """The same audio, sealed again: it opens and has the right digest, but is not what was stored."""
+    stored = Stored(AUDIO)
+    again = Stored(AUDIO)
+    stored.content, stored.key = again.content, again.key
+    with pytest.raises(Damaged):
+        stored.export(tmp_path / "a.wav")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_wrong_identity_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         Stored(AUDIO).export(tmp_path / "a.wav", who=Identity.generate(os.urandom))
