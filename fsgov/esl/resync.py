@@ -26,7 +26,7 @@ from gevent.pool import Pool as Greenlets
 from fsgov.errors import Unreachable
 from fsgov.esl.connection import wall_clock
 from fsgov.esl.frames import Headers
-from fsgov.esl.pool import Pool
+from fsgov.esl.pool import Pool, Unanswered
 from fsgov.esl.translate import Translator
 from fsgov.esl.values import Unreadable, is_uuid, segment_or_none
 from fsgov.events import (
@@ -87,7 +87,9 @@ class Survey:
             sessions = self._sessions()
             new = [leg for leg in self._legs() if leg not in looked]
             looked.update(new)
-            for one in Greenlets(self._pool.size).imap(self.look, new, maxsize=self._pool.size * 4):
+            for one in Greenlets(self._pool.size).imap(self._attempt, new, maxsize=self._pool.size * 4):
+                if isinstance(one, Unanswered):
+                    raise one
                 if one is None:
                     continue  # gone meanwhile: its events are on their way
                 found[one.leg.leg] = one
@@ -123,6 +125,13 @@ class Survey:
         room = dump.get("variable_conference_uuid")
         in_room = dump.get("variable_current_application") == "conference" and is_uuid(room)
         return Found(created, partner if is_uuid(partner) else None, room if in_room else None, recordings)
+
+    def _attempt(self, leg: str) -> Found | Unanswered | None:
+        """The same, with its failure as a value: gevent prints what is raised in a greenlet."""
+        try:
+            return self.look(leg)
+        except Unanswered as fault:
+            return fault
 
     def inspect(self, leg: str, dump: bool = False) -> LegInspected:
         """Does the leg exist, and what does it record; with `dump` also what it is. Raises Unanswered."""

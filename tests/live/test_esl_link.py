@@ -337,3 +337,17 @@ def test_a_path_is_ours_only_in_our_directory() -> None:
         f"{AUDIO}/{leg}.wav",
     ):
         assert survey.segment(foreign) is None
+
+
+def test_a_resync_that_is_not_answered_starts_again(
+    switch: Switch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    calls = [switch.call() for _ in range(3)]
+    switch.misbehave(Fault("cut", command="uuid_buglist *", times=1))
+    with ear(switch) as it:
+        assert it.heard(Resynced)
+        kinds = [type(e) for e in it.told]
+        assert kinds.index(SwitchLost) < kinds.index(Resynced)
+        again = it.told[kinds.index(SwitchLost) :]
+        assert {e.leg for e in again if isinstance(e, LegCreated)} == {c.a.uuid for c in calls}
+    assert "Traceback" not in capfd.readouterr().err
