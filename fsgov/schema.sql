@@ -444,9 +444,9 @@ COMMENT ON FUNCTION fsgov.my_tenants IS 'Tenants of the person whose login this 
 
 CREATE FUNCTION fsgov.in_role(login name, role name) RETURNS boolean LANGUAGE sql STABLE
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = login) AND pg_has_role(login, role, 'MEMBER')
+    SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = login) AND pg_has_role(login, role, 'USAGE')
 $$;
-COMMENT ON FUNCTION fsgov.in_role IS 'Is this login, where the server has it, in that group role (through other roles too)?';
+COMMENT ON FUNCTION fsgov.in_role IS 'Has this login, where the server has it, the rights of that group role (through other roles too)?';
 
 CREATE FUNCTION fsgov.roles_of(login name) RETURNS text[] LANGUAGE sql STABLE
 SET search_path = pg_catalog, fsgov, pg_temp AS $$

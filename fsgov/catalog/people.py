@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from psycopg2 import extensions, sql
 
 from fsgov.catalog.connection import Cursor, committed, connect
 from fsgov.catalog.rows import PersonRow, selected
-from fsgov.errors import BadUsage, Conflict
+from fsgov.errors import BadUsage, Conflict, NotPermitted
 
 ROLES = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 EVERY_TENANT = "*"
@@ -66,19 +66,19 @@ def add(
 
 
 def disable(admin_dsn: str, login: str) -> str:
-    """This person acts no more: the login is shut, running connections of it are ended. Answers people.id."""
-    with (
-        closing(connect(admin_dsn, application="fsgov people")) as connection,
-        committed(connection) as cursor,
-    ):
-        cursor.execute("SELECT fsgov.people_disable(%s)", (login,))
-        (person,) = cursor.fetchone() or ("",)
-        if _there(cursor, login):
-            cursor.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(login)))
+    """This person acts no more: every act is refused, the login is shut. Answers people.id.
+
+    Connections that still run are ended, where this administrator may do that.
+    """
+    with closing(connect(admin_dsn, application="fsgov people")) as connection:
+        with committed(connection) as cursor:
+            cursor.execute("SELECT fsgov.people_disable(%s)", (login,))
+            (person,) = cursor.fetchone() or ("",)
+            if _there(cursor, login):
+                cursor.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(login)))
+        with suppress(NotPermitted), committed(connection) as cursor:
             cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE usename = %s AND pid <> pg_backend_pid()",
-                (login,),
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (login,)
             )
     return str(person)
 

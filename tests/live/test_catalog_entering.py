@@ -213,6 +213,13 @@ def test_lines_that_are_in_the_log_already_are_known(world: World) -> None:
         entering.lines("fs1.ship.1", 1, [line("fs1.ship.1", 1, "call.over")])
 
 
+def test_another_line_under_a_number_is_refused(world: World) -> None:
+    with world.ship.entering() as entering:
+        entering.lines("fs1.ship.1", 1, [line("fs1.ship.1", 1)])
+    with pytest.raises(Damaged, match="Another line"), world.ship.entering() as entering:
+        entering.lines("fs1.ship.1", 1, [line("fs1.ship.1", 1, "call.over")])
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -159,6 +159,12 @@ def test_every_type_that_is_entered_has_a_schema() -> None:
     assert named <= set(types())
 
 
+def test_every_type_is_in_the_page_about_the_log() -> None:
+    page = (PACKAGE.parent / "docs" / "event-log.md").read_text()
+    fields = ["id", "type", "subject", "time", "data"]
+    assert sorted(re.findall(r"^\| `([a-z.]+)` \|", page, re.MULTILINE)) == sorted([*types(), *fields])
+
+
 def test_the_desk_enters_what_has_a_schema() -> None:
     named = set(re.findall(r"enter_from_desk\(\w+, '([a-z.]+)'", (PACKAGE / "schema.sql").read_text()))
     assert named == {"access.requested", "access.released", "people.added", "people.disabled", "log.opened"}
