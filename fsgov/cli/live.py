@@ -58,11 +58,12 @@ def ask(path: Path, method: str, place: str, body: Mapping[str, Any] | None = No
     except ValueError:
         said = {}
     if answer.status >= 400:
-        raise _refused(answer.status, said)
+        raise refused(answer.status, said)
     return answer.status, said
 
 
-def _refused(status: int, said: Any) -> FsgovError:
+def refused(status: int, said: Any) -> FsgovError:
+    """What an answer above 399 means: the daemon's own words (`reason`), or falcon's (`description`)."""
     words = said if isinstance(said, dict) else {}
     reason = str(words.get("reason") or words.get("description") or "")
     kind = _KINDS.get(status)

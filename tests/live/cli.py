@@ -135,7 +135,11 @@ class Company:
         ) as process:
             try:
                 assert process.stderr is not None
-                assert b"part.started" in process.stderr.readline()
+                said = b""
+                while b".started" not in said:
+                    line = process.stderr.readline()
+                    assert line, said.decode()
+                    said += line
                 yield process
             finally:
                 process.send_signal(signal.SIGTERM)

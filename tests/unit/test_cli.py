@@ -14,7 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from fsgov.cli import main, output
+from fsgov.cli import live, main, output
 from fsgov.cli.events import _cursor
 from fsgov.cli.frame import Command, Moment, a_call
 from fsgov.cli.root import fsgov
@@ -213,6 +213,24 @@ def test_debug_shows_the_traceback(
 
 def test_an_interruption_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended(monkeypatch, KeyboardInterrupt()) == 130
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "code", "detail"),
+    [
+        (400, {"description": "a tag is"}, 2, "a tag is"),
+        (403, {"title": "403", "description": "no person of fsgov"}, 5, "no person of fsgov"),
+        (404, {}, 6, ""),
+        (409, {"reason": "nothing is recorded"}, 7, "nothing is recorded"),
+        (500, [], 4, "status 500"),
+    ],
+)
+def test_what_the_daemon_refuses_has_the_code_of_its_status(
+    status: int, said: object, code: int, detail: str
+) -> None:
+    fault = live.refused(status, said)
+    assert fault.exit_code == code
+    assert detail in fault.detail
 
 
 # -- arguments -------------------------------------------------------------------------------------------
