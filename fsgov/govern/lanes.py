@@ -109,19 +109,19 @@ class Lanes:
         """Have the disk's part done. The OpenSegments that must not be sent, with what to tell the core."""
         ops: list[Op] = []
         of: list[Command] = []
+        for command in turn:  # before its call forgets that it runs: else a kill between leaves it to nobody
+            if isinstance(command, Release):
+                ops.append(("replace", command.segment, command.sidecar))
+                of.append(command)
         remembered = [command for command in turn if isinstance(command, Remember)]
-        if remembered:  # first, since everything else rests on it
+        if remembered:  # before what rests on it
             durable = any(command.durable for command in remembered)
             ops.append(("remember", remembered[-1].call, remembered[-1].text, durable))
             of.append(remembered[-1])
         for command in turn:
-            match command:
-                case OpenSegment():
-                    ops.append(("plan", command.segment, command.sidecar))
-                    of.append(command)
-                case Release():
-                    ops.append(("replace", command.segment, command.sidecar))
-                    of.append(command)
+            if isinstance(command, OpenSegment):
+                ops.append(("plan", command.segment, command.sidecar))
+                of.append(command)
         faults = self._writing.ask(ops) if ops else []
         unopened: dict[int, Event] = {}
         for command, fault in zip(of, faults, strict=True):

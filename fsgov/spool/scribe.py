@@ -15,6 +15,7 @@ When govern is gone, however it went, the scribe finishes what it was told, lets
 
 from __future__ import annotations
 
+import json
 import marshal
 import select
 import signal
@@ -129,7 +130,8 @@ class Scribe:
                     return "" if planned else "taken"
                 case ("replace", segment, text):
                     failpoint("govern.captured.before")
-                    self._spool.replace_segment(segment, text)
+                    if self._is_governs(segment):
+                        self._spool.replace_segment(segment, text)
                     failpoint("govern.captured.after")
                 case ("settle", segment):
                     self._spool.settle_segment(segment)
@@ -140,6 +142,14 @@ class Scribe:
         except FsgovError as fault:
             return str(fault)
         return ""
+
+    def _is_governs(self, segment: str) -> bool:
+        """Whether nobody has handed it over yet: killed in between, govern hands it over a second time."""
+        try:
+            state = json.loads(self._spool.segment(segment) or "{}").get("state")
+        except (ValueError, AttributeError):
+            return True
+        return state in (None, "planned", "open")
 
     # -- entries -----------------------------------------------------------------------------------------
 

@@ -69,6 +69,15 @@ def test_a_segment_is_not_planned_when_its_call_cannot_be_remembered(scribe: Wri
     assert not (spool / "segments/c-01.json").exists()
 
 
+@pytest.mark.parametrize("state", ["captured", "sealed", "entered"])
+def test_a_segment_that_ship_has_is_not_taken_back(scribe: Writing, spool: Path, state: str) -> None:
+    """Killed between the hand-over and the call file, govern hands it over again after its restart."""
+    with gevent.Timeout(5):
+        scribe.ask([("plan", "c-01", '{"state":"planned"}'), ("replace", "c-01", f'{{"state":"{state}"}}')])
+        assert scribe.ask([("replace", "c-01", '{"state":"captured","cause":"lost"}')]) == [""]
+    assert (spool / "segments/c-01.json").read_text() == f'{{"state":"{state}"}}'
+
+
 def test_many_conversations_are_answered_each_with_its_own(scribe: Writing) -> None:
     with gevent.Timeout(10):
         asked = [gevent.spawn(scribe.ask, [("plan", f"c{n % 50}-01", "{}")]) for n in range(100)]

@@ -149,6 +149,14 @@ def test_a_segment_is_handed_over_as_soon_as_the_disk_takes_it(lanes: Lanes, scr
     assert scribe.seen.count(("replace", "c-01")) >= 3
 
 
+def test_a_segment_is_handed_over_before_its_call_forgets_that_it_runs(lanes: Lanes, scribe: Scribe) -> None:
+    lanes.carry(
+        [Remember(call="c", text="1", durable=False), Release(call="c", segment="c-01", sidecar="{}")]
+    )
+    settle(lanes)
+    assert scribe.seen == [("replace", "c-01"), ("remember", False)]
+
+
 @pytest.mark.parametrize(
     "command",
     [
