@@ -18,6 +18,7 @@ from fsgov.errors import Damaged
 from fsgov.events import (
     ActAsked,
     CallRestored,
+    Direction,
     Event,
     Heartbeat,
     Instant,
@@ -145,9 +146,13 @@ class Switchboard:
         return [*self._live.tell(id_, event), *commands]
 
     def _begin(self, event: LegCreated, other: str) -> str:
-        """A new conversation, named after its first a-leg, which may be told of after its b-leg."""
+        """A new conversation, named after its first a-leg, which may be told of after its b-leg.
+
+        A leg found by a resync names its other leg whichever of the two it is: an inbound one is the a-leg.
+        """
         id_ = event.leg
-        if UUID.fullmatch(other) and not self._directory.gone(other) and other not in self._live:
+        called = event.direction is Direction.OUTBOUND
+        if called and UUID.fullmatch(other) and not self._directory.gone(other) and other not in self._live:
             id_ = other
         call = Call(
             id=id_,
@@ -196,9 +201,7 @@ class Switchboard:
         """The answer to `Inspect`: a leg nobody knew joins; the recordings on it are its conversation's."""
         commands: list[Command] = []
         if event.exists and event.leg_found is not None:
-            commands = self._created(event.leg_found)
-        elif not event.exists and not event.command and self._directory.asked_about(event.leg) is not None:
-            self._directory.lost(event.leg)
+            commands = self._created(replace(event.leg_found, now=event.now))
         id_ = self._directory.call(event.leg)
         return [*commands, *(self._live.tell(id_, event) if id_ is not None else [])]
 

@@ -163,6 +163,14 @@ def test_a_leg_nobody_knows_is_asked_about_once() -> None:
     assert moves(commands) == ["open"]
 
 
+def test_legs_that_a_resync_finds_are_one_conversation_named_after_the_a_leg() -> None:
+    """Each of them names the other: a call that began while fsgov was away."""
+    talk = Talk(ALWAYS)
+    for leg, other, direction in (("q", "r", Direction.INBOUND), ("r", "q", Direction.OUTBOUND)):
+        talk.created(leg, other=other, direction=direction, found=True, answered=True)
+    assert [(call.id, list(call.legs)) for call in talk.board.calls] == [("q", ["q", "r"])]
+
+
 def test_a_bridge_with_a_leg_nobody_knows_brings_it_in() -> None:
     talk = running()
     commands = talk.push(ev.LegsBridged, leg="a", other="q")
