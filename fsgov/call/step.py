@@ -28,12 +28,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fsgov.call import acts, asking, deciding, legs, looking, outcome, replies, resync, segments
-from fsgov.call.converge import converge, covers_everybody, failing, overdue
+from fsgov.call.converge import converge, covers_everybody, failing, overdue, wanted
 from fsgov.call.document import document
-from fsgov.call.state import Call, Stage
+from fsgov.call.state import Call, Capture, Stage
 from fsgov.call.tables import GOVERNANCE, Word
 from fsgov.call.turn import TimePassed, Turn
-from fsgov.commands import Answer, Command, Enter, RecorderCommand, Remember
+from fsgov.commands import Answer, Command, Enter, RecorderCommand, Release, Remember
 from fsgov.events import (
     ActAsked,
     CommandAccepted,
@@ -168,11 +168,20 @@ def _learn_at_large(t: Turn, event: Event) -> bool:
         case Resynced():
             return resync.resynced(t, event)
         case Stopping():
-            t.call.stopping = bool(t.call.decision and _needs_us(t.call, t.call.decision))
-            t.durable = True
+            _stop(t)
         case _:
             return False
     return True
+
+
+def _stop(t: Turn) -> None:
+    """The end of fsgov: what a party may still withdraw or pause is closed, so not recorded in whole."""
+    call = t.call
+    needed = call.decision is not None and _needs_us(call, call.decision)
+    if needed and wanted(call) is Capture.ON:
+        call.flawed = call.flawed or "stopped"
+    call.stopping = needed
+    t.durable = True
 
 
 def _needs_us(call: Call, decision: Decision) -> bool:
@@ -239,14 +248,20 @@ def finish(t: Turn) -> None:
 
 
 def seal(t: Turn) -> list[Command]:
-    """The commands in their binding order: the file, then the switch, then releases, entries, answers."""
-    first = [c for c in t.commands if not isinstance(c, Enter | Answer)]
+    """The commands in their binding order: releases, the file, then the switch, then entries and answers.
+
+    A segment is handed over before its call forgets that it runs, else a kill between the two would leave it
+    to nobody. (As it is, a restart may release it again; the shell leaves alone what is ship's already.)
+    """
+    released: list[Command] = [c for c in t.commands if isinstance(c, Release)]
+    first = [c for c in t.commands if not isinstance(c, Release | Enter | Answer)]
     first.sort(key=lambda command: not isinstance(command, RecorderCommand))
     rest: list[Command] = [c for c in t.commands if isinstance(c, Enter | Answer)]
     if not (t.durable or t.rests):
-        return [*first, *rest]
+        return [*released, *first, *rest]
     t.call.revision += 1
-    return [Remember(call=t.call.id, text=document(t.call), durable=t.durable), *first, *rest]
+    remember = Remember(call=t.call.id, text=document(t.call), durable=t.durable)
+    return [*released, remember, *first, *rest]
 
 
 def next_due(call: Call) -> Instant | None:
