@@ -43,9 +43,9 @@ class Ledger:
             time.sleep(LOOK_EVERY)
         return found[nth - 1]
 
-    def legs(self, call: str) -> list[int]:
-        """The numbers that a call's legs have in the time-coded audio."""
-        return [each["leg"] for each in self.all("leg") if each["call"] == call]
+    def legs(self, call: str) -> dict[str, int]:
+        """A call's legs: their uuids, and the numbers they have in the time-coded audio."""
+        return {each["uuid"]: each["leg"] for each in self.all("leg") if each["call"] == call}
 
     def _read(self) -> None:
         try:

@@ -57,11 +57,11 @@ def play(
 def _run(stage: Stage, played: Played, delay: float, stop: threading.Event) -> None:
     stop.wait(delay)
     try:
-        _begin(stage, played)
+        begin(stage, played)
         for step in played.scene.steps:
             if stop.is_set():
                 return
-            _step(stage, played, step, stop)
+            carry_out(stage, played, step, stop)
     except (FsgovError, ValueError, OSError) as fault:
         played.trouble = str(fault)
         _give_up(stage, played)
@@ -69,7 +69,8 @@ def _run(stage: Stage, played: Played, delay: float, stop: threading.Event) -> N
         played.over = True
 
 
-def _begin(stage: Stage, played: Played) -> None:
+def begin(stage: Stage, played: Played) -> None:
+    """The scene's call comes in."""
     scene = played.scene
     now = stage.moment()
     played.marks[START] = Mark(now, now)
@@ -85,7 +86,8 @@ def _begin(stage: Stage, played: Played) -> None:
     played.call = made["call"]
 
 
-def _step(stage: Stage, played: Played, step: Step, stop: threading.Event) -> None:
+def carry_out(stage: Stage, played: Played, step: Step, stop: threading.Event) -> None:
+    """One step, with its marks; time passes no longer once `stop` is set. Raises what does not come true."""
     match step:
         case Do(verb, facts, mark, of_call):
             before = stage.moment()
@@ -98,12 +100,12 @@ def _step(stage: Stage, played: Played, step: Step, stop: threading.Event) -> No
                 played.marks[mark] = Mark(happened["moment"], happened["moment"])
         case Talk(seconds):
             stop.wait(seconds)
-        case Act(act, asked, done):
+        case Act(act, asked, done, code):
             before = stage.moment()
             said = stage.fsgov("calls", act, played.call)
             after = stage.moment()
             played.marks |= {asked: Mark(before, before), done: Mark(after, after)}
-            if said.code:
+            if said.code != code:
                 raise Unreachable(f"calls {act} ended with {said.code}", said.err.strip())
 
 

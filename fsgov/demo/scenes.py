@@ -48,6 +48,8 @@ class Act:
     act: str
     asked: str = ""
     done: str = ""
+    code: int = 0
+    """What the command must end with."""
 
 
 Step = Do | Until | Talk | Act

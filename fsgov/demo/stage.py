@@ -45,6 +45,7 @@ class Stage:
         self.site = site
         self.ledger = Ledger(site.switch / "world.jsonl")
         self.port = 0
+        self.database: embedded.Joined | None = None
         self.switch: Remote | None = None
         self.service: subprocess.Popen[bytes] | None = None
         self._asking = threading.Lock()
@@ -54,7 +55,7 @@ class Stage:
     def open(cls, site: Site) -> Iterator[Stage]:
         """The database runs, nothing else yet; at the end everything is stopped, or else killed."""
         stage = cls(site)
-        with embedded.joined(site.database):
+        with embedded.joined(site.database) as stage.database:
             try:
                 yield stage
             finally:
@@ -64,6 +65,9 @@ class Stage:
 
     def start_switch(self, *arguments: str) -> None:
         """A simulated switch that writes time-coded audio; again at the same port once it had one."""
+        if self.switch is not None:
+            with self.switch:
+                self.switch = None
         password = (self.site.host / "switch.password").read_text().strip()
         with (self.site.switch / "stderr.log").open("ab") as log:
             self.switch = Remote.start(

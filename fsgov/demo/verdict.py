@@ -46,26 +46,30 @@ class Verdict:
     faults: tuple[str, ...] = ()
 
 
-def settled(stage: Stage, desk: Desk, played: Sequence[Played], within: float = SETTLED_WITHIN) -> bool:
-    """Wait until every call is over and all its recordings are entered; False where that takes too long."""
+def settled(stage: Stage, desk: Desk, played: Sequence[Played], within: float = SETTLED_WITHIN) -> list[str]:
+    """Wait until every call is over and its recordings are entered; what is not after `within` seconds."""
     end = time.monotonic() + within
-    while not _settled(stage, desk, played):
+    while found := _unsettled(stage, desk, played):
         if time.monotonic() > end:
-            return False
+            return found
         time.sleep(0.1)
-    return True
+    return []
 
 
-def _settled(stage: Stage, desk: Desk, played: Sequence[Played]) -> bool:
+def _unsettled(stage: Stage, desk: Desk, played: Sequence[Played]) -> list[str]:
+    found = []
     for each in played:
         try:
             row = desk.call(each.call).call
         except NotFound:
-            return False
-        if row.outcome is None or row.missing:
-            return False
-    audio = stage.site.spool / "audio"
-    return not any(audio.iterdir()) and desk.log.state().waiting == 0
+            found.append(f"{each.scene.name} is not entered")
+            continue
+        if row.outcome is None:
+            found.append(f"{each.scene.name} is not over")
+        found += [f"{segment} is not entered" for segment in row.missing]
+    found += [f"{path.name} is still in the spool" for path in (stage.site.spool / "audio").iterdir()]
+    waiting = desk.log.state().waiting
+    return [*found, f"{waiting} lines wait for their place in the log"] if waiting else found
 
 
 def judge(stage: Stage, desk: Desk, played: Played) -> Verdict:
@@ -139,7 +143,9 @@ def _rows(scene: Scene, whole: WholeCall) -> list[str]:
 def _as_written(stage: Stage, call: str, segment: SegmentRow, audio: bytes) -> list[str]:
     """Frame by frame what the switch says it wrote, and of this call only."""
     frames = timecode.decode(audio)
-    strange = {frame.leg for frame in frames if isinstance(frame, Moment)} - set(stage.ledger.legs(call))
+    strange = {frame.leg for frame in frames if isinstance(frame, Moment)} - set(
+        stage.ledger.legs(call).values()
+    )
     faults = [f"{segment.segment} has audio of other calls: legs {sorted(strange)}"] if strange else []
     name = f"{segment.segment}.wav"
     written = [each for each in stage.ledger.all("closed") if each["file"].endswith(name)]
@@ -163,8 +169,8 @@ def _as_written(stage: Stage, call: str, segment: SegmentRow, audio: bytes) -> l
 
 def _recorded_at_all(stage: Stage, played: Played, segments: Sequence[SegmentRow]) -> list[str]:
     """Every file that the switch opened for this call is one of its recordings."""
-    legs = set(stage.ledger.legs(played.call))
-    files = {each["file"].rpartition("/")[2] for each in stage.ledger.all("opened") if each["leg"] in legs}
+    legs = stage.ledger.legs(played.call)
+    files = {each["file"].rpartition("/")[2] for each in stage.ledger.all("opened") if each["uuid"] in legs}
     unknown = files - {f"{segment.segment}.wav" for segment in segments}
     return [f"the switch recorded {name}, which is no recording of the call" for name in sorted(unknown)]
 
