@@ -198,6 +198,7 @@ def test_an_identity_comes_from_the_option_then_the_environment(
         (str(RECIPIENT), 0o644, NotPermitted),
         (str(RECIPIENT), 0o640, NotPermitted),
     ],
+    ids=["empty", "no identity", "readable by all", "readable by its group"],
 )
 def test_an_identity_file_that_will_not_do(
     tmp_path: Path, text: str, mode: int, kind: type[FsgovError]
