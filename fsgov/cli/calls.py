@@ -128,7 +128,7 @@ def explain(frame: Frame, call: str, replay: bool) -> None:
         for line in told.trace.text(told.inputs).splitlines():
             output.print_line(line)
         if not told.identical:
-            output.print_line("in force is the stricter of several decisions, or another: --replay compares")
+            output.print_line("another decision is stored: --replay says what differs")
 
 
 # -- live acts -------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import click
 
 from fsgov.cli import output
 from fsgov.cli.frame import Command, Frame, pass_frame
-from fsgov.errors import BadConfiguration, Damaged, FsgovError, NotFound
+from fsgov.errors import BadConfiguration, Damaged, FsgovError, NotFound, NotPermitted
 
 if TYPE_CHECKING:
     from fsgov.config import Settings
@@ -230,7 +230,11 @@ def _desk(frame: Frame) -> list[Finding]:
 def _readable(settings: Settings, name: str) -> list[Finding]:
     from fsgov.cli.exporting import audio_bucket
 
+    of, url = f"vault.{name}", settings.vaults[name].url
     with audio_bucket(settings, name) as bucket:
-        for _ in bucket.list("log/"):
-            break
-    return [Finding(f"vault.{name}", "ok", f"{settings.vaults[name].url} can be listed")]
+        try:
+            for _ in bucket.list("log/"):
+                break
+        except NotPermitted:
+            return [Finding(of, "warning", f"{url} may not be listed", "exports only need to read objects")]
+    return [Finding(of, "ok", f"{url} can be listed")]

@@ -74,24 +74,36 @@ def print_line(text: str) -> None:
 
 
 def print_rows(rows: Sequence[Row], columns: Mapping[str, Callable[[Row], Any]]) -> None:
-    """A table that fits its terminal; elsewhere as wide as it must be."""
-    from rich import box
+    """A table; a list of facts for each row where the terminal is too narrow for it.
+
+    What has no space in it (ids, digests) is never broken: people copy it. Elsewhere than on a terminal the
+    table is as wide as it must be.
+    """
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell(read(row))) for read in columns.values()))
+    cells = [[cell(read(row)) for read in columns.values()] for row in rows]
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for place, name in enumerate(columns):
+        table.add_column(name, no_wrap=not any(" " in row[place] for row in cells))
+    for row in cells:
+        table.add_row(*map(Text, row))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBOUNDED
-    console = Console(width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
-    console.print(table)
+    console = Console(width=width, height=100, highlight=False, markup=False, emoji=False)
+    wide = console.options.update(width=UNBOUNDED)
+    if Measurement.get(console, wide, table).minimum <= width:
+        console.print(table)
+        return
+    for place, row in enumerate(cells):
+        if place:
+            click.echo()
+        print_facts(dict(zip(columns, row, strict=True)))
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
     """Names and values, one a line."""
     width = max((len(name) for name in facts), default=0)
     for name, value in facts.items():
-        click.echo(f"{name:<{width}}  {cell(value)}")
+        click.echo(f"{name:<{width}}  {cell(value)}".rstrip())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from fsgov.errors import Conflict, Damaged, NotFound, NotPermitted
@@ -13,9 +12,6 @@ from fsgov.policy import Inputs, Policy, Trace, decide, explain, parse
 
 if TYPE_CHECKING:
     from fsgov.catalog.desk import Desk
-
-EARLIER = "earlier"
-"""In the stored inputs: those of the decisions before, since a leg was answered (call/deciding.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,8 @@ class Explained:
         raise Damaged(
             "The stored decision is not what its inputs give",
             f"{self.call}: {', '.join(differ)}",
-            "inputs, decision or policy were changed after the call, or by another version of fsgov",
+            "a call decided again after its answer keeps the stricter decision (the log's call.decided"
+            " tells); otherwise inputs, decision or policy were changed afterwards",
         )
 
 
@@ -60,22 +57,15 @@ def explained(desk: Desk, call: str) -> Explained:
     if not whole.inputs:
         raise Conflict("The inputs of this decision are erased", call)
     policy = stored_policy(desk, row.policy_sha256)
-    inputs = [Inputs.from_json(one) for one in (*whole.inputs.get(EARLIER, ()), whole.inputs)]
+    inputs = Inputs.from_json(whole.inputs)
     return Explained(
         call=call,
-        inputs=inputs[-1],
+        inputs=inputs,
         sha256=policy.sha256,
-        trace=explain(policy, inputs[-1]),
+        trace=explain(policy, inputs),
         stored=canonical(row.decision),
-        again=canonical(decided(policy, inputs)),
+        again=canonical(decide(policy, inputs).to_json()),
     )
-
-
-def decided(policy: Policy, inputs: list[Inputs]) -> dict[str, object]:
-    """The decision in force after these inputs, in their order."""
-    from fsgov.call.deciding import stricter
-
-    return reduce(stricter, (decide(policy, one) for one in inputs)).to_json()
 
 
 def stored_policy(desk: Desk, sha256: str) -> Policy:

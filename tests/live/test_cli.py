@@ -304,6 +304,7 @@ def test_verify_finds_what_was_done_to_an_export(
 
 
 def test_a_log_cut_with_its_checkpoints_is_found_by_one_from_elsewhere(firm: Company, tmp_path: Path) -> None:
+    firm.fsgov("recordings", "verify", FIRST, *IDENTITY, who="alice")
     firm.keep()
     bucket = open_bucket(f"file:{firm.root}/vault/audio")
     anchor = list(bucket.list("log/"))[-1]

@@ -116,6 +116,21 @@ def test_a_table_into_a_pipe_is_never_cut(capsys: pytest.CaptureFixture[str]) ->
     assert "[bold]y[/bold]" in shown
 
 
+@pytest.mark.parametrize("columns", [40, 60, 100, 200])
+def test_a_table_fits_its_terminal_and_breaks_no_id(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    id_ = "0f6c2d1e-aaaa-4bbb-8ccc-0123456789ab"
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    wordy = "several words that may be broken between two lines"
+    output.print_rows([id_, id_], {"call": lambda row: row, "why": lambda _: wordy, "n": len})
+    assert terminal.text.count(id_) == 2
+    lines = terminal.text.splitlines()
+    assert max(map(len, lines)) <= max(columns, len("why   ") + len(wordy))
+
+
 def test_json_has_instants_in_utc_and_bytes_in_hex() -> None:
     there = datetime(2026, 11, 21, 17, 37, tzinfo=timezone(timedelta(hours=1)))
     plain = output.plain(
