@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fsgov.call import looking
 from fsgov.call.consent import covered, evidence_of, gates_open
 from fsgov.call.document import sidecar
@@ -151,8 +153,11 @@ def _stop_stray(t: Turn) -> None:
     if call.retry_at is not None and call.retry_at > t.now:
         return
     segment, stray = next(iter(call.strays.items()))
-    number = t.number()
-    launch(t, CloseSegment(call=call.id, number=number, leg=stray.leg, segment=segment, every=stray.every))
+    number, leg = t.number(), stray.leg
+    if stray.look:
+        launch(t, Inspect(call=call.id, number=number, leg=leg, segment=segment))
+    else:
+        launch(t, CloseSegment(call=call.id, number=number, leg=leg, segment=segment, every=stray.every))
 
 
 def _steer(t: Turn, move: Move, segment: Segment) -> None:
@@ -226,9 +231,10 @@ def overdue(t: Turn) -> None:
     call = t.call
     flight = call.flight
     if flight is not None and flight.due <= t.now:
-        if flight.accepted and flight.command.segment in call.strays:
+        stray = call.strays.get(flight.command.segment)
+        if flight.accepted and stray is not None:
             call.flight = None
-            call.strays = {s: stray for s, stray in call.strays.items() if s != flight.command.segment}
+            call.strays = {**call.strays, flight.command.segment: replace(stray, look=True)}
         else:
             doubt(t, "unconfirmed" if flight.accepted else "unanswered")
     if call.lose_at is not None and call.lose_at <= t.now and not call.adrift:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call import legs
-from fsgov.call.segments import lose
+from fsgov.call.segments import lose, others
 from fsgov.call.site import SECOND
-from fsgov.call.state import Call, Capture
+from fsgov.call.state import Call, Capture, Stray
 from fsgov.call.turn import Turn
 from fsgov.commands import Inspect
 from fsgov.events import Instant, LegGone, LegInspected
@@ -55,6 +55,8 @@ def inspected(t: Turn, event: LegInspected) -> bool:
     if not event.exists:
         legs.hung_up(t, LegGone(now=t.now, leg=event.leg, cause="LOST"))
         return True
+    others(t, event.leg, event.recordings)
+    _stray(t, flight.command.segment, event)
     if segment is None or segment.leg != event.leg:
         return True
     listed = any(call.site.segment_at(path) == segment.id for path in event.recordings)
@@ -64,3 +66,15 @@ def inspected(t: Turn, event: LegInspected) -> bool:
         call.inspect = False
         call.segment = replace(segment, moved=True)
     return True
+
+
+def _stray(t: Turn, segment: str, event: LegInspected) -> None:
+    """A stop of this stray was refused: it is not there any more, or only `stop all` reaches it."""
+    call = t.call
+    stray = call.strays.get(segment)
+    if stray is None or stray.leg != event.leg:
+        return
+    left = {s: other for s, other in call.strays.items() if s != segment}
+    if any(call.site.segment_at(path) == segment for path in event.recordings):
+        left[segment] = Stray(leg=stray.leg, every=True)
+    call.strays = left

@@ -94,7 +94,10 @@ def _refused(t: Turn, flight: Flight, reason: str) -> None:
         back_off(t)
     elif flight.command.segment in call.strays:
         call.flight = None
-        call.strays = {s: stray for s, stray in call.strays.items() if s != flight.command.segment}
+        stray = call.strays[flight.command.segment]
+        if stray.look:
+            back_off(t)
+        call.strays = {**call.strays, flight.command.segment: replace(stray, look=True)}
     else:
         call.inspect = isinstance(flight.command, CloseSegment | Inspect)
         doubt(t, "refused")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call import legs, replies, segments
-from fsgov.call.state import Call, Capture
+from fsgov.call.state import Capture
 from fsgov.call.tables import Sign
 from fsgov.call.turn import Turn
 from fsgov.events import LegGone, Resynced
@@ -44,7 +44,7 @@ def resynced(t: Turn, event: Resynced) -> bool:
     call.before = None
     for uuid, paths in event.recordings.items():
         if uuid in call.legs:
-            _others(t, uuid, paths)
+            segments.others(t, uuid, paths)
     return True
 
 
@@ -63,16 +63,3 @@ def _adopt(t: Turn, leg: str) -> None:
         call.retry_at = None
     elif call.actual is not Capture.UNKNOWN:
         t.sign(Sign.UNSEEN)
-
-
-def _others(t: Turn, leg: str, paths: tuple[str, ...]) -> None:
-    """Recordings on our legs that are not the running segment: ours by mistake, or somebody else's."""
-    call: Call = t.call
-    for path in paths:
-        segment = call.site.segment_at(path)
-        if call.segment is not None and segment == call.segment.id:
-            continue
-        if segment is not None and segment.startswith(f"{call.id}-"):
-            segments.stray(t, segment, leg)
-        elif segment is None and not call.foreign:
-            segments.foreign(t, leg)

@@ -74,6 +74,19 @@ def stray(t: Turn, segment: str, leg: str, *, every: bool = False) -> bool:
     return True
 
 
+def others(t: Turn, leg: str, paths: tuple[str, ...]) -> None:
+    """Recordings on our legs that are not the running segment: ours by mistake, or somebody else's."""
+    call = t.call
+    for path in paths:
+        segment = call.site.segment_at(path)
+        if call.segment is not None and segment == call.segment.id:
+            continue
+        if segment is not None and segment.startswith(f"{call.id}-"):
+            stray(t, segment, leg)
+        elif segment is None and not call.foreign:
+            foreign(t, leg)
+
+
 def stopped(t: Turn, event: RecordingStopped) -> bool:
     """RECORD_STOP: the segment is complete on the switch's disk, on whichever leg it ended."""
     call = t.call

@@ -181,6 +181,8 @@ class Stray:
 
     leg: str
     every: bool = False
+    look: bool = False
+    """A stop was refused: see whether it runs at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

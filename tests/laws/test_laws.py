@@ -11,7 +11,7 @@ from fsgov.policy import Policy
 from tests.laws.history import History
 from tests.unit.conversation import ALWAYS, NEVER, NOTICE, ON_DEMAND, OPT_IN, OPT_OUT, policy
 
-EXAMPLES = 600 * (100 if os.environ.get("FSGOV_LAWS") == "long" else 1)
+EXAMPLES = int(os.environ.get("N", "600")) * (100 if os.environ.get("FSGOV_LAWS") == "long" else 1)
 
 RULES: dict[tuple[str, str], str] = {
     ("none", "always"): ALWAYS + 'pause = { by = "mask", max = "20 s", at_max = "stop" }\n',
@@ -24,12 +24,16 @@ RULES: dict[tuple[str, str], str] = {
 POLICIES: dict[tuple[str, str], Policy] = {key: policy(rule) for key, rule in RULES.items()}
 
 PEOPLE = (
-    "call a", "call b", "answer a", "answer b", "bridge b", "call c", "answer c", "hangup a", "hangup b", "hangup c",
+    "call a", "call b", "answer a", "answer b", "bridge b", "call c", "answer c",
+    "hangup a", "hangup b", "hangup c",
     "press a 1", "press a 2", "press a *9", "press a 1", "press b 1", "press c 1", "press c 2", "press a 57",
     "act pause", "act resume", "act stop", "act start", "hold a", "hold b",
 )  # fmt: skip
 TIME = ("wait 0.1", "wait 0.5", "wait 1", "wait 4", "wait 9", "wait 30")
-TROUBLE = ("disconnect", "connect", "restart fsgov", "restart switch", "move", "stray", "junk")
+TROUBLE = (
+    "disconnect", "connect", "restart fsgov", "restart switch", "move", "stray", "junk",
+    "kill 1", "kill 2", "kill 3",
+)  # fmt: skip
 WORDS = st.one_of(
     st.sampled_from(PEOPLE), st.sampled_from(TIME), st.sampled_from(TIME), st.sampled_from(TROUBLE)
 )

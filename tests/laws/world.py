@@ -43,8 +43,8 @@ SAMPLES = 24_000
 REPLY = 2 * SECOND
 """When the shell gives up on a reply."""
 OUTCOMES = {
-    "recorded", "recorded-in-part", "refused", "withdrawn", "consent-unanswered", "not-answered", "not-required",
-    "not-requested", "sampled-out", "foreign", "merged", "failed",
+    "recorded", "recorded-in-part", "refused", "withdrawn", "consent-unanswered", "not-answered",
+    "not-required", "not-requested", "sampled-out", "foreign", "merged", "failed",
 }  # fmt: skip
 
 
@@ -61,6 +61,9 @@ class World:
         self.queue: list[tuple[int, int, Callable[[], None]]] = []
         self.connected = True
         self.generation = 0
+        self.restarts = 0
+        self.kill_after: int | None = None
+        """fsgov is killed after so many commands of the next list."""
         # what was remembered, released and answered
         self.texts: dict[str, str] = {}
         self.released: dict[str, dict[str, Any]] = {}
@@ -101,7 +104,7 @@ class World:
     # -- the wire --------------------------------------------------------------------------------------
 
     def tell(self, event: ev.Event, mark: tuple[str, str] | None = None, *, lossy: bool = True) -> None:
-        """An event of the switch goes over the wire: on time, twice, late (behind its neighbours), or never."""
+        """An event of the switch goes over the wire: on time, twice, late (behind others), or never."""
         fault = self.fault() if lossy else "fine"
         if fault == "lost":
             return
@@ -138,6 +141,12 @@ class World:
     # -- commands --------------------------------------------------------------------------------------
 
     def run(self, commands: list[Command]) -> None:
+        """Carry out, in order; where a kill is due, only the first few."""
+        if self.kill_after is not None and commands:
+            first, self.kill_after = commands[: self.kill_after], None
+            self.run(first)
+            self.restart()
+            return
         for command in commands:
             self.commands.append(command)
             match command:
@@ -307,12 +316,17 @@ class World:
         assert side["basis"], "law 1: no basis"
         assert set(side["basis"]) == set(side["purposes"])
 
+    def restart(self) -> None:
+        """fsgov is killed and started again."""
+
     def judge_start(self, command: RecorderCommand) -> None:
         """Overridden by the laws: may sound be captured on this leg from now on?"""
 
     def release(self, command: Release) -> None:
         segment = command.segment
-        assert segment not in self.released, "a segment is released once"
+        if segment in self.released:
+            assert self.restarts, "a segment is released once, but for a kill"
+            return
         self.released[segment] = json.loads(command.sidecar)
         file = self.switch.files.get(segment)
         assert file is None or not file.running, "law 2: released while the switch still writes it"

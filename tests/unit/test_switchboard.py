@@ -156,8 +156,8 @@ def test_a_leg_nobody_knows_is_asked_about_once() -> None:
     assert [type(c) for c in talk.answered("q")] == [Inspect]
     assert talk.presses("5", leg="q") == []
     found = ev.LegCreated(
-        now=talk.now, leg="q", direction=Direction.INBOUND, caller="+49301", dialled="1", profile="sofia/external",
-        core="core-1", found=True, answered=True,
+        now=talk.now, leg="q", direction=Direction.INBOUND, caller="+49301", dialled="1",
+        profile="sofia/external", core="core-1", found=True, answered=True,
     )  # fmt: skip
     commands = talk.push(ev.LegInspected, leg="q", exists=True, leg_found=found)
     assert moves(commands) == ["open"]
@@ -176,8 +176,8 @@ def test_a_bridge_with_a_leg_nobody_knows_brings_it_in() -> None:
     commands = talk.push(ev.LegsBridged, leg="a", other="q")
     assert [c.leg for c in commands if isinstance(c, Inspect)] == ["q"]
     found = ev.LegCreated(
-        now=talk.now, leg="q", direction=Direction.OUTBOUND, caller="1", dialled="2", profile="sofia/internal",
-        core="core-1", found=True, answered=True,
+        now=talk.now, leg="q", direction=Direction.OUTBOUND, caller="1", dialled="2",
+        profile="sofia/internal", core="core-1", found=True, answered=True,
     )  # fmt: skip
     talk.push(ev.LegInspected, leg="q", exists=True, leg_found=found)
     assert "q" in talk.call().legs
