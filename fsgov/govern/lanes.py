@@ -84,7 +84,7 @@ class Lanes:
     def carry(self, commands: list[Command]) -> None:
         """Take the commands of one step; never waits."""
         for command in commands:
-            if isinstance(command, Enter):
+            if isinstance(command, Enter) and not command.call:
                 self._writing.enter(command)
             elif (waiting := self._waiting.get(command.call)) is not None:
                 waiting.append(command)
@@ -107,24 +107,15 @@ class Lanes:
 
     def _write(self, turn: list[Command]) -> dict[int, Event]:
         """Have the disk's part done. The OpenSegments that must not be sent, with what to tell the core."""
-        ops: list[Op] = []
-        of: list[Command] = []
-        for command in turn:  # before its call forgets that it runs: else a kill between leaves it to nobody
-            if isinstance(command, Release):
-                ops.append(("replace", command.segment, command.sidecar))
-                of.append(command)
-        remembered = [command for command in turn if isinstance(command, Remember)]
-        if remembered:  # before what rests on it
-            durable = any(command.durable for command in remembered)
-            ops.append(("remember", remembered[-1].call, remembered[-1].text, durable))
-            of.append(remembered[-1])
-        for command in turn:
-            if isinstance(command, OpenSegment):
-                ops.append(("plan", command.segment, command.sidecar))
-                of.append(command)
-        faults = self._writing.ask(ops) if ops else []
+        todo = operations(turn)
+        ops = [op for op, _ in todo]
+        if all(op[0] == "enter" for op in ops):
+            if ops:
+                self._writing.tell(ops)
+            return {}
+        faults = self._writing.ask(ops)
         unopened: dict[int, Event] = {}
-        for command, fault in zip(of, faults, strict=True):
+        for (_, command), fault in zip(todo, faults, strict=True):
             if fault and isinstance(command, OpenSegment):
                 unopened[command.number] = self._refusal(command, fault)
             elif fault:
@@ -150,7 +141,7 @@ class Lanes:
 
     def _send(self, command: Command) -> None:
         match command:
-            case Remember() | Release():
+            case Enter() | Remember() | Release():
                 pass
             case Answer():
                 self._hands.answer(command)
@@ -169,3 +160,27 @@ class Lanes:
 
     def _sent(self, _: object) -> None:
         self._sending -= 1
+
+
+def operations(turn: list[Command]) -> list[tuple[Op, Command]]:
+    """What the scribe has to do for these commands, in the order that a kill at any place forgives.
+
+    Entries go with the call file that knows of them: the scribe outlives govern, and no end is told twice.
+    A segment is handed over before its call forgets that it runs: else a kill leaves it to nobody.
+    """
+    entered: list[tuple[Op, Command]] = []
+    released: list[tuple[Op, Command]] = []
+    remembered: list[tuple[Op, Command]] = []
+    planned: list[tuple[Op, Command]] = []
+    durable = any(isinstance(command, Remember) and command.durable for command in turn)
+    for command in turn:
+        match command:
+            case Enter(type=type_, subject=subject, time=time, facts=facts):
+                entered.append((("enter", type_, subject, time, dict(facts)), command))
+            case Release(segment=segment, sidecar=text):
+                released.append((("replace", segment, text), command))
+            case Remember(call=call, text=text):
+                remembered = [(("remember", call, text, durable), command)]
+            case OpenSegment(segment=segment, sidecar=text):
+                planned.append((("plan", segment, text), command))
+    return [*entered, *released, *remembered, *planned]

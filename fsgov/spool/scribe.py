@@ -6,7 +6,7 @@ call (measured). The two talk over a socket pair, `marshal`led tuples behind a l
 
     ("remember", call, text, durable)    ("plan", segment, text)      fault "taken": the number is used
     ("replace", segment, text)           ("settle", segment)          ("policy", text)
-    ("enter", type, subject, time, facts)      never answered; kept in memory while the disk is full
+    ("enter", type, subject, time, facts)      no fault: kept in memory while the disk is full
 
 Requests without an fsync are done at once, in order; one with an fsync goes to a thread and is answered when
 it is durable. Two requests of one conversation are never under way together: its lane waits for the answer.
@@ -71,6 +71,7 @@ class Scribe:
         self._peer = peer
         self._speaking = threading.Lock()
         self._threads = ThreadPoolExecutor(THREADS)
+        self._entering = threading.Lock()
         self._unentered: list[Op] = []
         self._unsynced = False
         self._synced = 0.0
@@ -97,10 +98,7 @@ class Scribe:
         self._spool.close()
 
     def _take(self, number: int, ops: list[Op]) -> None:
-        if ops[0][0] == "enter":
-            self._unentered += ops
-            self._enter_what_waits()
-        elif any(op[0] in ("settle", "policy") or (op[0] == "remember" and op[3]) for op in ops):
+        if any(op[0] in ("settle", "policy") or (op[0] == "remember" and op[3]) for op in ops):
             self._threads.submit(self._carry_out, number, ops)
         else:
             self._carry_out(number, ops)
@@ -137,6 +135,10 @@ class Scribe:
                     self._spool.settle_segment(segment)
                 case ("policy", text):
                     self._spool.keep_policy(text)
+                case ("enter", *_):
+                    with self._entering:
+                        self._unentered.append(op)
+                        self._enter_what_waits()
                 case _:
                     return f"no such op: {op[0]}"
         except FsgovError as fault:
@@ -170,7 +172,8 @@ class Scribe:
             return
         self._synced = now
         if self._unentered:
-            self._enter_what_waits()
+            with self._entering:
+                self._enter_what_waits()
         if self._unsynced:
             self._unsynced = False
             self._threads.submit(self._sync)

@@ -32,11 +32,13 @@ class Scribe:
 
     def __init__(self) -> None:
         self.seen: list[object] = []
+        self.asked: list[int] = []
         self.faults: dict[str, str] = {}
         self.open = Signal()
         self.open.set()
 
     def ask(self, ops: list[Op]) -> list[str]:
+        self.asked.append(len(ops))
         self.seen += [op[:1] + op[-1:] if op[0] == "remember" else op[:2] for op in ops]
         self.open.wait()
         return [self.faults.get(op[0], "") for op in ops]
@@ -171,11 +173,33 @@ def test_what_needs_no_disk_goes_straight_to_its_hand(lanes: Lanes, scribe: Scri
     assert scribe.seen == [type(command).__name__]
 
 
+def entry(name: str, call: str = "c") -> Enter:
+    return Enter(call=call, type=name, subject="c", time=NOW, facts={})
+
+
 def test_entries_are_said_in_the_order_of_the_core(lanes: Lanes, scribe: Scribe) -> None:
-    lanes.carry(
-        [Enter(call="c", type=name, subject="c", time=NOW, facts={}) for name in ("a.b", "c.d", "e.f")]
-    )
-    assert scribe.seen == ["a.b", "c.d", "e.f"]
+    lanes.carry([entry("a.b"), entry("c.d"), entry("e.f")])
+    settle(lanes)
+    assert scribe.seen == [("enter", "a.b"), ("enter", "c.d"), ("enter", "e.f")]
+
+
+def test_entries_of_no_call_wait_for_none(lanes: Lanes, scribe: Scribe) -> None:
+    lanes.carry([entry("switch.lost", "")])
+    assert scribe.seen == ["switch.lost"]
+
+
+def test_entries_are_written_with_the_call_file_that_knows_of_them(lanes: Lanes, scribe: Scribe) -> None:
+    """In one request, which the scribe carries out although govern is killed: no end is told twice."""
+    scribe.open.clear()
+    lanes.carry([Remember(call="c", text="1", durable=True)])
+    gevent.sleep(0.01)
+    lanes.carry([Remember(call="c", text="2", durable=True), entry("call.over")])
+    gevent.sleep(0.01)
+    assert scribe.seen == [("remember", True)]
+    scribe.open.set()
+    settle(lanes)
+    assert scribe.seen == [("remember", True), ("enter", "call.over"), ("remember", True)]
+    assert scribe.asked == [1, 2]
 
 
 def test_carrying_never_waits(lanes: Lanes, scribe: Scribe) -> None:
