@@ -61,6 +61,7 @@ class Part:
         if blow is not None and "." in blow.point:
             environment["FSGOV_FAILPOINT"] = f"{blow.point}:{blow.nth}"
         with (site.host / f"{name}.log").open("ab") as log:
+            self._said_before = log.tell()
             self.popen = subprocess.Popen(
                 command_of(name, site.service),
                 env=environment,
@@ -85,6 +86,10 @@ class Part:
     def stop(self) -> int:
         self.popen.terminate()
         return self.popen.wait(30)
+
+    def has_said(self, words: str) -> bool:
+        """Whether this process has logged that."""
+        return words.encode() in (self.site.host / f"{self.name}.log").read_bytes()[self._said_before :]
 
     def last_words(self) -> str:
         return "\n".join((self.site.host / f"{self.name}.log").read_text(errors="replace").splitlines()[-12:])

@@ -152,6 +152,8 @@ class Play:
         yield from self._switch_crash(staying)
         yield "the kills", lambda: {"ship", "keep"} <= self._over
         yield "an empty spool", self._shipped
+        started = {"govern": "govern.started", "ship": "ship.started", "keep": "log.found"}
+        yield "the parts have started", lambda: all(self._parts[n].has_said(w) for n, w in started.items())
         yield from self._leave()
 
     def _refusals(self) -> Script:
