@@ -12,12 +12,8 @@ import psutil
 import pytest
 
 from fsgov.demo import place, run, site
-from fsgov.demo.scenes import Do
 from fsgov.demo.site import Site
 from fsgov.errors import BadConfiguration, Conflict
-from tests.acceptance.play import of_demo
-
-VICTIM = "0ff1ce00-0000-4000-8000-000000000001"
 
 
 def left_behind(root: Path) -> list[str]:
@@ -56,20 +52,6 @@ def test_the_demo_comes_out_as_expected_and_leaves_what_its_commands_need(tmp_pa
         list(pool.map(lambda command: answered(command, tmp_path), commands[1:]))
     assert list((made.root / "export").glob("*.wav"))
     assert left_behind(tmp_path) == []
-
-
-def test_a_pause_that_the_switch_only_pretends_is_found(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scene = of_demo("paused", call=VICTIM)
-    pretend = Do("fault", {"kind": "ignore", "command": "uuid_record * mask", "leg": VICTIM}, of_call=False)
-    scene = of_demo("paused", call=VICTIM, steps=(pretend, *scene.steps))
-    assert run.perform(Site(tmp_path / "site"), (scene,)) == run.NOT_AS_EXPECTED
-    shown = capsys.readouterr().out
-    assert "NOT everything came out as expected" in shown
-    assert "pause proof is 'failed', expected 'proven'" in shown
-    assert "quarantine is 'mask-not-proven', expected ''" in shown
-    assert "s were recorded from paused to resume asked" in shown
 
 
 def test_a_second_demo_in_the_same_place_is_refused(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from fsgov.demo import run
+from fsgov.demo.display import Display
 from fsgov.demo.scenes import END, Act, Between, Do, Scene, Talk, Until
 from fsgov.demo.stage import Stage
 from fsgov.demo.verdict import Verdict
@@ -121,3 +123,13 @@ def test_a_mask_that_does_nothing_is_found_in_the_audio(verdicts: dict[str, Verd
     assert verdict.proof == "failed"
     assert any("quarantine is 'mask-not-proven'" in fault for fault in verdict.faults)
     assert any("s were recorded from paused to resume asked" in fault for fault in verdict.faults)
+
+
+def test_the_demo_would_say_so(verdicts: dict[str, Verdict], capsys: pytest.CaptureFixture[str]) -> None:
+    fine, pretended = verdicts["events twice"], verdicts["mask pretended"]
+    assert run.tell(Display(list), [fine], None, [], as_json=False) == 0
+    assert "NOT" not in capsys.readouterr().out
+    assert run.tell(Display(list), [fine, pretended], None, [], as_json=False) == run.NOT_AS_EXPECTED
+    shown = capsys.readouterr().out
+    assert "NOT everything came out as expected" in shown
+    assert "mask pretended: " in shown
