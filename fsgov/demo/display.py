@@ -91,11 +91,19 @@ class Display:
     def verdicts(self, verdicts: Sequence[Verdict]) -> None:
         """One line per call, and under it what is not as it should be."""
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("the caller …", "outcome", "rule", "segments", "sealed bytes", "pause proof", ""):
-            right = name in ("segments", "sealed bytes")
+        for name in (
+            "the caller …",
+            "outcome",
+            "rule",
+            "segments",
+            "sealed\nbytes",
+            "pause\nproof",
+            "as it\nshould be",
+        ):
+            right = name in ("segments", "sealed\nbytes")
             table.add_column(name, justify="right" if right else "left", overflow="fold")
         for each in verdicts:
-            mark = Text("as expected", "green") if not each.faults else Text("NOT as expected", "bold red")
+            mark = Text("yes", "green") if not each.faults else Text("NO", "bold red")
             proof = "-" if each.proof == "none" else each.proof
             numbers = str(len(each.segments)), f"{each.sealed:,}"
             table.add_row(each.title, each.outcome, each.rule, *numbers, proof, mark)

@@ -92,7 +92,7 @@ def judge(stage: Stage, desk: Desk, played: Played) -> Verdict:
             continue
         faults += _as_written(stage, played.call, segment, audio)
         heard |= {index for _, index in timecode.moments(audio)}
-    faults += _recorded_at_all(stage, played, segments) + _stretches(played, heard)
+    faults += _recorded_at_all(stage, played, segments) + stretches(played, heard)
     proofs = {segment.mask_proof for segment in segments} - {"none"}
     return Verdict(
         scene=scene.name,
@@ -175,9 +175,13 @@ def _recorded_at_all(stage: Stage, played: Played, segments: Sequence[SegmentRow
     return [f"the switch recorded {name}, which is no recording of the call" for name in sorted(unknown)]
 
 
-def _stretches(played: Played, heard: set[int]) -> list[str]:
-    """Which moments are in the audio, and which are not."""
+def stretches(played: Played, heard: set[int]) -> list[str]:
+    """Which moments should be in the audio and are not, or the other way round."""
     faults = []
+    expected = (*played.scene.heard, *played.scene.silent, *played.scene.soon)
+    never = {mark for stretch in expected for mark in (stretch.first, stretch.last)} - set(played.marks)
+    if never:
+        return [f"it never came to {mark}" for mark in sorted(never)]
     for stretch in played.scene.heard:
         gone = [index for index in frames_of(played, stretch) if index not in heard]
         if gone:
@@ -194,6 +198,5 @@ def _stretches(played: Played, heard: set[int]) -> list[str]:
 
 
 def frames_of(played: Played, stretch: Between) -> range:
-    """The frames that surely lie between two marks; none where the scene did not get so far."""
-    first, last = played.marks.get(stretch.first), played.marks.get(stretch.last)
-    return range(0) if first is None or last is None else range(first.after, last.before)
+    """The frames that surely lie between two marks."""
+    return range(played.marks[stretch.first].after, played.marks[stretch.last].before)
