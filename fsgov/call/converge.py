@@ -77,7 +77,6 @@ def permitted(call: Call) -> bool:
         decision is not None
         and bool(decision.rule)
         and on_record(call, decision)
-        and covers_everybody(call)
         and gates_open(call, decision)
         and bool(covered(call, decision))
     )

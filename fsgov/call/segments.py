@@ -156,7 +156,8 @@ def release(t: Turn, *, cause: str, discarded: bool) -> None:
     if segment.closed is None:
         segment = replace(segment, closed=t.now, cause=cause, discarded=discarded)
     t.commands.append(Release(call=call.id, segment=segment.id, sidecar=sidecar(call, segment, "captured")))
-    call.captured = call.captured or (cause != "refused" and not discarded)
+    shown = segment.opened is not None or segment.reported_ms is not None  # a segment nobody saw is none
+    call.captured = call.captured or (shown and not discarded)
     call.segment = None
     call.inspect = False
     call.lose_at = None

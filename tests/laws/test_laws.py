@@ -11,7 +11,7 @@ from fsgov.policy import Policy
 from tests.laws.history import History
 from tests.unit.conversation import ALWAYS, NEVER, NOTICE, ON_DEMAND, OPT_IN, OPT_OUT, policy
 
-EXAMPLES = int(os.environ.get("N", "600")) * (100 if os.environ.get("FSGOV_LAWS") == "long" else 1)
+EXAMPLES = 700 * (100 if os.environ.get("FSGOV_LAWS") == "long" else 1)
 
 RULES: dict[tuple[str, str], str] = {
     ("none", "always"): ALWAYS + 'pause = { by = "mask", max = "20 s", at_max = "stop" }\n',
@@ -37,6 +37,18 @@ TROUBLE = (
 WORDS = st.one_of(
     st.sampled_from(PEOPLE), st.sampled_from(TIME), st.sampled_from(TIME), st.sampled_from(TROUBLE)
 )
+SCENES = st.sampled_from((
+    ["answer a", "wait 1", "press a 1", "wait 1"],
+    ["wait 1", "press a 1", "wait 1", "press a *9", "wait 1"],
+    ["wait 9", "press a *9", "wait 1"],
+    ["act pause", "wait 1", "act resume", "wait 1"],
+    ["hold a", "wait 4", "hold a", "wait 1", "act pause", "wait 4", "act resume", "wait 4"],
+    ["kill 1", "act stop", "wait 1"],
+    ["act stop", "kill 1", "wait 1", "act start", "wait 1"],
+))  # fmt: skip
+SCRIPTS = st.lists(st.one_of(WORDS.map(lambda word: [word]), SCENES), max_size=20).map(
+    lambda parts: [word for part in parts for word in part]
+)
 FAULTS = st.lists(
     st.sampled_from(("fine", "fine", "lost", "twice", "late", "refused", "dropped", "no effect")), max_size=14
 )
@@ -53,7 +65,7 @@ OPENING = st.sampled_from((
 @given(
     kind=st.sampled_from(sorted(RULES)),
     opening=OPENING,
-    script=st.lists(WORDS, max_size=30),
+    script=SCRIPTS,
     faults=FAULTS,
     late=st.booleans(),
 )

@@ -21,6 +21,7 @@ from fsgov.commands import (
 from fsgov.events import Direction
 from tests.unit.conversation import (
     ALWAYS,
+    NEVER,
     NOTICE,
     ON_FILE,
     OPT_IN,
@@ -407,3 +408,28 @@ def test_a_floor_that_the_rules_prompt_cannot_meet_means_no_recording() -> None:
     talk.hangs_up("a", "b")
     assert talk.over() == "consent-unanswered"
     assert not talk.all(OpenSegment)
+
+
+def test_on_file_is_no_yes_under_opt_in() -> None:
+    """Whoever has a consent on file is asked all the same where the mode wants an active yes."""
+    rule = OPT_IN.replace('name = "german"', 'name = "german"\nwhen.crm.segment = ["retail"]')
+    talk = Talk(rule, NEVER)
+    talk.created("a")
+    (ask,) = talk.all(LookUpParty)
+    found = {"facts": {"segment": "retail"}, "consents": {"training": True}}
+    talk.push(ev.PartyFound, call="a", command=ask.number, party=1, **found)
+    talk.answered("a")
+    assert not talk.all(OpenSegment)
+    assert talk.all(Play)
+
+
+def test_somebody_new_is_not_captured_before_he_is_decided_about() -> None:
+    rule = '[[rule]]\nname = "vip"\nwhen.crm.segment = ["vip"]\nrecord = "never"\n'
+    talk = Talk(rule, ALWAYS)
+    talk.created("a")
+    (ask,) = talk.all(LookUpParty)
+    talk.push(ev.PartyFound, call="a", command=ask.number, party=1, facts={"segment": "retail"})
+    talk.answered("a")
+    talk.opens()
+    talk.created("c", direction=Direction.OUTBOUND, other="a", profile="sofia/external", dialled="+4940555")
+    assert moves(talk.answered("c")) == ["close"]  # his row is still being looked up

@@ -9,7 +9,7 @@ import pytest
 
 from fsgov import events as ev
 from fsgov.call import Capture
-from fsgov.commands import CloseSegment, HangUp, Inspect, OpenSegment, RecorderCommand, Release
+from fsgov.commands import CloseSegment, HangUp, Inspect, OpenSegment, RecorderCommand, Release, Remember
 from fsgov.events import Act, Direction
 from tests.unit.conversation import ALWAYS, AUDIO, OPT_IN, SECOND, Talk, moves
 
@@ -82,6 +82,7 @@ def test_a_switch_that_refuses_starts_gets_no_storm() -> None:
     assert 5 <= len(tries) <= 8
     gaps = [b - a for a, b in itertools.pairwise(tries)]
     assert gaps == sorted(gaps)
+    assert gaps[-1] >= 20 * SECOND
     assert talk.entries("recorder.failed")
     talk.hangs_up("a", "b")
     assert talk.over() == "failed:refused"
@@ -401,3 +402,32 @@ def test_an_inspect_whose_answer_is_late_is_not_taken_for_the_next_one() -> None
     assert talk.flight().number != old.number
     talk.push(ev.LegInspected, leg="a", exists=True, command=old.number)
     assert talk.state()[1] is Capture.UNKNOWN
+
+
+def test_the_reply_to_an_earlier_command_means_nothing() -> None:
+    talk = running()
+    talk.act(Act.PAUSE)
+    old = talk.flight()
+    talk.silence()
+    assert moves(talk.push(ev.CommandAccepted, call="a", command=old.number)) == []
+    assert talk.state()[1] is Capture.UNKNOWN
+    assert talk.flight().number != old.number
+    flight = talk.call().flight
+    assert flight is not None
+    assert not flight.accepted
+
+
+def test_a_mask_under_way_at_a_restart_that_was_already_taken_back() -> None:
+    talk = running()
+    talk.act(Act.PAUSE)  # the mask is under way
+    talk.act(Act.RESUME)
+    again = talk.restarted()
+    assert moves(again.resync(a=("a-01",), b=())) == ["close"]
+
+
+def test_a_segment_is_handed_over_before_its_call_forgets_it() -> None:
+    talk = running()
+    talk.act(Act.STOP)
+    talk.closes()
+    kinds = [type(c) for c in talk.last]
+    assert kinds.index(Release) < kinds.index(Remember)
