@@ -13,6 +13,7 @@ import json
 import math
 import os
 import pwd
+import re
 import secrets
 import struct
 import wave
@@ -195,9 +196,15 @@ def tone(path: Path, seconds: float, frequency: float) -> None:
 
 
 def check_path(root: Path) -> None:
-    """A unix socket's path may have 107 bytes. Raises BadConfiguration."""
+    """Whether a switch and a unix socket (107 bytes) can name what is in there. Raises BadConfiguration."""
     longest = max(len(os.fsencode(path)) for path in (root / "host/control.sock", root / "switch/sim.sock"))
     if longest > 107:
         raise BadConfiguration(
             "This directory's name is too long for the demo", str(root), "start it in a directory nearer to /"
+        )
+    if not re.fullmatch(r"[\w./+:@%=~-]+", str(root)):
+        raise BadConfiguration(
+            "A switch cannot be told this directory's name",
+            str(root),
+            "start the demo where no space is in it",
         )

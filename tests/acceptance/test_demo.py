@@ -86,3 +86,9 @@ def test_an_older_demo_is_replaced(tmp_path: Path) -> None:
 def test_a_directory_with_too_long_a_name_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadConfiguration, match="too long"):
         site.check_path(tmp_path / ("x" * 90))
+
+
+def test_a_directory_that_a_switch_cannot_name_is_told() -> None:
+    with pytest.raises(BadConfiguration, match="cannot be told"):
+        site.check_path(Path("/home/me/my calls/.demo"))
+    site.check_path(Path("/home/zoë/git-repos/fsgov_1.0/.demo"))
