@@ -141,6 +141,8 @@ class Belt:
         found: list[int] = []
         for segment in call.segments:
             item = self.items.get(segment)
+            if item is None and segment in self._bad:
+                return None
             if item is None:
                 continue
             if item.sidecar.checked is None:

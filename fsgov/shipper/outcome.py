@@ -19,8 +19,9 @@ def revise(outcome: str | None, frames: Sequence[int]) -> Revision | None:
     """The outcome that is true, or None where the one of govern stands.
 
     frames: of each file that the switch said it recorded; 0 for one of 44 bytes, and for one that is missing.
+    None at all where govern was killed before any start of its was carried out.
     """
-    if outcome not in CLAIMS or all(frames):
+    if outcome not in CLAIMS or (frames and all(frames)):
         return None
     if any(frames):
         return None if outcome == "recorded-in-part" else Revision("recorded-in-part", "media")

@@ -165,7 +165,7 @@ def test_failures_that_were_under_way_together_count_once() -> None:
     ("outcome", "frames", "revision"),
     [
         ("recorded", [100], None),
-        ("recorded", [], None),
+        ("recorded", [], Revision("failed", "media")),
         ("recorded", [0], Revision("failed", "media")),
         ("recorded", [0, 0], Revision("failed", "media")),
         ("recorded", [0, 100], Revision("recorded-in-part", "media")),
