@@ -135,7 +135,8 @@ def test_calls_that_go_on_are_recorded_on_after_each_kill(after: Aftermath) -> N
     """A start is made good within seconds; what was running before is adopted, not begun again."""
     opened = Counter(e["uuid"] for e in after.evidence.happened("opened"))
     long = {each.call for each in after.play.calls.values() if each.recorded}
-    assert set(opened) == long
+    brief = {each.call for each in after.play.calls.values() if each.name.startswith("more")}
+    assert long - brief <= set(opened) <= long
     if after.play.plan.seed is None:
         again = {each.name for each in after.play.calls.values() if opened[each.call] > 1}
         assert not {name for name in again if not name.startswith("new")}
@@ -224,10 +225,12 @@ def test_one_row_and_one_object_for_each_file_of_the_switch(after: Aftermath) ->
 def test_every_conversation_has_exactly_one_outcome(after: Aftermath) -> None:
     calls = after.evidence.calls
     assert set(calls) == oracle.conversations(after.evidence)
+    heard = {segment.rpartition("-")[0] for segment in after.evidence.vault}
     wrong = {
         each.name: (calls[each.call].outcome, calls[each.call].outcome_cause)
         for each in after.play.calls.values()
-        if calls[each.call].outcome not in each.outcome
+        if calls[each.call].outcome
+        not in (each.outcome if each.call in heard or not each.recorded else {"failed"})
     }
     assert not wrong
 
