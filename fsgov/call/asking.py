@@ -1,21 +1,20 @@
-"""Telling and asking the parties: prompts played to one leg, proof that they were heard, keys.
+"""Telling and asking the parties: prompts played to one leg, and proof that they were heard.
 
 A prompt counts as played when the switch reports all its samples (PLAYBACK_STOP says `done` even to a caller
-who has hung up). Keys count only on the leg that was asked: one digit while its question is open, afterwards
-the withdraw code. Of any other digit nothing is kept, not even in memory.
+who has hung up). The keys that answer it are in `keys`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from fsgov.call.consent import AGAINST, Gate, asked, gate, in_force, note
+from fsgov.call.consent import AGAINST, Gate, asked, gate, note
 from fsgov.call.site import SECOND
 from fsgov.call.state import Answered, Call, Evidence, Leg, Method, Question
 from fsgov.call.turn import Turn
-from fsgov.commands import HangUp, Play, StopPlaying, Transfer
-from fsgov.events import Instant, KeyPressed, PromptMissing, PromptStarted, PromptStopped
-from fsgov.policy import Ask, ConsentMode, RecordMode, RefusalAct
+from fsgov.commands import Play, StopPlaying
+from fsgov.events import Instant, PromptMissing, PromptStarted, PromptStopped
+from fsgov.policy import Ask, ConsentMode, RecordMode
 
 PLAYS = 2
 """A prompt that somebody interrupts while the party is still there is played again, so many times in all."""
@@ -106,7 +105,7 @@ def question_on(call: Call, leg: str) -> Question | None:
 
 def started(t: Turn, event: PromptStarted) -> bool:
     question = question_on(t.call, event.leg)
-    prompt = _prompt(t.call)
+    prompt = prompt_of(t.call)
     if question is None or prompt is None or not question.open or event.file != prompt.file:
         return False
     put(t, replace(question, started=t.time))
@@ -117,7 +116,7 @@ def stopped(t: Turn, event: PromptStopped) -> bool:
     """A prompt ended: proven when all its samples were played and the party is still there."""
     call = t.call
     question = question_on(call, event.leg)
-    prompt = _prompt(call)
+    prompt = prompt_of(call)
     if (
         question is None
         or prompt is None
@@ -164,7 +163,7 @@ def _proven(t: Turn, question: Question, prompt: Ask, leg: Leg) -> None:
 def missing(t: Turn, event: PromptMissing) -> bool:
     """The switch has no such file: nobody was asked, so nobody has agreed."""
     question = question_on(t.call, event.leg)
-    prompt = _prompt(t.call)
+    prompt = prompt_of(t.call)
     if question is None or prompt is None or not question.open or event.file != prompt.file:
         return False
     t.enter("recorder.failed", cause="prompt-missing", attempts=1, on_failure="")
@@ -204,77 +203,9 @@ def left(t: Turn, leg: str) -> None:
         unanswered(t, replace(question, proven=False))
 
 
-def key(t: Turn, event: KeyPressed) -> bool:
-    """A digit on the leg that was asked: an answer while its question is open, else a step of the code."""
-    question = question_on(t.call, event.leg)
-    prompt = _prompt(t.call)
-    if question is None or prompt is None:
-        return False
-    if not question.open:
-        return _code(t, question, prompt, event.digit)
-    heard = question.started is not None or question.samples is not None
-    if event.digit == prompt.no:
-        _answered(t, question, Answered.REFUSED, event.digit)
-    elif event.digit == prompt.yes and question.mode is not ConsentMode.NOTICE and heard:
-        _answered(t, question, Answered.GIVEN, event.digit)
-    else:
-        return False
-    return True
-
-
-def _answered(t: Turn, question: Question, state: Answered, digit: str) -> None:
-    call = t.call
-    evidence = {**proof(call, question), "digit": digit}
-    put(t, replace(question, open=False))
-    if not question.proven:
-        t.commands.append(StopPlaying(call=call.id, number=t.number(), leg=question.leg))
-    note(t, question.party, question.purpose, state, Method.KEY, question.mode, evidence)
-    if state is Answered.REFUSED:
-        on_refusal(t, question.leg)
-
-
-def _code(t: Turn, question: Question, prompt: Ask, digit: str) -> bool:
-    """One more digit of the withdraw code, or the first again, or none."""
-    code = prompt.withdraw
-    if not code:
-        return False
-    pressed = question.code + 1 if digit == code[question.code] else int(digit == code[0])
-    if pressed < len(code):
-        put(t, replace(question, code=pressed))
-        return True
-    put(t, replace(question, code=0))
-    row = in_force(t.call, question.party, question.purpose)
-    if row is None or row.state not in AGAINST:
-        note(
-            t,
-            question.party,
-            question.purpose,
-            Answered.WITHDRAWN,
-            Method.KEY,
-            question.mode,
-            {"code": "withdraw"},
-        )
-    return True
-
-
-def on_refusal(t: Turn, leg: str) -> None:
-    """What the rule does with somebody who declines."""
-    call = t.call
-    if call.decision is None or call.legs[leg].ended is not None:
-        return
-    refusal = call.decision.on_refusal
-    match refusal.act:
-        case RefusalAct.HANGUP:
-            t.send(HangUp(call=call.id, number=t.number(), leg=leg))
-        case RefusalAct.TRANSFER:
-            t.send(Transfer(call=call.id, number=t.number(), leg=leg, destination=refusal.destination))
-        case RefusalAct.CONTINUE:
-            pass
-
-
 def proof(call: Call, question: Question) -> Evidence:
     """What shows that this question was put: which file, when, how much of it was heard."""
-    prompt = _prompt(call)
+    prompt = prompt_of(call)
     return {
         "leg": call.legs[question.leg].name,
         "prompt": "" if prompt is None else prompt.prompt,
@@ -287,5 +218,6 @@ def proof(call: Call, question: Question) -> Evidence:
     }
 
 
-def _prompt(call: Call) -> Ask | None:
+def prompt_of(call: Call) -> Ask | None:
+    """What the rule asks; None where it asks nothing."""
     return None if call.decision is None else call.decision.ask

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fsgov.call import acts, asking, deciding, legs, looking, outcome, replies, resync, segments
+from fsgov.call import acts, asking, deciding, keys, legs, looking, outcome, replies, resync, segments
 from fsgov.call.converge import converge, covers_everybody, failing, overdue, wanted
 from fsgov.call.document import document
 from fsgov.call.state import Call, Capture, Stage
@@ -124,7 +124,7 @@ def _learn_of_leg(t: Turn, event: LegEvent) -> bool:
         case LegHeld() | LegUnheld():
             return legs.held_or_not(t, event)
         case KeyPressed():
-            return asking.key(t, event)
+            return keys.key(t, event)
         case PromptStarted():
             return asking.started(t, event)
         case PromptStopped():

@@ -237,6 +237,25 @@ def test_the_code_counts_in_a_row_and_from_its_leg_only() -> None:
     assert moves(talk.presses("**9")) == ["close"]
 
 
+def test_who_was_never_asked_can_withdraw_by_the_code_as_well() -> None:
+    """His consent came by a channel variable: no question, but an opt-out at any time."""
+    talk = Talk(OPT_IN)
+    talk.created("a", variables={"fsgov_consent_training": "given"})
+    talk.created("b", other="a")
+    talk.answered("b")
+    talk.answered("a")
+    talk.opens()
+    assert not talk.all(Play)
+    assert moves(talk.presses("*9", leg="b")) == []  # the agent's consent does not count
+    assert moves(talk.presses("2")) == []  # no question is open
+    assert moves(talk.presses("*9")) == ["close"]
+    talk.closes()
+    assert [row[2] for row in rows(talk)] == ["given", "withdrawn"]
+    talk.wait(60)
+    talk.hangs_up("a", "b")
+    assert talk.over() == "withdrawn"
+
+
 def test_a_withdrawal_overtakes_a_start_that_was_accepted() -> None:
     talk = Talk(OPT_IN)
     talk.inbound()
