@@ -164,7 +164,7 @@ def _steer(t: Turn, move: Move, segment: Segment) -> None:
     number, leg = t.number(), segment.leg
     cut = call.decision is not None and call.decision.pause.by is PauseBy.CUT
     match move:
-        case Move.MASK:
+        case Move.MASK if not segment.unsure:
             launch(t, MaskSegment(call=call.id, number=number, leg=leg, segment=segment.id, cut=cut))
         case Move.UNMASK:
             was_cut = bool(segment.masks) and segment.masks[-1].by == "cut"
@@ -196,6 +196,7 @@ def _open(t: Turn, *, armed: bool) -> None:
         vault=decision.vault or call.site.vault,
         consents=evidence_of(call, decision),
         armed=armed,
+        unsure=leg.unseen,
     )
     call.segment = segment
     call.segments = (*call.segments, segment.id)

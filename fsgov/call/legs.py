@@ -140,7 +140,8 @@ def held_or_not(t: Turn, event: LegHeld | LegUnheld) -> bool:
     call = t.call
     leg = call.legs[event.leg]
     on = isinstance(event, LegHeld)
-    t.change_leg(replace(leg, held=on))
+    t.change_leg(replace(leg, held=on, unseen=False))
+    t.rests = True
     segment = call.segment
     if segment is not None and segment.leg == event.leg and segment.opened is not None:
         when = moment(t.now, t.time)

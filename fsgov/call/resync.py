@@ -1,9 +1,9 @@
 """Losing sight of the switch, and seeing it again.
 
 While the switch cannot be seen, whatever was confirmed is UNKNOWN and nothing is sent. The resync then says
-what runs. A segment found running goes on in the state that was confirmed before, if no command was under
-way: nobody but us masks our segments, so its mask state is known. After a restart of fsgov with a pause in
-force or a mask command under way it is not: that segment is closed, and what is wanted opened anew.
+what runs. A segment found running that was not masked, with no command under way, goes on: nobody but us
+masks our segments. But its leg may have been held meanwhile, so a mask could not be placed in its file: a
+pause closes it. One that was masked, or may have been, is closed, and what is wanted opened anew.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ def resynced(t: Turn, event: Resynced) -> bool:
     for leg in tuple(call.legs.values()):
         if leg.uuid not in event.recordings and not leg.gone:
             legs.hung_up(t, LegGone(now=t.now, leg=leg.uuid, cause="LOST"))
+        elif not leg.gone:
+            t.change_leg(replace(leg, unseen=True))
     call.adrift = False
     on = segments.running(call, dict(event.recordings))
     if call.segment is not None:
@@ -56,9 +58,9 @@ def _adopt(t: Turn, leg: str) -> None:
     moved = leg != segment.leg
     if moved:
         call.segment = segment = replace(segment, leg=leg, moved=True)
-    known = call.before is not None and segment.opened is not None and not moved
-    if known and call.before is not None:
+    if call.before in (Capture.ON, Capture.ARMED) and segment.opened is not None and not moved:
         call.actual = call.before
+        call.segment = replace(segment, unsure=True)
         call.gap_since = None
         call.retry_at = None
     elif call.actual is not Capture.UNKNOWN:

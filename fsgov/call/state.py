@@ -68,6 +68,8 @@ class Leg:
     gone: bool = False
     cause: str = ""
     held: bool = False
+    unseen: bool = False
+    """It lived while the switch could not be seen: whether it is held is not known until its next hold."""
 
     @property
     def speaks(self) -> bool:
@@ -161,6 +163,8 @@ class Segment:
     discarded: bool = False
     masks: tuple[Mask, ...] = ()
     holds: tuple[Hold, ...] = ()
+    unsure: bool = False
+    """A hold of its leg may have been missed, so a mask could not be placed in its file."""
     moved: bool = False
     """It runs on a leg it was not started on: only `stop all` reaches it there."""
 

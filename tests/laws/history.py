@@ -298,7 +298,7 @@ class History(World):
         wanted = a is not None and a.answered and self.told(a) and not self.forbidden() and not self.paused
         if wanted and self.mode in ("none",) and self.record == "always":
             assert len(running) == 1, "law 3: what is wanted is opened again"
-            assert running[0].state in ("on", "held")
+            assert running[0].state == "on"
         for file in self.switch.files.values():
             if not file.running:
                 assert file.segment in self.released, "what the switch has finished is handed over"

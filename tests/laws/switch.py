@@ -38,13 +38,17 @@ class Prompt:
 
 @dataclass
 class File:
-    """One recording. `spans`: (from, to, state) with state on, masked, cut or held, closed at `ended`."""
+    """One recording. `spans`: (from, to, state) with state on, masked, cut or held, closed at `ended`.
+
+    While its leg is held a file stands still, masked or not.
+    """
 
     segment: str
     leg: str
     path: str
     began: int
     state: str = "on"
+    held: bool = False
     since: int = 0
     ended: int | None = None
     moved: bool = False
@@ -54,13 +58,15 @@ class File:
     def running(self) -> bool:
         return self.ended is None
 
-    def turn(self, now: int, state: str) -> None:
+    def turn(self, now: int, state: str | None = None, held: bool | None = None) -> None:
         if now > self.since:
-            self.spans.append((self.since, now, self.state))
-        self.since, self.state = now, state
+            self.spans.append((self.since, now, "held" if self.held else self.state))
+        self.since = now
+        self.state = self.state if state is None else state
+        self.held = self.held if held is None else held
 
     def stop(self, now: int) -> None:
-        self.turn(now, self.state)
+        self.turn(now)
         self.ended = now
 
     def captured(self) -> int:
@@ -102,8 +108,7 @@ class Switch:
         assert leg.inbound or leg.answered, "a start on a ringing outbound leg kills the call"
         assert segment not in self.files, "a path is never used twice: a second start truncates the file"
         self.files[segment] = File(segment, uuid, path, began=now, since=now)
-        if leg.held:
-            self.files[segment].turn(now, "held")
+        self.files[segment].held = leg.held
         return True
 
     def stop(self, uuid: str, segment: str, every: bool, now: int) -> list[File]:
@@ -117,15 +122,13 @@ class Switch:
     def mask(self, uuid: str, segment: str, state: str, now: int) -> bool:
         found = [f for f in self.on(uuid) if f.segment == segment and not f.moved]
         for file in found:
-            leg = self.legs[uuid]
-            file.turn(now, "held" if leg.held and state == "on" else state)
+            file.turn(now, state)
         return bool(found) and self.leg(uuid) is not None
 
     def hold(self, uuid: str, held: bool, now: int) -> None:
         self.legs[uuid].held = held
         for file in self.on(uuid):
-            if file.state in ("on", "held"):
-                file.turn(now, "held" if held else "on")
+            file.turn(now, held=held)
 
     def hang_up(self, uuid: str, now: int) -> list[File]:
         leg = self.legs[uuid]

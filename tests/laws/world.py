@@ -354,7 +354,7 @@ class World:
         act, _ = self.acts[answer.request]
         if answer.status != 200:
             return
-        sounding = [file for file in self.switch.running() if file.state in ("on", "held") and not file.moved]
+        sounding = [file for file in self.switch.running() if file.state == "on" and not file.moved]
         if act is Act.PAUSE:
             assert not sounding, "law 2: a pause acknowledged while sound is captured"
         if act is Act.STOP:
