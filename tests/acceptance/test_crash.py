@@ -22,7 +22,7 @@ from fsgov.demo import site as sites
 from fsgov.demo.stage import Stage
 from tests.acceptance.crash import oracle
 from tests.acceptance.crash.evidence import Evidence, collect
-from tests.acceptance.crash.parts import HEAD, plaintext_in, scratch
+from tests.acceptance.crash.parts import HEAD, SCRIBE_WAS_KILLED, plaintext_in, scratch
 from tests.acceptance.crash.plan import GOVERN, KEEP, SHIP, Plan, by_seed, each_once
 from tests.acceptance.crash.play import Play
 
@@ -244,8 +244,8 @@ def test_the_log_tells_each_outcome_and_its_last_word_is_that_of_the_row(after: 
     assert {call: outcomes[-1] for call, outcomes in told.items()} == {
         call: row.outcome for call, row in after.evidence.calls.items()
     }
-    again = sum(len(outcomes) - 1 for outcomes in told.values())
-    assert again <= sum("captured" in each.blow.point for each in after.play.killed), told
+    again = after.evidence.entered("call.over").total() - len(after.evidence.calls)
+    assert again <= sum(each.code == SCRIBE_WAS_KILLED for each in after.play.killed), told
 
 
 def test_the_catalog_names_the_segments_of_each_call_as_the_switch_wrote_them(after: Aftermath) -> None:

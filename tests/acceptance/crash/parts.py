@@ -20,6 +20,8 @@ from tests.acceptance.crash.plan import Blow
 HEAD = 44
 """Bytes of a WAV's header, which the switch rewrites at the end."""
 TWO_BLOCKS = HEAD + 2 * 65536
+SCRIBE_WAS_KILLED = 4
+"""How govern ends then: Unreachable."""
 PLAINTEXT = re.compile(rb"(?:\xff\x1f|\x01\xe0){256}")
 """Any 512 bytes of time-coded audio: its samples are +8191 and -8191, and nothing else looks like that."""
 
@@ -95,13 +97,11 @@ class Part:
         return "\n".join((self.site.host / f"{self.name}.log").read_text(errors="replace").splitlines()[-12:])
 
     def death(self) -> Killed:
-        """Look at the disk now that it is dead. govern ends by itself (4) when its scribe was killed."""
+        """Look at the disk now that it is dead. govern ends by itself when its scribe was killed."""
         code = self.popen.wait()
         assert self.blow is not None, f"{self.name} ended with {code}:\n{self.last_words()}"
-        scribe = self.blow.point in (
-            "govern.sidecar.before", "govern.sidecar.after", "govern.captured.before", "govern.captured.after"
-        )  # fmt: skip
-        expected = (4, -signal.SIGKILL) if scribe else (-signal.SIGKILL,)
+        scribe = self.blow.point.startswith(("govern.sidecar.", "govern.captured."))
+        expected = (SCRIBE_WAS_KILLED, -signal.SIGKILL) if scribe else (-signal.SIGKILL,)
         assert code in expected, f"{self.name} at {self.blow} ended with {code}:\n{self.last_words()}"
         leaked = tuple(plaintext_in(scratch(self.site), self.site.spool / "sealed"))
         return Killed(self.name, self.blow, code, int(time.time() * 50), on_disk(self.site), leaked)
