@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,6 +65,15 @@ def after(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 # -- that it was a crash matrix at all -------------------------------------------------------------------
+
+
+def test_every_failpoint_of_the_source_is_in_the_matrix() -> None:
+    texts = [path.read_text() for path in Path(sites.__file__).parents[1].rglob("*.py")]
+    assert {name for text in texts for name in re.findall(r'failpoint\("([^"]+)"\)', text)} == {
+        *SHIP,
+        *KEEP,
+        *GOVERN,
+    }
 
 
 def test_every_part_was_killed_at_every_place(after: Aftermath) -> None:
