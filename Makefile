@@ -22,7 +22,7 @@ run: $(VENV)/.run ## the demo: real PostgreSQL, a simulated switch, the real dae
 	@$(BIN)/fsgov demo
 
 test: lint types $(VENV)/.test ## everything that CI runs, under 15 minutes on two cores
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' -n auto --dist loadfile
 
 check: lint types unit ## lint, types and unit tests, under a minute
 lint: $(VENV)/.test
