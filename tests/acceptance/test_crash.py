@@ -25,7 +25,7 @@ from tests.acceptance.crash import oracle
 from tests.acceptance.crash.evidence import Evidence, collect
 from tests.acceptance.crash.parts import HEAD, SCRIBE_WAS_KILLED, plaintext_in, scratch
 from tests.acceptance.crash.plan import GOVERN, KEEP, SHIP, Plan, by_seed, each_once
-from tests.acceptance.crash.play import Play
+from tests.acceptance.crash.play import PAUSED, Play
 
 pytestmark = pytest.mark.timeout(600)
 ROUNDS = 8
@@ -160,6 +160,21 @@ def test_who_refused_before_a_kill_is_neither_recorded_nor_asked_again_after_it(
         asked = after.evidence.happened("heard", uuid=call)
         assert len(asked) == (0 if name == "never" else 1), name
         assert name == "unanswered" or all(e["moment"] < after.play.refused_at for e in asked), name
+
+
+def test_who_paused_before_a_kill_is_not_heard_after_it(after: Aftermath) -> None:
+    call = after.play.calls[PAUSED].call
+    frames = [
+        frame
+        for segment, wav in after.evidence.vault.items()
+        if segment.startswith(call)
+        for frame in oracle.spoken(wav)
+    ]
+    assert "masked" in frames
+    heard = [frame for frame in frames if isinstance(frame, tuple)]
+    assert heard
+    assert max(moment for _, moment in heard) <= after.play.paused_at
+    assert {row.mask_proof for row in after.evidence.rows.values() if row.call == call} == {"proven"}
 
 
 # -- plaintext -------------------------------------------------------------------------------------------

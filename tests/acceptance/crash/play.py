@@ -1,8 +1,4 @@
-"""The calls and the kills: scripts that wait for each other, played by one loop in the main thread.
-
-A script yields what it waits for; the loop asks every 20 ms. Children die with the thread that started them,
-so no other thread starts any.
-"""
+"""The calls and the kills: what the phones do, and where each part ends."""
 
 from __future__ import annotations
 
@@ -13,17 +9,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fsgov.catalog.desk import Desk
+from fsgov.cli import live
 from fsgov.demo.stage import Stage
+from fsgov.errors import NotPermitted
+from tests.acceptance.crash import loop
+from tests.acceptance.crash.loop import Script
 from tests.acceptance.crash.parts import HEAD, TWO_BLOCKS, Killed, Part, tear
 from tests.acceptance.crash.plan import Blow, Plan
 
 RECORDED, ASKED, MAY_DECLINE, NEVER = "+442079460100", "+49309018200", "+49309018300", "+49301111"
-LOOK_EVERY, PATIENCE, REACHED_WITHIN = 0.02, 60.0, 6.0
+REACHED_WITHIN = 6.0
+PAUSED = "pauses"
 NEXT_SWITCH = 5000
 """Leg numbers of the switch that is started after the crash of the first."""
-
-Script = Iterator[tuple[str, Callable[[], bool]]]
-"""What is waited for, in words and as a question."""
 
 
 @dataclass(slots=True)
@@ -48,6 +46,8 @@ class Play:
     crashed: dict[str, bytes] = field(default_factory=dict)
     """Files as the crash of the switch left them."""
     refused_at: int = 0
+    paused_at: int = 0
+    """Moments on the switch's clock when the switch had acknowledged it."""
     codes: dict[str, int] = field(default_factory=dict)
     _parts: dict[str, Part] = field(default_factory=dict)
     _ready: bool = False
@@ -62,23 +62,8 @@ class Play:
         }
         if self.plan.seed is not None:
             scripts["traffic"] = self._traffic()
-        waits: dict[str, tuple[str, Callable[[], bool], float]] = {}
         try:
-            while scripts:
-                for name, script in list(scripts.items()):
-                    if name in waits and not waits[name][1]():
-                        late = time.monotonic() > waits[name][2]
-                        assert not late, f"{name} waits for {waits[name][0]} ({self.plan})\n{self._words()}"
-                        continue
-                    try:
-                        why, condition = next(script)
-                        patience = PATIENCE * (5 if why.startswith("the kills") else 1)
-                        waits[name] = (why, condition, time.monotonic() + patience)
-                    except StopIteration:
-                        self._over.add(name)
-                        del scripts[name]
-                self._watch()
-                time.sleep(LOOK_EVERY)
+            loop.play(scripts, self._over, self._watch, self._words)
         finally:
             for part in self._parts.values():
                 if not part.ended:
@@ -127,7 +112,10 @@ class Play:
         return path is not None and path.exists() and path.stat().st_size >= TWO_BLOCKS
 
     def _live(self) -> list[Spoken]:
-        return [each for each in self.calls.values() if each.recorded and not each.over]
+        """Calls that are being recorded, and go on."""
+        return [
+            each for each in self.calls.values() if each.recorded and not each.over and each.name != PAUSED
+        ]
 
     def _phones(self) -> Script:
         self._start("govern", Blow("in the middle"))
@@ -157,7 +145,7 @@ class Play:
         yield from self._leave()
 
     def _refusals(self) -> Script:
-        """Two who say no before anything is killed, one who never answers, one who says yes."""
+        """Before anything is killed, two say no, one never answers, one says yes, one pauses."""
         no = [
             self._call("refuses", ASKED, "refused", recorded=False),
             self._call("declines", MAY_DECLINE, "refused", recorded=False),
@@ -173,6 +161,17 @@ class Play:
         due = time.monotonic() + 1.0
         yield "the no is learnt", lambda: time.monotonic() > due
         self.refused_at = self.stage.moment()
+        paused = self._call(PAUSED, RECORDED)
+        yield "a recording to pause", lambda: self._seen("opened", paused)
+        yield "the pause", lambda: self._pause(paused)
+        self.paused_at = self.stage.moment()
+
+    def _pause(self, spoken: Spoken) -> bool:
+        """Whether the pause is acknowledged; govern may not have read yet who its people are."""
+        try:
+            return live.ask(self.stage.site.control, "POST", f"/v1/calls/{spoken.call}/pause")[0] == 200
+        except NotPermitted:
+            return False
 
     def _traffic(self) -> Script:
         """More calls, so that ship and keep have something to do wherever the dice send them."""
