@@ -10,9 +10,10 @@ from pathlib import Path
 
 import structlog
 
-from fsgov import config, daemon, embedded, logs
+from fsgov import config, daemon, embedded, logs, reloading
 from fsgov.config import Settings
 from fsgov.errors import FsgovError
+from fsgov.notify import Systemd
 
 log = structlog.get_logger()
 
@@ -35,12 +36,13 @@ def run(settings: Settings, part: str) -> int:
     settings.need(part)
     with ExitStack() as stack:
         flags = stack.enter_context(daemon.Flags().listening())
+        systemd = Systemd()
         log.info("part.started", host=settings.host)
         if settings.database.dsn.startswith(embedded.SCHEME):
             path = Path(settings.database.dsn.removeprefix(embedded.SCHEME))
             stack.enter_context(embedded.joined(path, create=False))
         try:
-            PARTS[part](settings, flags)
+            until_told(lambda stop: PARTS[part](settings, stop, systemd), flags, settings, part, systemd)
         except FsgovError:
             raise
         except Exception:
@@ -50,32 +52,56 @@ def run(settings: Settings, part: str) -> int:
     return 0
 
 
-def ship(settings: Settings, flags: daemon.Flags) -> None:
-    """Ship until told to stop. It waits on an event, which no signal may set, and so runs in a thread."""
+def ship(settings: Settings, stop: threading.Event, systemd: Systemd) -> None:
+    """Ship until told to stop."""
     from fsgov.shipper import part
 
-    until_told(lambda stop: part.run(settings, stop), flags)
+    part.run(settings, stop, systemd)
 
 
-def keep(settings: Settings, flags: daemon.Flags) -> None:
+def keep(settings: Settings, stop: threading.Event, systemd: Systemd) -> None:
     """Keep the log until told to stop."""
     from fsgov import journal
 
-    journal.keep(settings, lambda: flags.stop)
+    journal.keep(settings, stop.is_set, lambda words: systemd.turned(lambda: words))
 
 
-def until_told(work: Callable[[threading.Event], None], flags: daemon.Flags) -> None:
-    """Run `work` in a thread, tell it to stop when a signal came, and raise what it raises."""
+def until_told(
+    work: Callable[[threading.Event], None],
+    flags: daemon.Flags,
+    settings: Settings,
+    part: str,
+    systemd: Systemd,
+) -> None:
+    """Run `work` in a thread (no signal may set an event), and raise what it raises. Signals are for here."""
     stop = threading.Event()
     with ThreadPoolExecutor(1, "part") as pool:
         done = pool.submit(work, stop)
         while not flags.stop and not done.done():
+            if flags.reload:
+                flags.reload = False
+                look_again(settings, part, systemd)
             try:
                 done.exception(LOOK_EVERY)
             except TimeoutError:
                 continue
+        systemd.stopping()
         stop.set()
         done.result()
 
 
-PARTS: dict[str, Callable[[Settings, daemon.Flags], None]] = {"ship": ship, "keep": keep}
+def look_again(settings: Settings, part: str, systemd: Systemd) -> None:
+    """SIGHUP: whether this part could start with the configuration as it is now. A restart takes it up."""
+    systemd.reloading()
+    try:
+        after = reloading.read_again(settings, part)
+    except FsgovError as fault:
+        log.error("configuration.refused", reason=fault.message, detail=fault.detail, hint=fault.hint)
+        systemd.reloaded(f"configuration refused: {fault.message}")
+        return
+    waiting = reloading.waiting(settings, after, live=frozenset({"path"}))
+    log.info("configuration.accepted", in_force=not waiting, after_restart=waiting)
+    systemd.reloaded(f"restart for {', '.join(waiting)}" if waiting else "configuration unchanged")
+
+
+PARTS: dict[str, Callable[[Settings, threading.Event, Systemd], None]] = {"ship": ship, "keep": keep}

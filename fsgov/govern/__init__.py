@@ -3,5 +3,6 @@
 __main__.py   monkey-patches first, then starts everything and stops it cleanly
 dispatch.py   the one loop that feeds the core, in the order of arrival
 lanes.py      one conversation's commands in order: the spool first, then the switch
+site.py       what of the configuration the core needs, and what a reload takes up
 roster.py     which person an operating-system user is, cached on disk
 """

@@ -49,6 +49,11 @@ class Dispatch:
         """How many events wait."""
         return int(self._intake.qsize())
 
+    def nudge(self) -> None:
+        """Have the loop go round, also while no event comes; `turned` tells whether it did."""
+        if not self._intake.full():
+            self._intake.put_nowait(None)
+
     def stop(self) -> None:
         """End the loop after the event it is at."""
         self._running = False

@@ -7,16 +7,15 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import gevent
 import structlog
 from gevent.event import Event as Signal
 
-from fsgov import config, logs
+from fsgov import config, logs, reloading
 from fsgov.announcements import Announcements
-from fsgov.call.site import Site
 from fsgov.catalog.govern import people_of_hosts
 from fsgov.commands import Enter
 from fsgov.config import Settings
@@ -30,7 +29,9 @@ from fsgov.events import CallRestored, Instant, Stopping
 from fsgov.govern.dispatch import Dispatch
 from fsgov.govern.lanes import Hands, Lanes
 from fsgov.govern.roster import Roster
+from fsgov.govern.site import audio_of, read_again, reloaded, site_of
 from fsgov.govern.writing import Writing
+from fsgov.notify import Systemd
 from fsgov.parties import Parties, cooperate, forget_old
 from fsgov.policy import Policy
 from fsgov.recorder import Recorder
@@ -52,22 +53,15 @@ class Govern:
 
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self._settings = settings
+        self._systemd = Systemd()
         self._over = Signal()
         self._broken = False
         now = wall_clock
         self.writing = Writing(settings.spool.directory, settings.host, self._fail)
         self.spool = Spool(settings.spool.directory, "reader")
         self._keep(policy)
-        audio = PurePosixPath(settings.spool.switch_directory) / "audio"
-        site = Site(
-            host=settings.host,
-            trunks=settings.switch.trunks,
-            tenants=settings.tenants,
-            audio=str(audio),
-            vault=next(iter(settings.vaults)) if len(settings.vaults) == 1 else "",
-            lookup=settings.parties.deadline,
-        )
-        self.board = Switchboard(policy, site)
+        audio = audio_of(settings)
+        self.board = Switchboard(policy, site_of(settings))
         self.dispatch = Dispatch(self.board, self._carry, now)
         emit = self.dispatch.emit
 
@@ -143,12 +137,13 @@ class Govern:
         self.pool.start()
         self.link.start()
         server = listen(self._settings.control.socket, self.control)
-        background = [gevent.spawn(self._reload, reload), gevent.spawn(self._sweep)]
+        background = [gevent.spawn(each) for each in (lambda: self._reload(reload), self._sweep, self._watch)]
         if self._settings.database.dsn:
             background.append(gevent.spawn(self.roster.keep_reading))
         log.info("govern.started", host=self._settings.host)
         try:
             self._over.wait()
+            self._systemd.stopping()
             if self._broken:
                 raise Unreachable(
                     "The scribe of the spool has ended", "", "see the log; govern must start again"
@@ -186,22 +181,42 @@ class Govern:
             gevent.sleep(0.05)
 
     def _reload(self, reload: Signal) -> None:
-        """On SIGHUP: the policy file again. A call keeps the version it was decided by."""
+        """On SIGHUP: configuration and policy again; both or neither. A call keeps the version it has."""
         while True:
             reload.wait()
             reload.clear()
+            self._systemd.reloading()
             try:
-                policy = gevent.get_hub().threadpool.apply(
-                    config.load_policy, (self._settings.policy.file, self._settings.vaults)
-                )
+                settings, policy = gevent.get_hub().threadpool.apply(read_again, (self._settings,))
+                self._keep(policy)
             except FsgovError as fault:
-                log.error("policy.refused", reason=fault.message, detail=fault.detail)
+                log.error("policy.refused", reason=fault.message, detail=fault.detail, hint=fault.hint)
+                self._systemd.reloaded(f"refused, as before: {fault.message}")
                 continue
-            self._keep(policy)
+            waiting = reloading.waiting(self._settings, settings)
+            if waiting:
+                log.warning("configuration.after_restart", tables=waiting)
+            self.board.site = reloaded(self.board.site, settings)
             self.translator.want(policy.names_of_variables)
             self.parties.facts = policy.names_of_facts
             self.board.use_policy(policy)
             log.info("policy.in_force", version=policy.version, sha256=policy.sha256)
+            self._systemd.reloaded(self._words())
+
+    def _watch(self) -> None:
+        """Have the loop go round, and tell systemd when it did: from nowhere else is its watchdog fed."""
+        pause = 0.05
+        while True:
+            before = self.dispatch.turned
+            self.dispatch.nudge()
+            gevent.sleep(pause)
+            if self.dispatch.turned != before:
+                self._systemd.turned(self._words)
+                pause = self._systemd.every
+
+    def _words(self) -> str:
+        switch = "connected to the switch" if self.link.connected else "waits for the switch"
+        return f"{switch}; {len(self.board.calls)} calls; policy {self.board.policy.version}"
 
     def _sweep(self) -> None:
         """Party facts are kept a day, also while nobody asks for them."""

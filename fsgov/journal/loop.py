@@ -21,10 +21,17 @@ STOP_WITHIN = 10.0
 """Seconds for what still waits, once told to stop."""
 
 
-def run(sequencer: Sequencer, keep: Keep, alarms: Alarms, stop: Callable[[], bool]) -> None:
+def run(
+    sequencer: Sequencer,
+    keep: Keep,
+    alarms: Alarms,
+    stop: Callable[[], bool],
+    turned: Callable[[str], None] = lambda _: None,
+) -> None:
     """Until `stop()`; then what waits is moved, signed and handed over. Ends the connection of `keep`.
 
     A failure is logged once, tried again with growing pauses, and never ends the loop.
+    turned: called each time the loop has gone round, with what it is at, in words.
     """
     pause, leading, last = SHORTEST_PAUSE, None, ""
     try:
@@ -38,6 +45,7 @@ def run(sequencer: Sequencer, keep: Keep, alarms: Alarms, stop: Callable[[], boo
                     level = log.warning if isinstance(error, Unreachable) else log.error
                     level("log.stuck", reason=error.message, detail=error.detail, hint=error.hint)
                     last = str(error)
+                turned(f"waits: {error.message}")
                 _sleep(pause, stop)
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
@@ -45,6 +53,7 @@ def run(sequencer: Sequencer, keep: Keep, alarms: Alarms, stop: Callable[[], boo
             if found.leading != leading:
                 leading = found.leading
                 log.info("log.leading" if leading else "log.standby")
+            turned("writes the log" if leading else "stands by: another keep writes the log")
             if found.moved < BATCH:
                 _sleep(POLL, stop)
         _finish(sequencer)

@@ -21,8 +21,13 @@ from fsgov.merkle import load_signing_key
 from fsgov.vault import Credentials, open_bucket
 
 
-def keep(settings: Settings, stop: Callable[[], bool]) -> None:
-    """Until `stop()`. Raises BadConfiguration, NotPermitted at once; outages are waited for."""
+def keep(
+    settings: Settings, stop: Callable[[], bool], turned: Callable[[str], None] = lambda _: None
+) -> None:
+    """Until `stop()`. Raises BadConfiguration, NotPermitted at once; outages are waited for.
+
+    turned: called each time the loop has gone round, with what it is at, in words.
+    """
     settings.need("keep")
     key = signing_key(settings)
     with ExitStack() as stack:
@@ -38,7 +43,7 @@ def keep(settings: Settings, stop: Callable[[], bool]) -> None:
             )
             anchors.append(VaultAnchor(vault.name, stack.enter_context(closing(bucket))))
         alarms = Alarms(catalog, settings.host, now)
-        run(Sequencer(catalog, key, now, sinks, anchors), catalog, alarms, stop)
+        run(Sequencer(catalog, key, now, sinks, anchors), catalog, alarms, stop, turned)
 
 
 def signing_key(settings: Settings) -> Ed25519PrivateKey:

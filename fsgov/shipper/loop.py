@@ -90,15 +90,20 @@ class Shipper:
 
     # -- from outside --------------------------------------------------------------------------------
 
-    def run(self, stop: threading.Event) -> None:
-        """Ship until `stop` is set; then finish what is under way, and enter the last lines."""
+    def run(self, stop: threading.Event, turned: Callable[[], None] = lambda: None) -> None:
+        """Ship until `stop` is set; then finish what is under way, and enter the last lines.
+
+        turned: called each time the loop has gone round.
+        """
         while not stop.is_set():
             self._turn()
+            turned()
             self._wait(LOOK_EVERY, stop)
         until = self._clock() + LEAVE_WITHIN
         while self._under_way and self._clock() < until:
             self._wait(0.1, None)
             self._collect()
+            turned()
         if self._round is None and self._pauses.open("database"):
             self._start_round()
             wait([self._round] if self._round else [], LEAVE_WITHIN)

@@ -13,6 +13,7 @@ from fsgov.catalog.ship import open_ship
 from fsgov.config import Settings
 from fsgov.config.settings import VaultSettings
 from fsgov.envelope import Recipient
+from fsgov.notify import Systemd
 from fsgov.shipper.loop import Shipper
 from fsgov.shipper.storing import Destination
 from fsgov.vault import Credentials, open_vault
@@ -23,13 +24,13 @@ NICE = 5
 log = structlog.get_logger()
 
 
-def run(settings: Settings, stop: threading.Event) -> None:
+def run(settings: Settings, stop: threading.Event, systemd: Systemd) -> None:
     """Ship what is in the configured spool until `stop` is set. PostgreSQL and vaults may be away."""
     settings.need("ship")
     os.nice(NICE)
     with ExitStack() as stack:
         room = stack.enter_context(closing(spool.Spool(settings.spool.directory, "ship")))
-        spool.check(settings.spool.directory)
+        spool.check(settings.spool.directory, "ship")
         password = settings.database.password("ship")
         catalog = stack.enter_context(closing(open_ship(settings.database.dsn, password)))
         shipper = Shipper(
@@ -41,8 +42,15 @@ def run(settings: Settings, stop: threading.Event) -> None:
         )
         stack.enter_context(closing(shipper))
         log.info("ship.started", vaults=sorted(settings.vaults))
-        shipper.run(stop)
+        shipper.run(stop, lambda: systemd.turned(lambda: words(shipper)))
         log.info("ship.stopped", **shipper.waiting)
+
+
+def words(shipper: Shipper) -> str:
+    """What ship is at, in a line."""
+    steps = ", ".join(f"{count} {step}" for step, count in shipper.waiting.items() if count)
+    alarms = ", ".join(sorted(shipper.alarms))
+    return f"{steps or 'nothing waits'}{f'; alarms: {alarms}' if alarms else ''}"
 
 
 def opened(vault: VaultSettings) -> Destination:

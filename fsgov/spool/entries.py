@@ -18,6 +18,7 @@ from fsgov import entries
 from fsgov.errors import Damaged, Unreachable
 from fsgov.events import Instant
 from fsgov.spool import names
+from fsgov.spool.shelf import mode_below
 
 
 def claim(directory: Path, host: str, part: str, now: Instant) -> tuple[str, int]:
@@ -30,7 +31,7 @@ def claim(directory: Path, host: str, part: str, now: Instant) -> tuple[str, int
             continue
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         try:
-            fd = os.open(directory / f"{origin}.jsonl", flags, 0o600)
+            fd = os.open(directory / f"{origin}.jsonl", flags, mode_below(directory))
         except FileExistsError:
             continue
         except OSError as fault:

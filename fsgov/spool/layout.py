@@ -1,6 +1,11 @@
 """Where everything in the spool is, with which rights; and how full its disk is.
 
-`audio` is shared with FreeSWITCH through its group (setgid, 2770); everything else belongs to fsgov alone.
+Two ways to share it. `create` makes the first; systemd-tmpfiles (fsgov/units/tmpfiles.conf) the second.
+
+    one user     govern and ship are one login; the group of `audio` (2770) is the switch's, all else is 0700
+    three users  govern, ship and FreeSWITCH have logins of their own. `audio` belongs to the switch's login,
+                 and its group is fsgov's, as that of whatever govern and ship both write (2770, setgid).
+                 Others may pass through the root (2771), and see nothing there
 """
 
 from __future__ import annotations
@@ -22,6 +27,11 @@ MODES = {
     "parties": 0o700,
     "policies": 0o700,
 }
+SHARED_ROOT_MODE = 0o2771
+SHARED_MODES = {**MODES, **dict.fromkeys(("segments", "calls", "entries", "policies"), 0o2770)}
+"""At most, where the switch's login owns `audio`: then the group is fsgov's, and the switch is not in it."""
+OF_ONE_PART = {"sealed": "ship", "parties": "govern"}
+"""What only that part must be able to read and write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +59,55 @@ def create(root: Path) -> None:
         raise Unreachable("the spool cannot be made", f"{fault.filename}: {fault.strerror}", hint) from fault
 
 
-def faults(root: Path) -> list[str]:
-    """What is wrong with the rights of the spool, one sentence each; empty when all is well."""
-    found: list[str] = []
-    for directory, mode in [(root, ROOT_MODE), *((root / name, mode) for name, mode in MODES.items())]:
-        try:
-            state = directory.lstat()
-        except OSError as fault:
-            found.append(f"{directory}: {fault.strerror}")
-            continue
-        if not stat.S_ISDIR(state.st_mode):
-            found.append(f"{directory}: not a directory")
-            continue
-        excess = stat.S_IMODE(state.st_mode) & ~mode
-        if excess:
-            found.append(
-                f"{directory}: mode {stat.S_IMODE(state.st_mode):04o}, at most {mode:04o} is allowed"
-            )
-        if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-            found.append(f"{directory}: this user may not read and write it")
-    return found
+def faults(root: Path, part: str = "") -> list[str]:
+    """What is wrong with the rights of the spool, one sentence each; empty when all is well.
+
+    part: whether `govern` or `ship` can work with them; "" wants all of them for this user.
+    """
+    shared = is_shared(root)
+    found = [fault_of(root, SHARED_ROOT_MODE if shared else ROOT_MODE, mine=True)]
+    for name, mode in (SHARED_MODES if shared else MODES).items():
+        mine = not part or OF_ONE_PART.get(name, part) == part
+        found.append(fault_of(root / name, mode, mine=mine))
+    if shared and not any(found):
+        found += [fault_of_group(root / name, root / "audio") for name in SHARED_MODES]
+    return [fault for fault in found if fault]
 
 
-def check(root: Path) -> None:
-    """Nothing, or BadConfiguration with every fault of the spool's rights."""
-    found = faults(root)
+def fault_of(directory: Path, mode: int, *, mine: bool) -> str:
+    """Why this is no directory of at most that mode, which this user can work in; "" when it is."""
+    try:
+        state = directory.lstat()
+    except OSError as fault:
+        return f"{directory}: {fault.strerror}"
+    if not stat.S_ISDIR(state.st_mode):
+        return f"{directory}: not a directory"
+    if stat.S_IMODE(state.st_mode) & ~mode:
+        return f"{directory}: mode {stat.S_IMODE(state.st_mode):04o}, at most {mode:04o} is allowed"
+    if mine and not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        return f"{directory}: this user may not read and write it"
+    return ""
+
+
+def fault_of_group(directory: Path, audio: Path) -> str:
+    """Why govern and ship do not share this as they share `audio`; "" where its group may not enter it."""
+    state = directory.stat()
+    if not state.st_mode & 0o070 or state.st_gid == audio.stat().st_gid:
+        return ""
+    return f"{directory}: its group is not that of audio, through which govern and ship share the spool"
+
+
+def is_shared(root: Path) -> bool:
+    """Does the switch's login own `audio`, so that its group is fsgov's own?"""
+    try:
+        return (root / "audio").lstat().st_uid != root.lstat().st_uid
+    except OSError:
+        return False
+
+
+def check(root: Path, part: str = "") -> None:
+    """Nothing, or BadConfiguration with every fault of the spool's rights; `part` as in `faults`."""
+    found = faults(root, part)
     if found:
         raise BadConfiguration(
             "the spool directory is not safe", "\n".join(found), "chmod it, or name another."

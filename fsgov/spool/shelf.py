@@ -40,6 +40,7 @@ class Shelf:
         self._part = part
         self._numbers = count(1)
         self._fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._mode = mode_below(self._fd)
 
     def close(self) -> None:
         os.close(self._fd)
@@ -127,7 +128,7 @@ class Shelf:
         temporary = f".{self._part}-{os.getpid()}-{next(self._numbers)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
-            fd = os.open(temporary, flags, 0o600, dir_fd=self._fd)
+            fd = os.open(temporary, flags, self._mode, dir_fd=self._fd)
             try:
                 written = os.write(fd, text)
                 while written < len(text):
@@ -146,3 +147,8 @@ class Shelf:
     def _unwritable(self, fault: OSError) -> Unreachable:
         detail = f"{self.directory}: {fault.strerror}"
         return Unreachable("the spool cannot be written", detail, "Look at free space and mount options.")
+
+
+def mode_below(directory: int | Path) -> int:
+    """The mode of a new file: the group reads it where govern and ship share the directory through it."""
+    return 0o640 if os.stat(directory).st_mode & 0o040 else 0o600  # noqa: PTH116 - may be a descriptor

@@ -1,0 +1,40 @@
+"""What of the configuration the core needs, and what of it a reload takes up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from fsgov import config, reloading
+from fsgov.call.site import Site
+from fsgov.config import Settings
+from fsgov.policy import Policy
+
+
+def site_of(settings: Settings) -> Site:
+    """The site as the configuration describes it."""
+    return Site(
+        host=settings.host,
+        trunks=settings.switch.trunks,
+        tenants=settings.tenants,
+        audio=str(audio_of(settings)),
+        vault=next(iter(settings.vaults)) if len(settings.vaults) == 1 else "",
+        lookup=settings.parties.deadline,
+    )
+
+
+def audio_of(settings: Settings) -> PurePosixPath:
+    """The directory that the switch writes in, as the switch sees it."""
+    return PurePosixPath(settings.spool.switch_directory) / "audio"
+
+
+def reloaded(site: Site, settings: Settings) -> Site:
+    """The site with what may change while calls are up; everything else waits for a restart."""
+    now = site_of(settings)
+    return replace(site, trunks=now.trunks, tenants=now.tenants, vault=now.vault)
+
+
+def read_again(settings: Settings) -> tuple[Settings, Policy]:
+    """Configuration and policy as the files say them now. Raises BadConfiguration with every fault."""
+    found = reloading.read_again(settings, "govern")
+    return found, config.load_policy(found.policy.file, found.vaults)
