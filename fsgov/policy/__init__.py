@@ -10,6 +10,7 @@ from fsgov.policy.numbers import country, e164
 from fsgov.policy.parse import parse
 from fsgov.policy.tenancy import tenant_of
 from fsgov.policy.terms import (
+    Approval,
     AtMax,
     Basis,
     CallDirection,
@@ -25,6 +26,7 @@ from fsgov.policy.trials import describe, run_tests
 from fsgov.policy.version import Policy
 
 __all__ = [
+    "Approval",
     "Ask",
     "AtMax",
     "Basis",

@@ -96,3 +96,7 @@ class Index:
         for name in self.variables:
             if name in inputs.variables:
                 yield f"variable.{name}", "=", inputs.variables[name]
+
+
+UNMADE = Index(buckets={}, anywhere=(), variables=(), countries=frozenset())
+"""Stands where a policy has yet to make its own."""

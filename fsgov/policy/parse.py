@@ -18,7 +18,7 @@ from fsgov.policy.prompts import FindPrompt, read_prompt
 from fsgov.policy.purposes import read_purpose
 from fsgov.policy.reading import Faults, Table, document, nearest
 from fsgov.policy.rules import check_names, read_rule
-from fsgov.policy.terms import ConsentMode, RecordMode
+from fsgov.policy.terms import Approval, ConsentMode, RecordMode
 from fsgov.policy.trials import read_trial
 from fsgov.policy.version import Policy
 
@@ -60,6 +60,7 @@ def parse(
     timezone = top.text("timezone", needed="Europe/Berlin, UTC: where calendar days begin")
     if timezone and not TIMEZONE.fullmatch(timezone):
         top.fault("timezone", f"{timezone!r} is no time zone", "Area/City as in Europe/Berlin")
+    approval = top.choice("approval", Approval, Approval.NONE)
     trials = tuple(read_trial(table) for table in top.listed_tables("test"))
     top.end()
     faults.raise_any(f"The policy {where}", "fsgov policy check shows them; docs/policy.md lists every key")
@@ -69,6 +70,7 @@ def parse(
         sha256=hashlib.sha256(complete.encode()).hexdigest(),
         text=complete,
         timezone=timezone,
+        approval=approval,
         rules=rules,
         purposes=purposes,
         prompts=known_prompts,

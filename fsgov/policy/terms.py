@@ -94,6 +94,13 @@ class RefusalAct(Enum):
     HANGUP = "hangup"
 
 
+class Approval(Enum):
+    """How many persons it takes to put a policy in force."""
+
+    NONE = "none"
+    TWO_PERSONS = "two_persons"
+
+
 class Require(Enum):
     """How much the call depends on its recording."""
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fsgov.policy.document import Law, Prompt, Purpose, Rule, Trial
-from fsgov.policy.index import Index
-from fsgov.policy.terms import ConsentMode
+from fsgov.policy.index import UNMADE, Index
+from fsgov.policy.terms import Approval, ConsentMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,8 @@ class Policy:
     """Of `text`, hex."""
     text: str
     timezone: str
+    approval: Approval = Approval.NONE
+    """Whether it takes two persons to put it in force, or another in its place."""
     rules: tuple[Rule, ...]
     purposes: Mapping[str, Purpose] = field(default_factory=dict)
     prompts: Mapping[str, Prompt] = field(default_factory=dict)
@@ -32,7 +34,8 @@ class Policy:
     """Channel variables that conditions look at."""
     names_of_facts: frozenset[str] = frozenset()
     """CRM facts that conditions look at: only these are kept."""
-    index: Index = field(init=False, compare=False, repr=False)
+    index: Index = field(default=UNMADE, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "index", Index.of(self.rules))
+        if self.index is UNMADE:
+            object.__setattr__(self, "index", Index.of(self.rules))
