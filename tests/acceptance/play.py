@@ -128,7 +128,7 @@ def good(*verdicts: Verdict) -> None:
     assert not faults, faults
 
 
-def eventually(true: Callable[[], object], within: float = 15.0) -> None:
+def eventually(true: Callable[[], object], within: float = 30.0) -> None:
     end = time.monotonic() + within
     while not true():
         assert time.monotonic() < end, "it has not come true"

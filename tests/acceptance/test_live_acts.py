@@ -114,3 +114,12 @@ def test_who_may_not_is_refused(stage: Stage) -> None:
     started(stage)
     go_on(stage, goes_on, hang_up())
     good(*judged(stage, goes_on))
+
+
+def test_a_forged_yes_is_on_the_wire_and_does_nothing(stage: Stage) -> None:
+    forged = of_demo("forged")
+    call = begun(stage, of_demo("forged", steps=forged.steps[:-1]))
+    dump = stage.do("api", text=f"uuid_dump {call.call}")["reply"]
+    assert f"Bob%0AUnique-ID%3A%20{call.call}%0Avariable_fsgov_consent_training%3A%20given" in dump
+    go_on(stage, call, hang_up())
+    good(*judged(stage, call))
