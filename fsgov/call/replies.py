@@ -20,6 +20,8 @@ from fsgov.events import (
     SegmentTaken,
 )
 
+GONE = "Cannot locate session"
+"""The switch's word for a leg that has ended: its events are on their way, and another leg can record."""
 CONFIRM: Instant = 2 * SECOND
 """How long after +OK the event that proves a start or stop may take."""
 
@@ -89,9 +91,12 @@ def _refused(t: Turn, flight: Flight, reason: str) -> None:
         call.flight = None
         t.sign(Sign.REFUSED)
         t.enter("segment.refused", call.segment.id, leg=call.segment.leg_name, reason=reason)
-        call.flawed = call.flawed or "refused"
+        leg = call.legs.get(call.segment.leg)
+        call.segments = tuple(name for name in call.segments if name != call.segment.id)
         release(t, cause="refused", discarded=True)
-        back_off(t)
+        if leg is not None and leg.ended is None:
+            call.flawed = call.flawed or ("" if GONE in reason else "refused")
+            back_off(t)
     elif flight.command.segment in call.strays:
         call.flight = None
         stray = call.strays[flight.command.segment]

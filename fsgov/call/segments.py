@@ -30,7 +30,7 @@ def started(t: Turn, event: RecordingStarted) -> bool:
     """RECORD_START: the proof that our segment runs; or one of ours that should not; or somebody else's."""
     call = t.call
     ours = event.segment or call.site.segment_at(event.path)
-    if ours is None or not ours.startswith(call.id) or ours not in call.segments:
+    if ours is None or not numbered(call, ours):
         return foreign(t, event.leg)
     segment = call.segment
     if segment is None or segment.id != ours:
@@ -54,6 +54,12 @@ def started(t: Turn, event: RecordingStarted) -> bool:
         purposes=list(segment.purposes), consents=list(segment.consents), armed=armed,
     )  # fmt: skip
     return True
+
+
+def numbered(call: Call, segment: str) -> bool:
+    """The name is one that this conversation has given out, to a start that came about or not."""
+    owner, _, n = segment.rpartition("-")
+    return owner == call.id and n.isdecimal() and 1 <= int(n) <= call.segment_numbers
 
 
 def foreign(t: Turn, leg: str) -> bool:
@@ -167,7 +173,7 @@ def seen(t: Turn, event: RecordingSeen) -> bool:
     """MEDIA_BUG_START: of our segment on another leg, it has moved there and only `stop all` reaches it."""
     call = t.call
     ours = call.site.segment_at(event.path)
-    if ours is None or ours not in call.segments:
+    if ours is None or not numbered(call, ours):
         return foreign(t, event.leg) if ours is None and not call.foreign else False
     segment = call.segment
     if segment is None or segment.id != ours:

@@ -69,7 +69,7 @@ class Leg:
     cause: str = ""
     held: bool = False
     unseen: bool = False
-    """It lived while the switch could not be seen: whether it is held is not known until its next hold."""
+    """Whether it is held is not known: it lived while the switch could not be seen."""
 
     @property
     def speaks(self) -> bool:
@@ -216,7 +216,7 @@ class Tag:
 class Call:
     """One conversation. Changed only inside `step`, on a copy; everything it holds is frozen.
 
-    Without slots: a copy is then one dict, and every step makes one.
+    Without slots: a copy is one dict then, and every step makes one.
     """
 
     id: str
@@ -266,8 +266,7 @@ class Call:
     segment: Segment | None = None
     segments: tuple[str, ...] = ()
     segment_numbers: int = 0
-    strays: Mapping[str, Stray] = field(default_factory=dict)
-    """Segments of ours that run although they should not."""
+    strays: Mapping[str, Stray] = field(default_factory=dict)  # ours, and they should not run
     inspect: bool = False
     """UNKNOWN: a stop was refused, so look before anything else."""
     failures: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from fsgov.policy import Policy
@@ -12,6 +12,8 @@ from tests.laws.history import History
 from tests.unit.conversation import ALWAYS, NEVER, NOTICE, ON_DEMAND, OPT_IN, OPT_OUT, policy
 
 EXAMPLES = 700 * (100 if os.environ.get("FSGOV_LAWS") == "long" else 1)
+# a mutant only has to be found, not to be made small
+PHASES = (Phase.generate,) if os.environ.get("FSGOV_MUTANT") else (Phase.generate, Phase.shrink)
 
 RULES: dict[tuple[str, str], str] = {
     ("none", "always"): ALWAYS + 'pause = { by = "mask", max = "20 s", at_max = "stop" }\n',
@@ -61,7 +63,7 @@ OPENING = st.sampled_from((
 ))  # fmt: skip
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, phases=PHASES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     kind=st.sampled_from(sorted(RULES)),
     opening=OPENING,

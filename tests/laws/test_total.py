@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fsgov import events as ev
 from fsgov.events import Act, Direction
-from tests.laws.test_laws import EXAMPLES, POLICIES
+from tests.laws.test_laws import EXAMPLES, PHASES, POLICIES
 from tests.unit.conversation import AUDIO, PROMPT, T0, Site, Switchboard
 
 KINDS = [
@@ -75,7 +75,7 @@ EVENTS = st.one_of([
 ])  # fmt: skip
 
 
-@settings(max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES // 2, phases=PHASES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(kind=st.sampled_from(sorted(POLICIES)), events=st.lists(EVENTS, max_size=40), a_is_told=st.booleans())
 def test_law_4(kind: tuple[str, str], events: list[ev.Event], a_is_told: bool) -> None:
     board = Switchboard(POLICIES[kind], Site(host="fs1", trunks=("external",), audio=AUDIO))
