@@ -279,7 +279,57 @@ CREATE TABLE fsgov.policies (
     entered_at timestamptz NOT NULL DEFAULT now(),
     CHECK (sha256 = encode(sha256(convert_to(text, 'UTF8')), 'hex'))
 );
-COMMENT ON TABLE fsgov.policies IS 'Every policy a call was decided by, immutable, under its own digest. Written by enter_policy (ship).';
+COMMENT ON TABLE fsgov.policies IS
+    'Every policy a call was decided by or that a person brought, immutable, under its own digest. Written by enter_policy (ship) and activate_policy.';
+
+CREATE TABLE fsgov.activations (
+    n            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant       text NOT NULL DEFAULT '*',
+    sha256       text NOT NULL REFERENCES fsgov.policies,
+    version      text NOT NULL,
+    approval     text NOT NULL CHECK (approval IN ('none', 'two_persons')),
+    two_persons  boolean NOT NULL,
+    proposed_by  text NOT NULL REFERENCES fsgov.people,
+    proposed_at  timestamptz NOT NULL DEFAULT now(),
+    approved_by  text REFERENCES fsgov.people,
+    activated_at timestamptz,
+    CHECK (approved_by IS DISTINCT FROM proposed_by),
+    CHECK (approval = 'none' OR two_persons),
+    CHECK (CASE WHEN two_persons THEN (approved_by IS NULL) = (activated_at IS NULL)
+                ELSE approved_by IS NULL AND activated_at IS NOT NULL END)
+);
+COMMENT ON TABLE fsgov.activations IS
+    'Which policy has been in force since when, and by whom. In force is the highest n that was activated; before the first one it is the file of each host (policy.file). A row that was activated is never changed again, none is ever taken away.';
+COMMENT ON COLUMN fsgov.activations.approval IS
+    'What this document asks for, from itself and from whatever comes in its place: its key approval.';
+COMMENT ON COLUMN fsgov.activations.two_persons IS
+    'It took, or takes, a second login: this document or the one that was in force asks for it (activate_policy).';
+COMMENT ON COLUMN fsgov.activations.activated_at IS
+    'Null: proposed (activate_policy), and waits for approve_policy by another login as long as no higher n is there; then it is superseded for good. Set: came into force, at once (activate_policy) or with the approval (approve_policy).';
+
+CREATE TABLE fsgov.stops (
+    id        text PRIMARY KEY,
+    tenant    text NOT NULL CHECK (tenant <> ''),
+    kind      text NOT NULL CHECK (kind IN ('number', 'tenant', 'host')),
+    number    text,
+    host      text,
+    reason    text NOT NULL,
+    placed_by text NOT NULL REFERENCES fsgov.people,
+    placed_at timestamptz NOT NULL DEFAULT now(),
+    lifted_by text REFERENCES fsgov.people,
+    lifted_at timestamptz,
+    CHECK (number IS NULL OR kind = 'number'),
+    CHECK ((host IS NOT NULL) = (kind = 'host')),
+    CHECK (kind <> 'host' OR tenant = '*'),
+    CHECK (kind <> 'tenant' OR tenant <> '*'),
+    CHECK ((lifted_by IS NULL) = (lifted_at IS NULL))
+);
+CREATE INDEX stops_in_force ON fsgov.stops (placed_at) WHERE lifted_at IS NULL;
+COMMENT ON TABLE fsgov.stops IS
+    'The kill switch: while lifted_at is null nothing is recorded of this number, tenant or host. Written by place_stop, ended by lift_stop.';
+COMMENT ON COLUMN fsgov.stops.tenant IS 'Whose calls: of the one tenant, or * for every one.';
+COMMENT ON COLUMN fsgov.stops.number IS
+    'E.164, or as the switch gives it; without spaces. Only here: no line names it. Null where kind is another, or after an erasure.';
 
 CREATE TABLE fsgov.accesses (
     id           text PRIMARY KEY,
@@ -396,6 +446,13 @@ BEGIN
     END LOOP;
 END $$;
 
+
+CREATE TRIGGER immutable BEFORE UPDATE ON fsgov.activations FOR EACH ROW
+    WHEN (OLD.activated_at IS NOT NULL) EXECUTE FUNCTION fsgov.refuse_change();
+CREATE TRIGGER immutable_always BEFORE DELETE ON fsgov.activations
+    FOR EACH ROW EXECUTE FUNCTION fsgov.refuse_change();
+CREATE TRIGGER immutable_whole BEFORE TRUNCATE ON fsgov.activations
+    FOR EACH STATEMENT EXECUTE FUNCTION fsgov.refuse_change();
 
 -- == Small words =========================================================================================
 
@@ -514,6 +571,10 @@ GRANT SELECT (call, consent, tenant, party, purpose, state, method, at)
     ON fsgov.consents TO fsgov_agent, fsgov_ops, fsgov_integrator;
 GRANT SELECT ON fsgov.consents, fsgov.parties TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.policies TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
+GRANT SELECT ON fsgov.activations TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
+-- stops without `number` and `reason`
+GRANT SELECT (id, tenant, kind, host, placed_by, placed_at, lifted_by, lifted_at) ON fsgov.stops TO fsgov_agent, fsgov_ops;
+GRANT SELECT ON fsgov.stops TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.accesses, fsgov.people, fsgov.memberships TO fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.origins, fsgov.outbox, fsgov.log, fsgov.event_log, fsgov.checkpoints, fsgov.sinks
     TO fsgov_keep, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_integrator;
@@ -578,7 +639,7 @@ BEGIN
                OR entry ->> 'id' IS DISTINCT FROM p_origin || '.' || num
                OR entry ->> 'source' IS DISTINCT FROM '/fsgov/' || host
                OR coalesce(entry ->> 'type', '') !~ '^fsgov[.][a-z.]+[.]v[0-9]+$'
-               OR entry ->> 'type' ~ '^fsgov[.](access|people|log)[.]' THEN
+               OR entry ->> 'type' ~ '^fsgov[.](access|people|log|policy)[.]' THEN
                 RAISE EXCEPTION 'this line is not one its origin may write' USING ERRCODE = 'FG422',
                     DETAIL = format('%s line %s', p_origin, num);
             END IF;
@@ -813,6 +874,177 @@ END $$;
 COMMENT ON FUNCTION fsgov.release_key IS
     'The wrapped key of a requested and committed access, once, to the login that asked.';
 GRANT EXECUTE ON FUNCTION fsgov.release_key TO fsgov_supervisor, fsgov_privacy;
+
+-- -- the policy in force -----------------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.operator(role name[]) RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+BEGIN
+    IF NOT EXISTS (SELECT FROM unnest(role) AS r WHERE fsgov.in_role(session_user, r))
+       OR '*' NOT IN (SELECT fsgov.my_tenants()) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'it is for ' || array_to_string(role, ' or ') || ', of every tenant';
+    END IF;
+    RETURN person;
+END $$;
+COMMENT ON FUNCTION fsgov.operator IS
+    'Internal: the person whose login this is, who has one of these roles and acts for every tenant.';
+
+CREATE FUNCTION fsgov.activated() RETURNS fsgov.activations LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT a FROM fsgov.activations a WHERE a.activated_at IS NOT NULL ORDER BY a.n DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION fsgov.activated IS 'Internal: the activation in force; null before the first.';
+
+CREATE FUNCTION fsgov.activate_policy(p_version text, p_text text, p_approval text, p_instead_of text,
+    OUT sha256 text, OUT activated boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy}');
+    digest text := encode(sha256(convert_to(p_text, 'UTF8')), 'hex');
+    before fsgov.activations;
+    rule   text := 'none';
+    second boolean;
+BEGIN
+    LOCK TABLE fsgov.activations IN SHARE ROW EXCLUSIVE MODE;
+    before := fsgov.activated();
+    IF before.sha256 IS DISTINCT FROM p_instead_of THEN
+        RAISE EXCEPTION 'another policy has come into force meanwhile' USING ERRCODE = 'FG409',
+            DETAIL = coalesce(before.version || ' ' || before.sha256, 'none'), HINT = 'compare again: fsgov policy diff';
+    END IF;
+    IF before.sha256 = digest THEN
+        RAISE EXCEPTION 'this policy is in force already' USING ERRCODE = 'FG409', DETAIL = before.version;
+    END IF;
+    IF p_version !~ '^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$' THEN
+        RAISE EXCEPTION 'this is no name of a version' USING ERRCODE = 'FG422', DETAIL = p_version;
+    END IF;
+    IF EXISTS (SELECT FROM fsgov.activations a WHERE a.version = p_version AND a.sha256 <> digest) THEN
+        RAISE EXCEPTION 'another text has had this version' USING ERRCODE = 'FG409', DETAIL = p_version,
+            HINT = 'one version is one text for ever: give the document a new version';
+    END IF;
+    IF p_approval = 'two_persons'
+       OR p_text ~ '(^|\n)\s*["'']?approval["'']?\s*=\s*["'']two_persons' THEN
+        rule := 'two_persons';
+    END IF;
+    second := rule = 'two_persons' OR coalesce(before.approval = 'two_persons', false);
+    activated := NOT second;
+    INSERT INTO fsgov.policies (sha256, version, text) VALUES (digest, p_version, p_text) ON CONFLICT DO NOTHING;
+    INSERT INTO fsgov.activations (sha256, version, approval, two_persons, proposed_by, activated_at)
+        VALUES (digest, p_version, rule, second, person, CASE WHEN activated THEN now() END);
+    IF activated THEN
+        PERFORM fsgov.enter_from_desk(person, 'policy.activated', digest,
+            jsonb_build_object('version', p_version, 'prior', before.sha256, 'proposed_by', person));
+    ELSE
+        PERFORM fsgov.enter_from_desk(person, 'policy.proposed', digest,
+            jsonb_build_object('version', p_version, 'prior', before.sha256));
+    END IF;
+    activate_policy.sha256 := digest;
+END $$;
+COMMENT ON FUNCTION fsgov.activate_policy IS
+    'Puts a policy in force in the place of p_instead_of (null: none yet), or proposes it where this document or the one in force wants two persons. Older proposals are superseded.';
+GRANT EXECUTE ON FUNCTION fsgov.activate_policy TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.approve_policy(p_sha256 text, p_instead_of text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy,fsgov_supervisor}');
+    before fsgov.activations;
+    asked  fsgov.activations;
+BEGIN
+    LOCK TABLE fsgov.activations IN SHARE ROW EXCLUSIVE MODE;
+    before := fsgov.activated();
+    SELECT * INTO asked FROM fsgov.activations ORDER BY n DESC LIMIT 1;
+    IF asked.sha256 IS DISTINCT FROM p_sha256 OR asked.activated_at IS NOT NULL THEN
+        RAISE EXCEPTION 'this policy does not wait for approval' USING ERRCODE = 'FG409', DETAIL = p_sha256,
+            HINT = 'only the newest proposal does: fsgov policy history';
+    END IF;
+    IF asked.proposed_by = person THEN
+        RAISE EXCEPTION 'nobody approves what they have proposed' USING ERRCODE = 'FG403', DETAIL = asked.version,
+            HINT = 'it takes another login: two persons';
+    END IF;
+    IF before.sha256 IS DISTINCT FROM p_instead_of THEN
+        RAISE EXCEPTION 'another policy has come into force meanwhile' USING ERRCODE = 'FG409',
+            DETAIL = coalesce(before.version || ' ' || before.sha256, 'none'), HINT = 'compare again: fsgov policy diff';
+    END IF;
+    UPDATE fsgov.activations SET approved_by = person, activated_at = now() WHERE n = asked.n;
+    PERFORM fsgov.enter_from_desk(person, 'policy.activated', asked.sha256, jsonb_build_object(
+        'version', asked.version, 'prior', before.sha256, 'proposed_by', asked.proposed_by));
+END $$;
+COMMENT ON FUNCTION fsgov.approve_policy IS
+    'The newest proposal comes into force; never by the login that proposed it.';
+GRANT EXECUTE ON FUNCTION fsgov.approve_policy TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.policy_in_force(p_known text, OUT sha256 text, OUT text text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT a.sha256, CASE WHEN a.sha256 IS DISTINCT FROM p_known THEN p.text END
+    FROM fsgov.activated() a LEFT JOIN fsgov.policies p ON p.sha256 = a.sha256
+$$;
+COMMENT ON FUNCTION fsgov.policy_in_force IS
+    'For govern: digest of the activated policy (null: none yet), and its text where that is not p_known.';
+GRANT EXECUTE ON FUNCTION fsgov.policy_in_force TO fsgov_govern;
+
+-- -- the kill switch ---------------------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.place_stop(p_kind text, p_what text, p_reason text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    mine   text[] := ARRAY(SELECT fsgov.my_tenants());
+    stop   text := fsgov.random_id('s-');
+    whose  text;
+BEGIN
+    IF NOT (fsgov.in_role(session_user, 'fsgov_privacy') OR fsgov.in_role(session_user, 'fsgov_supervisor')) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'stops are for fsgov_supervisor and fsgov_privacy';
+    END IF;
+    IF coalesce(p_what, '') = '' OR p_kind NOT IN ('number', 'tenant', 'host') OR (p_kind = 'tenant' AND p_what = '*') THEN
+        RAISE EXCEPTION 'a stop is for a number, a tenant or a host' USING ERRCODE = 'FG422', DETAIL = p_kind;
+    END IF;
+    whose := CASE WHEN p_kind = 'tenant' THEN p_what
+                  WHEN '*' = ANY (mine) THEN '*'
+                  WHEN p_kind = 'number' AND cardinality(mine) = 1 THEN mine[1] END;
+    IF whose IS NULL OR NOT (whose = ANY (mine) OR '*' = ANY (mine)) THEN
+        RAISE EXCEPTION 'this login may not stop that' USING ERRCODE = 'FG403', DETAIL = p_kind,
+            HINT = 'a host, or a number in several tenants, is stopped by somebody of every tenant';
+    END IF;
+    INSERT INTO fsgov.stops (id, tenant, kind, number, host, reason, placed_by) VALUES (stop, whose, p_kind,
+        CASE p_kind WHEN 'number' THEN p_what END, CASE p_kind WHEN 'host' THEN p_what END, coalesce(p_reason, ''), person);
+    PERFORM fsgov.enter_from_desk(person, 'stop.placed', stop, jsonb_build_object('kind', p_kind));
+    RETURN stop;
+END $$;
+COMMENT ON FUNCTION fsgov.place_stop IS
+    'No recording from now on for this number (number), tenant or host; the answer is the id of the stop.';
+GRANT EXECUTE ON FUNCTION fsgov.place_stop TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.lift_stop(p_stop text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    placed fsgov.stops;
+BEGIN
+    IF NOT (fsgov.in_role(session_user, 'fsgov_privacy') OR fsgov.in_role(session_user, 'fsgov_supervisor')) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user;
+    END IF;
+    UPDATE fsgov.stops s SET lifted_by = person, lifted_at = now()
+    WHERE s.id = p_stop AND s.lifted_at IS NULL
+        AND (s.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants()))
+    RETURNING * INTO placed;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such stop in force' USING ERRCODE = 'FG404', DETAIL = p_stop, HINT = 'fsgov stop --list';
+    END IF;
+    PERFORM fsgov.enter_from_desk(person, 'stop.lifted', p_stop, jsonb_build_object('kind', placed.kind));
+END $$;
+COMMENT ON FUNCTION fsgov.lift_stop IS 'This stop is over; calls are recorded again as their rules say.';
+GRANT EXECUTE ON FUNCTION fsgov.lift_stop TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.stops_in_force() RETURNS TABLE (id text, tenant text, kind text, number text, host text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT s.id, s.tenant, s.kind, s.number, s.host FROM fsgov.stops s WHERE s.lifted_at IS NULL ORDER BY s.id
+$$;
+COMMENT ON FUNCTION fsgov.stops_in_force IS 'For govern: what may not be recorded now.';
+GRANT EXECUTE ON FUNCTION fsgov.stops_in_force TO fsgov_govern;
 
 GRANT EXECUTE ON FUNCTION fsgov.whoami, fsgov.my_tenants TO fsgov_agent, fsgov_supervisor, fsgov_privacy, fsgov_auditor,
     fsgov_ops, fsgov_integrator, fsgov_govern, fsgov_ship, fsgov_keep;

@@ -20,19 +20,23 @@ from tests.parts.catalog import World
 TABLES = {
     "version", "people", "memberships", "calls", "legs", "parties", "consents", "tags", "segments",
     "segment_keys", "masks", "holds", "policies", "accesses", "origins", "outbox", "log", "event_log",
-    "checkpoints", "sinks",
+    "checkpoints", "sinks", "activations", "stops",
 }  # fmt: skip
 GROUPS = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 ROWS = {"calls", "legs", "segments", "masks", "tags", "holds", "consents", "version"}
 LOG = {"origins", "outbox", "log", "event_log", "checkpoints", "sinks"}
 # Who may SELECT from what; `calls-` and `consents-`: without the columns that hold numbers.
 MAY_READ = {
-    "agent": ROWS - {"calls", "consents"} | {"calls-", "consents-"},
-    "ops": ROWS - {"calls", "consents"} | {"calls-", "consents-", "policies"} | LOG,
+    "agent": ROWS - {"calls", "consents"} | {"calls-", "consents-", "stops-"},
+    "ops": ROWS - {"calls", "consents"} | {"calls-", "consents-", "stops-", "policies", "activations"} | LOG,
     "integrator": ROWS - {"calls", "consents"} | {"calls-", "consents-"} | LOG,
-    "supervisor": ROWS | {"parties", "policies"} | LOG,
-    "privacy": ROWS | {"parties", "policies", "accesses", "people", "memberships"} | LOG,
-    "auditor": ROWS | {"parties", "policies", "accesses", "people", "memberships"} | LOG,
+    "supervisor": ROWS | {"parties", "policies", "activations", "stops"} | LOG,
+    "privacy": ROWS
+    | {"parties", "policies", "activations", "stops", "accesses", "people", "memberships"}
+    | LOG,
+    "auditor": ROWS
+    | {"parties", "policies", "activations", "stops", "accesses", "people", "memberships"}
+    | LOG,
     "govern": {"version"},
     "ship": {"version"},
     "keep": {"version"} | LOG,
@@ -49,6 +53,12 @@ FUNCTIONS = {
     "whoami": {*GROUPS, "govern", "ship", "keep"},
     "my_tenants": {*GROUPS, "govern", "ship", "keep"},
     "people_of_hosts": {"govern"},
+    "policy_in_force": {"govern"},
+    "stops_in_force": {"govern"},
+    "activate_policy": {"privacy"},
+    "approve_policy": {"privacy", "supervisor"},
+    "place_stop": {"privacy", "supervisor"},
+    "lift_stop": {"privacy", "supervisor"},
     "be_sequencer": {"keep"},
     "sequence": {"keep"},
     "store_checkpoint": {"keep"},
