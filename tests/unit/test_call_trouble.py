@@ -97,6 +97,44 @@ def test_a_switch_that_refuses_starts_gets_no_storm() -> None:
     assert talk.over() == "failed:refused"
 
 
+def test_a_start_on_a_leg_that_is_just_ending_is_made_on_another_at_once() -> None:
+    """Its hang-up and the refusal cross: nothing is wrong with the recorder, and nothing is missing."""
+    talk = Talk(ALWAYS + 'leg = "b"\n')
+    talk.inbound()
+    talk.push(ev.LegHungUp, leg="b")
+    talk.created("c", direction=Direction.OUTBOUND, other="a")
+    talk.answered("c")
+    assert moves(talk.refuse("-ERR Cannot locate session!")) == ["open"]
+    assert talk.flight().leg == "a"
+    talk.opens()
+    talk.hangs_up("b", "a", "c")
+    assert talk.over() == "recorded"
+    assert json.loads(talk.all(Remember)[-1].text)["segments"] == ["a-02"]
+
+
+def test_a_start_on_a_leg_the_switch_knows_no_more_waits_for_what_is_under_way() -> None:
+    talk = Talk(ALWAYS + 'leg = "b"\n')
+    talk.inbound()
+    talk.created("c", direction=Direction.OUTBOUND, other="a")
+    talk.answered("c")
+    assert moves(talk.refuse("-ERR Cannot locate session!")) == []
+    talk.push(ev.LegHungUp, leg="b")
+    assert moves(talk.wait(0.6)) == ["open"]
+    assert talk.flight().leg == "a"
+    talk.opens()
+    talk.hangs_up("b", "a", "c")
+    assert talk.over() == "recorded"
+
+
+def test_a_start_that_was_refused_and_runs_nevertheless_is_stopped() -> None:
+    talk = Talk(ALWAYS)
+    talk.inbound()
+    talk.refuse("-ERR Cannot record session!")
+    talk.recording("a-01")
+    assert moves(talk.wait(0.6)) == ["close"]
+    assert talk.flight().segment == "a-01"
+
+
 @pytest.mark.parametrize(("on_failure", "hangs_up"), [("hangup", True), ("alert", False)])
 def test_on_failure_during(on_failure: str, hangs_up: bool) -> None:
     talk = Talk(ALWAYS + f'require = "during"\non_failure = "{on_failure}"\n')
@@ -217,7 +255,7 @@ def test_hung_up_before_the_start_was_confirmed() -> None:
     talk.refuse("-ERR Cannot locate session!")
     talk.push(ev.LegGone, leg="a")
     talk.push(ev.LegGone, leg="b")
-    assert talk.over() == "failed:refused"
+    assert talk.over() == "failed:hung-up"
 
 
 # -- the connection breaks ----------------------------------------------------------------------------
