@@ -137,6 +137,17 @@ class Keep:
         hashes = tuple(frontier[at : at + 32] for at in range(0, len(frontier), 32))
         return Edge(row[0], bytes(row[1]), hashes)
 
+    def signed_at(self, log_id: str) -> int | None:
+        """When the newest checkpoint was signed (microseconds since the epoch); None before the first."""
+        with self._asking() as cursor:
+            cursor.execute(
+                "SELECT (extract(epoch FROM max(at)) * 1000000)::bigint FROM fsgov.checkpoints"
+                " WHERE log_id = %s",
+                (log_id,),
+            )
+            (at,) = cursor.fetchone() or (None,)
+        return None if at is None else int(at)
+
     def leaves(self, log_id: str, first: int, limit: int) -> list[bytes]:
         """At most `limit` leaf hashes from seq `first` on."""
         with self._asking() as cursor:

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 from fsgov.config import sections
+from fsgov.config.listening import read_health
 from fsgov.config.settings import Settings
 from fsgov.config.vaults import check_apart, read_vault
 from fsgov.errors import BadConfiguration
@@ -69,6 +70,7 @@ def parse(text: str, file: Path) -> Settings:
         control=sections.read_control(top, base),
         policy=sections.read_policy(top, base),
         parties=sections.read_parties(top, base),
+        health=read_health(top),
         tenants={name: sections.read_tenant(name, table) for name, table in top.named_tables("tenant")},
     )
     top.end()

@@ -105,6 +105,26 @@ class Control:
     socket: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where something listens; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Where the parts show their metrics and their health; None: nowhere."""
+
+    govern: Address | None = None
+    ship: Address | None = None
+    keep: Address | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFile:
     """The policy in force until the first `policy activate`."""
@@ -137,6 +157,7 @@ class Settings:
     policy: PolicyFile
     parties: Parties
     tenants: Mapping[str, Tenant]
+    health: Health = field(default_factory=Health)
 
     def need(self, part: str) -> None:
         """Raise BadConfiguration with everything that `govern`, `ship`, `keep` or a `desk` lacks."""

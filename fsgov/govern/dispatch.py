@@ -6,6 +6,7 @@ The intake is bounded. Whoever fills it waits (the socket is then read more slow
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import gevent
@@ -14,6 +15,7 @@ from gevent.queue import Queue
 
 from fsgov.commands import Command
 from fsgov.events import Event, Instant
+from fsgov.health.tally import REPLIES
 from fsgov.switchboard import Switchboard
 
 log = structlog.get_logger()
@@ -27,16 +29,26 @@ TICK = 0.02
 
 
 class Dispatch:
-    """Feeds a switchboard. `carry` takes the commands of one step and must not block."""
+    """Feeds a switchboard. `carry` takes the commands of one step and must not block.
+
+    replied: sees the reply to a recorder command before the core does, for counting.
+    """
 
     def __init__(
-        self, board: Switchboard, carry: Callable[[list[Command]], None], now: Callable[[], Instant]
+        self,
+        board: Switchboard,
+        carry: Callable[[list[Command]], None],
+        now: Callable[[], Instant],
+        replied: Callable[[Event], None] = lambda _: None,
     ) -> None:
         self._board = board
         self._carry = carry
         self._now = now
         self._intake: Queue[Event | None] = Queue(maxsize=INTAKE)
         self._running = True
+        self._replied = replied
+        self.events: Counter[type] = Counter()
+        """Events that the core was fed, by kind."""
         self.turned: Instant = now()
         """When the loop was last seen going round; what a watchdog looks at."""
 
@@ -87,6 +99,10 @@ class Dispatch:
                 self._intake.put(None)
 
     def _step(self, event: Event) -> None:
+        kind = type(event)
+        self.events[kind] += 1
+        if kind in REPLIES:
+            self._replied(event)
         try:
             commands = self._board.handle(event)
         except Exception:

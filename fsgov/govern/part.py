@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from gevent.event import Event as Signal
 from fsgov import config, logs, reloading
 from fsgov.announcements import Announcements
 from fsgov.catalog.govern import people_of_hosts
-from fsgov.commands import Enter
+from fsgov.commands import Command, Enter
 from fsgov.config import Settings
 from fsgov.control import Acts, Desk, application, listen
 from fsgov.errors import FsgovError, Unreachable
@@ -25,12 +26,14 @@ from fsgov.esl.link import Link
 from fsgov.esl.pool import Pool
 from fsgov.esl.resync import Survey
 from fsgov.esl.translate import Translator
-from fsgov.events import CallRestored, Instant, Stopping
+from fsgov.events import CallRestored, Event, Instant, Reply, Stopping
 from fsgov.govern.dispatch import Dispatch
 from fsgov.govern.lanes import Hands, Lanes
 from fsgov.govern.roster import Roster
 from fsgov.govern.site import audio_of, read_again, reloaded, site_of
+from fsgov.govern.watching import Watch, serving
 from fsgov.govern.writing import Writing
+from fsgov.health.pages import add_pages
 from fsgov.notify import Systemd
 from fsgov.parties import Parties, cooperate, forget_old
 from fsgov.policy import Policy
@@ -60,9 +63,10 @@ class Govern:
         self.writing = Writing(settings.spool.directory, settings.host, self._fail)
         self.spool = Spool(settings.spool.directory, "reader")
         self._keep(policy)
+        self.watch = Watch(settings.host, self.writing, self.spool, now)
         audio = audio_of(settings)
         self.board = Switchboard(policy, site_of(settings))
-        self.dispatch = Dispatch(self.board, self._carry, now)
+        self.dispatch = Dispatch(self.board, self._carry, now, self._replied)
         emit = self.dispatch.emit
 
         switch = settings.switch
@@ -88,10 +92,17 @@ class Govern:
             lambda: people_of_hosts(database.dsn, database.password("govern") or ""),
         )
         acts = Acts(self.desk, self.roster.person, self._tenant_of)
+        self.vitals = self.watch.over(self.board, self.dispatch, self.link, self.pool, self.translator)
         self.control = application(acts, self._live, self.status)
+        add_pages(self.control, self.vitals)
 
-    def _carry(self, commands: list[Any]) -> None:
+    def _carry(self, commands: list[Command]) -> None:
+        self.watch.tally.carried(commands, self.dispatch.turned)
         self.lanes.carry(commands)
+
+    def _replied(self, reply: Event) -> None:
+        assert isinstance(reply, Reply)
+        self.watch.tally.replied(reply, self.board.call(reply.call))
 
     def _tenant_of(self, id_: str) -> str | None:
         call = self.board.call(id_)
@@ -125,10 +136,14 @@ class Govern:
             "ignored": self.board.ignored,
             "counts": {**self.link.counts, **self.translator.counts, **self.pool.counts},
             "spool": {"free": disk.free, "total": disk.total},
+            "ready": not any(self.vitals.checks().values()),
+            "alarms": dict(self.watch.alarms.up),
         }
 
     def run(self, stop: Signal, reload: Signal) -> None:
         """Govern until `stop` is set. Raises Unreachable when the scribe has ended: a new start is needed."""
+        pages = ExitStack()
+        pages.enter_context(serving(self.vitals, self._settings.health.govern))
         stop.rawlink(lambda _: self._over.set())
         self._enter("host.started", {"restarts": restarts(), "policy": self.board.policy.sha256})
         for _, text in self.spool.calls():
@@ -137,7 +152,14 @@ class Govern:
         self.pool.start()
         self.link.start()
         server = listen(self._settings.control.socket, self.control)
-        background = [gevent.spawn(each) for each in (lambda: self._reload(reload), self._sweep, self._watch)]
+        loops = (
+            lambda: self._reload(reload),
+            self._sweep,
+            self._watch,
+            self.watch.run,
+            self.watch.probe,
+        )
+        background = [gevent.spawn(each) for each in loops]
         if self._settings.database.dsn:
             background.append(gevent.spawn(self.roster.keep_reading))
         log.info("govern.started", host=self._settings.host)
@@ -151,6 +173,7 @@ class Govern:
             self._stop()
         finally:
             server.stop(timeout=1)
+            pages.close()
             gevent.killall(background)
             self.link.stop()
             self.dispatch.stop()

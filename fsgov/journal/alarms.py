@@ -1,50 +1,50 @@
-"""Alarms of keep: a line of its own origin when a sink begins to fail and when it works again."""
+"""Alarms of keep: lines of an origin of its own, which wait here while PostgreSQL is away."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import structlog
-
-from fsgov import entries
+from fsgov import alarms, entries
 from fsgov.catalog.keep import Keep
 from fsgov.errors import FsgovError
 from fsgov.events import Instant
 
-log = structlog.get_logger()
+LOG = "log"
 
 
-class Alarms:
-    """Which alarms are up, and the lines that say so. They end with the process: a new one finds out anew."""
+class Alarms(alarms.Alarms):
+    """Rows of fsgov/alarms.py that keep raises. They end with the process: a new one finds out anew."""
 
     def __init__(self, keep: Keep, host: str, now: Callable[[], Instant]) -> None:
+        super().__init__("keep", self._wait, now)
         self._keep = keep
         self._host = host
-        self._now = now
         self._origin = f"{host}.keep.{now() // 1000}"
         self._n = 0
-        self._up: dict[str, str] = {}
+        self._waiting: list[tuple[str, Instant, Mapping[str, str]]] = []
+
+    def stuck(self, fault: FsgovError) -> None:
+        """Nothing can be entered now: only told, until `follow` gets through."""
+        self.raise_(LOG, fault)
 
     def follow(self, troubles: Mapping[str, FsgovError]) -> None:
-        """Raise and clear, until what is up is what troubles. Raises Unreachable."""
-        for name, error in troubles.items():
-            if name not in self._up:
-                self._enter("alarm.raised", name, error.message)
-                self._up[name] = error.message
-        for name in set(self._up) - set(troubles):
-            self._enter("alarm.cleared", name, self._up[name])
-            del self._up[name]
+        """What troubles, by sink; the log itself does not. Enters what waited. Raises Unreachable."""
+        super().follow({f"sink.{name.replace(':', '.')}": fault for name, fault in troubles.items()})
+        while self._waiting:
+            self._enter_one(*self._waiting[0])
+            self._waiting.pop(0)
 
-    def _enter(self, type_: str, name: str, reason: str) -> None:
-        alarm = f"sink.{name.replace(':', '.')}"
+    def _wait(self, type_: str, time: Instant, facts: Mapping[str, str]) -> None:
+        self._waiting.append((type_, time, facts))
+
+    def _enter_one(self, type_: str, time: Instant, facts: Mapping[str, str]) -> None:
         line = entries.line(
             origin=self._origin,
             n=self._n + 1,
             host=self._host,
             type_=type_,
             subject=self._host,
-            time=self._now(),
-            facts={"alarm": alarm, "reason": reason},
+            time=time,
+            facts=facts,
         )
         self._n = self._keep.enter(self._origin, self._n + 1, [line])
-        log.info(type_, alarm=alarm, reason=reason)

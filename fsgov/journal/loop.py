@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
 from fsgov.catalog.keep import Keep
 from fsgov.errors import FsgovError, Unreachable
 from fsgov.journal.alarms import Alarms
-from fsgov.journal.sequencer import BATCH, Sequencer
+from fsgov.journal.sequencer import BATCH, Round, Sequencer
 
 log = structlog.get_logger()
 
 POLL = 0.5
 """Seconds between two looks at the outbox; a batch that was full is followed at once."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
+PATIENCE = 10.0
+"""Seconds without PostgreSQL before that is an alarm; every other fault is one at once."""
 STOP_WITHIN = 10.0
 """Seconds for what still waits, once told to stop."""
+
+
+class Rounds(Protocol):
+    """Who wants to know how the rounds go."""
+
+    def succeeded(self, found: Round) -> None: ...
+    def failed(self, fault: FsgovError) -> None: ...
 
 
 def run(
@@ -27,20 +37,29 @@ def run(
     alarms: Alarms,
     stop: Callable[[], bool],
     turned: Callable[[str], None] = lambda _: None,
+    vitals: Rounds | None = None,
 ) -> None:
     """Until `stop()`; then what waits is moved, signed and handed over. Ends the connection of `keep`.
 
     A failure is logged once, tried again with growing pauses, and never ends the loop.
     turned: called each time the loop has gone round, with what it is at, in words.
+    vitals: told how each round went.
     """
     pause, leading, last = SHORTEST_PAUSE, None, ""
+    failing: float | None = None
     try:
         while not stop():
             try:
                 found = sequencer.run_once()
-                if found.leading:
-                    alarms.follow(sequencer.troubles)
+                alarms.follow(sequencer.troubles if found.leading else {})
+                if vitals:
+                    vitals.succeeded(found)
             except FsgovError as error:
+                if vitals:
+                    vitals.failed(error)
+                failing = time.monotonic() if failing is None else failing
+                if not isinstance(error, Unreachable) or time.monotonic() - failing > PATIENCE:
+                    alarms.stuck(error)
                 if str(error) != last:
                     level = log.warning if isinstance(error, Unreachable) else log.error
                     level("log.stuck", reason=error.message, detail=error.detail, hint=error.hint)
@@ -49,7 +68,7 @@ def run(
                 _sleep(pause, stop)
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
-            pause, last = SHORTEST_PAUSE, ""
+            pause, last, failing = SHORTEST_PAUSE, "", None
             if found.leading != leading:
                 leading = found.leading
                 log.info("log.leading" if leading else "log.standby")

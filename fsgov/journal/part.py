@@ -12,6 +12,9 @@ from fsgov.catalog.keep import Keep
 from fsgov.config import Settings
 from fsgov.errors import BadConfiguration, NotPermitted
 from fsgov.events import Instant
+from fsgov.health.keep import KeepVitals
+from fsgov.health.listener import serving
+from fsgov.health.pages import application
 from fsgov.journal.alarms import Alarms
 from fsgov.journal.anchor import VaultAnchor
 from fsgov.journal.files import FileSink
@@ -43,7 +46,10 @@ def keep(
             )
             anchors.append(VaultAnchor(vault.name, stack.enter_context(closing(bucket))))
         alarms = Alarms(catalog, settings.host, now)
-        run(Sequencer(catalog, key, now, sinks, anchors), catalog, alarms, stop, turned)
+        sequencer = Sequencer(catalog, key, now, sinks, anchors)
+        vitals = KeepVitals(sequencer, alarms, now)
+        stack.enter_context(serving(application(vitals), settings.health.keep, "keep"))
+        run(sequencer, catalog, alarms, stop, turned, vitals)
 
 
 def signing_key(settings: Settings) -> Ed25519PrivateKey:

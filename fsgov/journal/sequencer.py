@@ -60,6 +60,9 @@ class Sequencer:
         self._frontier = Frontier()
         self._signed = 0
         self._signed_at: Instant | None = None
+        self.newest: Instant | None = None
+        """When the newest checkpoint was signed, by whichever keep; None before the first."""
+        self._held: dict[str, int] = {}
         self._compared: set[str] = set()
         self._told: dict[str, int] = {}
 
@@ -85,6 +88,23 @@ class Sequencer:
         self._hand_over()
         return Round(True, moved, self._frontier.size)
 
+    @property
+    def size(self) -> int:
+        """Lines of the log, as far as this keep knows."""
+        return self._frontier.size
+
+    @property
+    def signed(self) -> int:
+        """Lines that the newest checkpoint covers."""
+        return self._signed
+
+    @property
+    def behind(self) -> dict[str, int]:
+        """How many lines each sink lacks, or signed ones each anchor; of all of them before it was asked."""
+        lines = {sink.name: self._frontier.size - self._held.get(sink.name, 0) for sink in self._sinks}
+        notes = {anchor.name: self._signed - self._held.get(anchor.name, 0) for anchor in self._anchors}
+        return lines | notes
+
     # -- the edge: where the log grows on ----------------------------------------------------------------
 
     def _find_edge(self) -> None:
@@ -98,7 +118,8 @@ class Sequencer:
             for leaf in leaves:
                 frontier.append(leaf)
         self._log_id, self._frontier, self._signed = log_id, frontier, edge.size
-        self._compared, self._told = set(), {}
+        self._compared, self._told, self._held = set(), {}, {}
+        self.newest = self._keep.signed_at(log_id)
         log.info("log.found", log_id=log_id, size=frontier.size, signed=edge.size)
 
     def _compare(self) -> None:
@@ -112,6 +133,7 @@ class Sequencer:
                 if isinstance(anchor, Sink):
                     held = max(held, anchor.size(self._log_id))
                 self._compared.add(anchor.name)
+                self._held[anchor.name] = held
             if held > self._frontier.size:
                 self._compared.discard(anchor.name)
                 raise Damaged(
@@ -147,7 +169,7 @@ class Sequencer:
         text = Checkpoint(self._log_id, size, edge.root, entries.iso(now)).text()
         self._keep.store_checkpoint(self._log_id, edge, sign_note(text, SIGNER, self._key).decode())
         failpoint("keep.checkpoint.row")
-        self._signed, self._signed_at = size, now
+        self._signed, self._signed_at, self.newest = size, now, now
         log.info("log.signed", log_id=self._log_id, size=size)
 
     # -- handing over ------------------------------------------------------------------------------------
@@ -165,6 +187,7 @@ class Sequencer:
             lines = self._keep.lines(self._log_id, first, BATCH)
             sink.take(self._log_id, first, [line.line for line in lines])
             failpoint("keep.sink")
+            self._held[sink.name] = first + len(lines)
             self._keep.sink_reached(sink.name, self._log_id, first + len(lines))
         if self._told.get(sink.name) != self._signed:
             for checkpoint in self._keep.checkpoints(self._log_id, sink.signed(self._log_id)):
@@ -177,6 +200,7 @@ class Sequencer:
             for checkpoint in self._keep.checkpoints(self._log_id, anchor.signed(self._log_id))[-1:]:
                 anchor.sign(self._log_id, checkpoint.size, checkpoint.note.encode())
                 failpoint("keep.vault")
+                self._held[anchor.name] = checkpoint.size
                 self._keep.sink_reached(anchor.name, self._log_id, checkpoint.size)
             self._told[anchor.name] = self._signed
 

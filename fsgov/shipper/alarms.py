@@ -1,17 +1,15 @@
-"""Alarms of ship: an entry and a log line when one is raised and when it is cleared, nothing in between.
-
-They outlive the process (spool/ship.alarms.json), since the usual cure is a new configuration and a restart.
-"""
+"""Alarms of ship. They outlive the process (spool/ship.alarms.json): the usual cure is a restart of it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
+from fsgov import alarms
 from fsgov.errors import FsgovError, Unreachable
 from fsgov.events import Instant
 from fsgov.spool import EntryWriter
@@ -19,43 +17,41 @@ from fsgov.spool import EntryWriter
 log = structlog.get_logger()
 
 
-class Alarms:
-    """Which alarms are up. Names are dotted: `vault.eu`, `database`, `segment.<id>`. One thread uses it."""
+class Alarms(alarms.Alarms):
+    """Rows of fsgov/alarms.py that ship raises: entries go into the spool, the state into a file."""
 
     def __init__(self, path: Path, host: str, writer: EntryWriter, now: Callable[[], Instant]) -> None:
+        super().__init__("ship", self._write, now, _kept(path))
         self._path = path
         self._host = host
         self._writer = writer
-        self._now = now
-        self.up: dict[str, str] = {}
-        with suppress(OSError, ValueError):
-            self.up = dict(json.loads(path.read_text()))
 
     def raise_(self, name: str, fault: FsgovError) -> None:
-        """Tell it once. The entry has the fault's message, which names no secret and no person."""
-        if name in self.up:
-            return
-        log.error("alarm.raised", alarm=name, reason=fault.message, detail=fault.detail, hint=fault.hint)
-        self._enter("alarm.raised", name, fault.message)
-        self.up[name] = fault.message
-        self._keep()
+        before = len(self.up)
+        super().raise_(name, fault)
+        self._keep(before)
 
     def clear(self, name: str) -> None:
-        """Tell that it is over; nothing where it was not up."""
-        if name in self.up:
-            log.info("alarm.cleared", alarm=name)
-            self._enter("alarm.cleared", name, self.up.pop(name))
-            self._keep()
+        before = len(self.up)
+        super().clear(name)
+        self._keep(before)
 
-    def _enter(self, type_: str, name: str, reason: str) -> None:
+    def _write(self, type_: str, time: Instant, facts: Mapping[str, str]) -> None:
         try:
-            self._writer.enter(type_, self._host, self._now(), {"alarm": name, "reason": reason})
+            self._writer.enter(type_, self._host, time, facts)
             self._writer.sync()
         except Unreachable as fault:  # the disk is full: the log line has to do
             log.error("entries.unwritable", detail=fault.detail)
 
-    def _keep(self) -> None:
-        with suppress(OSError):
-            new = self._path.with_name(f".{self._path.name}")
-            new.write_text(json.dumps(self.up))
-            new.replace(self._path)
+    def _keep(self, before: int) -> None:
+        if len(self.up) != before:
+            with suppress(OSError):
+                new = self._path.with_name(f".{self._path.name}")
+                new.write_text(json.dumps(self.up))
+                new.replace(self._path)
+
+
+def _kept(path: Path) -> dict[str, str]:
+    with suppress(OSError, ValueError):
+        return dict(json.loads(path.read_text()))
+    return {}

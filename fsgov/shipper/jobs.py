@@ -19,11 +19,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Which segment a job works on, where, and which shared part it needs."""
+    """Which segment a job works on, where, which shared part it needs, and what it is called in metrics."""
 
     segment: str
     pool: str
     gate: str
+    step: str
 
 
 def in_our_words(job: Callable[[], T]) -> T:

@@ -26,9 +26,11 @@ from fsgov.shipper.entering import Rows
 from fsgov.shipper.jobs import Job, in_our_words, pool_and_gate
 from fsgov.shipper.paperwork import Paperwork, Report
 from fsgov.shipper.pauses import Pauses
+from fsgov.shipper.probing import Probing
 from fsgov.shipper.sealing import Sealer
 from fsgov.shipper.sidecar import Sidecar, Step
 from fsgov.shipper.storing import Destination, Storer, destination
+from fsgov.shipper.telling import NAMES, Telling
 from fsgov.spool import Spool, claim
 
 log = structlog.get_logger()
@@ -72,9 +74,12 @@ class Shipper:
         self._writer = spool.entry_writer(host, "ship", now())
         origin, self._claim = claim(spool.entries_directory, host, "ship", now())
         alarms = Path(spool.directory / "ship.alarms.json")
-        self._alarms = Alarms(alarms, host, self._writer, now)
-        self._belt = Belt(spool, self._alarms.raise_)
+        self.raised = Alarms(alarms, host, self._writer, now)
+        self._belt = Belt(spool, self.raised.raise_)
         self._pauses = Pauses(clock)
+        self.telling = Telling(clock)
+        self._probing = Probing(catalog, origin, destinations, self._pauses, self.telling, clock)
+        self._probes: dict[Future[None], str] = {}
         self._sealer = Sealer(spool, now)
         self._storer = Storer(spool, now)
         self._rows = Rows(spool, catalog, host, origin, now)
@@ -97,6 +102,8 @@ class Shipper:
         """
         while not stop.is_set():
             self._turn()
+            self._probe()
+            self.telling.round()
             turned()
             self._wait(LOOK_EVERY, stop)
         until = self._clock() + LEAVE_WITHIN
@@ -138,7 +145,12 @@ class Shipper:
     @property
     def alarms(self) -> Mapping[str, str]:
         """Names and reasons of the alarms that are up."""
-        return dict(self._alarms.up)
+        return dict(self.raised.up)
+
+    @property
+    def items(self) -> list[Item]:
+        """What is on the belt; for any thread."""
+        return list(self._belt.items.values())
 
     # -- the loop ------------------------------------------------------------------------------------
 
@@ -177,8 +189,24 @@ class Shipper:
                 room[pool] -= 1
                 self._pauses.probe(gate)
                 item.busy = True
-                future = self._pools[pool].submit(in_our_words, self._work(item))
-                self._jobs[future] = Job(item.sidecar.segment, pool, gate)
+                step = NAMES[item.sidecar.step]
+                work = self.telling.timed(step, self._work(item))
+                future = self._pools[pool].submit(in_our_words, work)
+                self._jobs[future] = Job(item.sidecar.segment, pool, gate, step)
+
+    def _probe(self) -> None:
+        """Take in the answers of parts that were asked for a sign of life, and ask those that are due."""
+        for future in [future for future in self._probes if future.done()]:
+            gate = self._probes.pop(future)
+            self._probing.over(gate)
+            try:
+                future.result()
+            except FsgovError as fault:
+                self._failed(Job("", "", gate, "probe"), fault)
+            else:
+                self._opened(gate)
+        for gate, pool, ask in self._probing.due():
+            self._probes[self._pools[pool].submit(in_our_words, ask)] = gate
 
     def _work(self, item: Item) -> Callable[[], Sidecar]:
         sidecar = item.sidecar
@@ -228,7 +256,7 @@ class Shipper:
             try:
                 self._reported(done.result())
             except FsgovError as fault:
-                self._failed(Job("", "rows", "database"), fault)
+                self._failed(Job("", "rows", "database", "entries"), fault)
 
     def _reported(self, report: Report) -> None:
         if report.asked:
@@ -236,9 +264,9 @@ class Shipper:
         else:
             self._pauses.withdraw("database")
         for name in report.taken:
-            self._alarms.clear(name)
+            self.raised.clear(name)
         for name, fault in report.refused.items():
-            self._alarms.raise_(name, fault)
+            self.raised.raise_(name, fault)
 
     def _succeeded(self, item: Item, gate: str, after: Sidecar) -> None:
         before = item.sidecar
@@ -246,18 +274,22 @@ class Shipper:
         item.sidecar, item.unsure, item.discarding = after, False, False
         self._opened(gate)
         self._pauses.succeeded(before.segment)
-        self._alarms.clear(f"segment.{before.segment}")
+        self.raised.clear(f"segment.{before.segment}")
+        if after.stored is not None and before.stored is None:
+            self.telling.stored += after.stored.size
         if after.step is Step.KEEP and before.step is not Step.KEEP:
             self._belt.keep(after)
 
     def _opened(self, gate: str) -> None:
+        self.telling.answered(gate)
         self._pauses.succeeded(gate)
-        self._alarms.clear(gate)
+        self.raised.clear(gate)
 
     def _failed(self, job: Job, fault: FsgovError) -> None:
         """A fault of the segment itself pauses it alone; any other closes the gate of the part as well."""
         log.warning("ship.failed", segment=job.segment, gate=job.gate, why=fault.message, detail=fault.detail)
         own = isinstance(fault, Damaged | Conflict | BadUsage) and bool(job.segment)
+        self.telling.failed(job.step, "" if own else job.gate, fault)
         if job.segment:
             again = self._pauses.failed(job.segment, fault)
         if own:
@@ -265,4 +297,4 @@ class Shipper:
         else:
             again = self._pauses.failed(job.gate, fault)
         if again.alarm:
-            self._alarms.raise_(f"segment.{job.segment}" if own else job.gate, fault)
+            self.raised.raise_(f"segment.{job.segment}" if own else job.gate, fault)

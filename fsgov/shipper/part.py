@@ -13,6 +13,9 @@ from fsgov.catalog.ship import open_ship
 from fsgov.config import Settings
 from fsgov.config.settings import VaultSettings
 from fsgov.envelope import Recipient
+from fsgov.health.listener import serving
+from fsgov.health.pages import application
+from fsgov.health.ship import ShipVitals
 from fsgov.notify import Systemd
 from fsgov.shipper.loop import Shipper
 from fsgov.shipper.storing import Destination
@@ -41,6 +44,8 @@ def run(settings: Settings, stop: threading.Event, systemd: Systemd) -> None:
             keep_sealed=settings.spool.keep_sealed,
         )
         stack.enter_context(closing(shipper))
+        vitals = stack.enter_context(closing(ShipVitals(shipper, room, settings.vaults)))
+        stack.enter_context(serving(application(vitals), settings.health.ship, "ship"))
         log.info("ship.started", vaults=sorted(settings.vaults))
         shipper.run(stop, lambda: systemd.turned(lambda: words(shipper)))
         log.info("ship.stopped", **shipper.waiting)

@@ -37,6 +37,7 @@ _STEPS = {
     "stored": Step.ENTER,
     "entered": Step.KEEP,
 }
+STATES = tuple(_STEPS)
 
 
 @dataclass(frozen=True, slots=True)

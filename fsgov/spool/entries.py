@@ -11,6 +11,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +130,15 @@ class EntryFiles:
     def origins(self) -> list[str]:
         """Every origin that still has a file, oldest name first."""
         return sorted(n[:-6] for n in os.listdir(self._fd) if n.endswith(".jsonl") and n[0] != ".")  # noqa: PTH208
+
+    def unentered_bytes(self) -> int:
+        """How much is in the files that is not noted as entered; for a look from outside, at any time."""
+        size = 0
+        for origin in self.origins():
+            with suppress(FileNotFoundError, ValueError):
+                written = os.stat(f"{origin}.jsonl", dir_fd=self._fd).st_size
+                size += max(written - self.mark(origin).offset, 0)
+        return size
 
     def mark(self, origin: str) -> Mark:
         try:

@@ -114,6 +114,21 @@ def check(root: Path, part: str = "") -> None:
         )
 
 
+def probe(root: Path) -> None:
+    """Write and fsync a block beside what matters. Unreachable where the disk refuses."""
+    path = root / ".probe"
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, bytes(4096))
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+            path.unlink(missing_ok=True)
+    except OSError as fault:
+        raise Unreachable("the spool cannot be written", f"{path}: {fault.strerror}") from fault
+
+
 def disk(root: Path) -> Disk:
     """How full the disk below the spool is; Unreachable when it cannot be asked."""
     try:

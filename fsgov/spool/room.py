@@ -175,6 +175,10 @@ class Spool:
 
     # -- disk ----------------------------------------------------------------------------------------
 
+    def probe(self) -> None:
+        """Write a little, durably, and take it away again. Unreachable where that cannot be."""
+        layout.probe(self.directory)
+
     def disk(self) -> layout.Disk:
         return layout.disk(self.directory)
 

@@ -6,6 +6,7 @@ call (measured). The two talk over a socket pair, `marshal`led tuples behind a l
 
     ("remember", call, text, durable)    ("plan", segment, text)      fault "taken": the number is used
     ("replace", segment, text)           ("settle", segment)          ("policy", text)
+    ("probe",)      writes a block and takes it away again: whether the disk can
     ("enter", type, subject, time, facts)      no fault: kept in memory while the disk is full
 
 Requests without an fsync are done at once, in order; one with an fsync goes to a thread and is answered when
@@ -98,7 +99,7 @@ class Scribe:
         self._spool.close()
 
     def _take(self, number: int, ops: list[Op]) -> None:
-        if any(op[0] in ("settle", "policy") or (op[0] == "remember" and op[3]) for op in ops):
+        if any(op[0] in ("settle", "policy", "probe") or (op[0] == "remember" and op[3]) for op in ops):
             self._threads.submit(self._carry_out, number, ops)
         else:
             self._carry_out(number, ops)
@@ -135,6 +136,8 @@ class Scribe:
                     self._spool.settle_segment(segment)
                 case ("policy", text):
                     self._spool.keep_policy(text)
+                case ("probe",):
+                    self._spool.probe()
                 case ("enter", *_):
                     with self._entering:
                         self._unentered.append(op)

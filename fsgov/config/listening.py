@@ -1,0 +1,37 @@
+"""Reading `[health]`: the TCP addresses of the parts' metrics."""
+
+from __future__ import annotations
+
+import re
+
+from fsgov.config.settings import Address, Health
+from fsgov.policy.reading import Table
+
+ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[0-9A-Za-z.-]+)):(?P<port>[0-9]{1,5})")
+AN_ADDRESS = "127.0.0.1:9464, or [::1]:9464"
+
+
+def read_health(top: Table) -> Health:
+    """Each part's address; two parts of one host cannot have the same."""
+    health = top.table("health") or Table({}, "health", top.faults)
+    found: dict[str, Address] = {}
+    for part in ("govern", "ship", "keep"):
+        address = _address(health, part)
+        if address is None:
+            continue
+        if address.port and address in found.values():
+            health.fault(part, f"{address} is another part's", "give each part a port of its own")
+        found[part] = address
+    health.end()
+    return Health(**found)
+
+
+def _address(health: Table, key: str) -> Address | None:
+    if not health.has(key):
+        return None
+    text = health.text(key)
+    match = ADDRESS.fullmatch(text)
+    if match is None or int(match["port"]) > 65_535:
+        health.fault(key, f"{text!r} is no address", AN_ADDRESS)
+        return None
+    return Address(match["six"] or match["host"], int(match["port"]))

@@ -1,0 +1,69 @@
+"""keep's vitals: whether the log grows, is signed and reaches its copies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from fsgov.alarms import Alarms
+from fsgov.errors import FsgovError
+from fsgov.events import Instant
+from fsgov.health.vitals import Readings, by, one
+from fsgov.journal.sequencer import Round, Sequencer
+
+DEAD_AFTER = 120.0
+"""Seconds without a turn of the loop: PostgreSQL or a vault that hangs is given up before."""
+
+
+class KeepVitals:
+    """What /metrics, /healthz, /readyz and `fsgov status` tell of keep. The loop says how each round went."""
+
+    part = "keep"
+
+    def __init__(self, sequencer: Sequencer, alarms: Alarms, now: Callable[[], Instant]) -> None:
+        self.alarms = alarms
+        self._sequencer = sequencer
+        self._now = now
+        self._turned = time.monotonic()
+        self._leading = False
+        self._moved = 0
+        self._failed = 0
+        self._fault = "not asked yet"
+
+    def succeeded(self, found: Round) -> None:
+        """A round has gone through; on standby as well."""
+        self._turned = time.monotonic()
+        self._leading = found.leading
+        self._moved += found.moved
+        self._fault = ""
+
+    def failed(self, fault: FsgovError) -> None:
+        self._turned = time.monotonic()
+        self._leading = False
+        self._failed += 1
+        self._fault = str(fault)
+
+    def turned(self) -> float:
+        return max(time.monotonic() - self._turned, 0.0)
+
+    def limit(self) -> float:
+        return DEAD_AFTER
+
+    def checks(self) -> Mapping[str, str]:
+        troubles = dict(self._sequencer.troubles)
+        sinks = {
+            f"sink.{name.replace(':', '.')}": str(troubles.get(name, "")) for name in self._sequencer.behind
+        }
+        return {"database": self._fault, **sinks}
+
+    def readings(self) -> Readings:
+        at = self._sequencer.newest
+        return {
+            "fsgov_log_leading": one(self._leading),
+            "fsgov_log_lines": one(self._sequencer.size),
+            "fsgov_log_signed_lines": one(self._sequencer.signed),
+            "fsgov_log_checkpoint_age_seconds": one(max(self._now() - at, 0) / 1e6 if at else 0),
+            "fsgov_log_moved_lines_total": one(self._moved),
+            "fsgov_log_failures_total": one(self._failed),
+            "fsgov_sink_behind_lines": by(self._sequencer.behind),
+        }
