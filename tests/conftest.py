@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Generator
 
@@ -26,6 +27,8 @@ def no_skip() -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"freeswitch: needs the real FreeSWITCH that {LIVE_SWITCH} names")
     config.addinivalue_line("markers", "memory(gigabytes): needs a machine with that much")
+    config.addinivalue_line("markers", "root: needs to act as several logins")
+    config.addinivalue_line("markers", "installed(program): needs a program that is not fsgov's to bring")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -40,6 +43,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def cannot_run(item: pytest.Item) -> str:
     if item.get_closest_marker("freeswitch") and LIVE_SWITCH not in os.environ:
         return f"{LIVE_SWITCH}=host:port:password names no switch"
+    if item.get_closest_marker("root") and os.getuid() != 0:
+        return "only root can act as several logins"
+    program = item.get_closest_marker("installed")
+    if program and shutil.which(program.args[0]) is None:
+        return f"{program.args[0]} is not installed"
     memory = item.get_closest_marker("memory")
     if memory and memory.args[0] > MEMORY_GIGABYTES:
         return f"{memory.args[0]} GB of memory are needed, here are {MEMORY_GIGABYTES:.1f}"

@@ -51,6 +51,16 @@ def test_what_exists_keeps_its_rights(root: Path) -> None:
     assert mode(root / "audio") == 0o700
 
 
+def test_a_spool_of_one_login_keeps_its_files_to_itself(root: Path) -> None:
+    """Where govern and ship are two logins: tests/live/test_three_users.py."""
+    govern = Spool(root, "govern")
+    govern.remember("abc", "{}", durable=False)
+    govern.entry_writer("fs1", "govern", 0).close()
+    assert {mode(path) for name in ("calls", "entries") for path in (root / name).iterdir()} == {0o600}
+    (root / "calls").chmod(0o2770)
+    assert [fault for fault in spool.faults(root) if "calls: mode 2770" in fault]
+
+
 def test_a_segment_number_is_taken_once(root: Path) -> None:
     govern = Spool(root, "govern")
     assert govern.plan("abc-01", "first")
