@@ -12,6 +12,7 @@ from fsgov.call.consent import against
 from fsgov.call.converge import wanted
 from fsgov.call.site import SECOND
 from fsgov.call.state import Call, Capture, Paused, Stage, Tag, Waiting
+from fsgov.call.stops import halting
 from fsgov.call.turn import Turn
 from fsgov.commands import Answer
 from fsgov.events import Act, ActAsked, Instant
@@ -66,6 +67,8 @@ def _refused(call: Call, event: ActAsked) -> str:
             return "too many acts are waiting"
         case Act.START | Act.RESUME if decision is not None and against(call, decision.asks_for):
             return "a party has declined"
+        case Act.START | Act.RESUME if halting(call):
+            return "a stop is in force: nothing may be recorded"
         case Act.START if decision is not None and (
             decision.record is RecordMode.NEVER or not decision.sampled
         ):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from fsgov.call.consent import AGAINST, Gate, asked, gate, note
 from fsgov.call.site import SECOND
 from fsgov.call.state import Answered, Call, Evidence, Leg, Method, Question
+from fsgov.call.stops import halting
 from fsgov.call.turn import Turn
 from fsgov.commands import Play, StopPlaying
 from fsgov.events import Instant, PromptMissing, PromptStarted, PromptStopped
@@ -31,6 +32,7 @@ def worth_asking(call: Call) -> bool:
         or call.merged_into
         or call.stopped
         or call.stopping
+        or halting(call)
         or not decision.purposes
     ):
         return False

@@ -11,6 +11,7 @@ from fsgov.call.replies import doubt
 from fsgov.call.segments import lose
 from fsgov.call.site import SECOND
 from fsgov.call.state import Call, Capture, Flight, Leg, Segment, Stage
+from fsgov.call.stops import halting
 from fsgov.call.tables import CONVERGE, Move
 from fsgov.call.turn import Turn
 from fsgov.commands import (
@@ -88,6 +89,7 @@ def wanted(call: Call) -> Capture:
         call.merged_into
         or call.stopped
         or call.stopping
+        or halting(call)
         or call.stage in (Stage.DECIDING, Stage.ASKING, Stage.OVER)
         or call.failures >= ATTEMPTS
         or not permitted(call)

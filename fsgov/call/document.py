@@ -204,6 +204,8 @@ def _state(call: Call) -> dict[str, Any]:
         "paused": None
         if paused is None
         else {"asked": paused.asked, "actor": paused.actor, "due": paused.due},
+        "halted": list(call.halt.told),
+        "kept_off": call.halt.kept_off,
         "failures": call.failures,
         "flawed": call.flawed,
         "captured": call.captured,

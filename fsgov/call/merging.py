@@ -42,6 +42,7 @@ def absorb(t: Turn, younger: Call) -> None:
         asking.put(t, replace(question, party=question.party + shift, number=0))
     call.answered = call.answered or younger.answered
     call.foreign = call.foreign or younger.foreign
+    call.halt = replace(call.halt, kept_off=call.halt.kept_off or younger.halt.kept_off)
     acts.carry_pause(t, younger.paused)
     t.durable = True
     deciding.consider(t)

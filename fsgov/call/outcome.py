@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fsgov.call.site import SECOND
 from fsgov.call.state import Answered, Call, Capture
 from fsgov.events import Instant
@@ -12,7 +14,11 @@ TOLERANCE: Instant = SECOND
 
 
 def account(call: Call, aim: Capture, now: Instant) -> None:
-    """Note since when capture is wanted and not confirmed, and for how long it has been."""
+    """Note since when capture is wanted and not confirmed, for how long, and whether a stop forbade it."""
+    decision = call.decision
+    wants = decision is not None and call.answered is not None and not _unwanted(call, decision)
+    if call.halt.told and wants and not call.stopped:
+        call.halt = replace(call.halt, kept_off=True)
     missing = aim is Capture.ON and call.actual not in (Capture.ON, Capture.MASKED)
     if missing and call.gap_since is None:
         call.gap_since = now
@@ -41,7 +47,8 @@ def outcome(call: Call) -> tuple[str, str]:
         return unwanted, ""
     if not call.captured:
         return _never_captured(call, decision)
-    return ("recorded-in-part" if call.flawed else "recorded"), call.flawed
+    cause = call.flawed or ("stop" if call.halt.kept_off else "")
+    return ("recorded-in-part" if cause else "recorded"), cause
 
 
 def _unwanted(call: Call, decision: Decision | None) -> str:
@@ -60,6 +67,8 @@ def _unwanted(call: Call, decision: Decision | None) -> str:
 def _never_captured(call: Call, decision: Decision | None) -> tuple[str, str]:
     if call.answered is None:
         return "not-answered", ""
+    if call.halt.kept_off and not call.flawed:
+        return "not-required", "stop"
     if call.missed:
         return "failed", call.flawed or "hung-up"
     if decision is None:

@@ -24,6 +24,7 @@ from fsgov.call.state import (
     Stray,
     Tag,
 )
+from fsgov.call.stops import Halt
 from fsgov.errors import Damaged
 from fsgov.events import Direction
 from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, PartyFacts, Policy, Side
@@ -81,6 +82,7 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
         started=bool(state["started"]),
         stopped=bool(state["stopped"]),
         paused=None if state["paused"] is None else Paused(**state["paused"]),
+        halt=Halt(told=tuple(state.get("halted", ())), kept_off=bool(state.get("kept_off"))),
         merged_into=source["merged_into"],
         tags=tuple(Tag(**row) for row in source["tags"]),
         segment=segment,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from fsgov.call.site import Site
+from fsgov.call.stops import Halt
 from fsgov.commands import RecorderCommand
 from fsgov.events import Act, Direction, Instant
 from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, PartyFacts, Policy
@@ -214,10 +215,7 @@ class Tag:
 
 @dataclass(kw_only=True)
 class Call:
-    """One conversation. Changed only inside `step`, on a copy; everything it holds is frozen.
-
-    Without slots: a copy is one dict then, and every step makes one.
-    """
+    """One conversation, changed only by `step`, on a copy (one dict: no slots); what it holds is frozen."""
 
     id: str
     site: Site
@@ -250,6 +248,7 @@ class Call:
     started: bool = False
     stopped: bool = False
     paused: Paused | None = None
+    halt: Halt = Halt()  # noqa: RUF009 - frozen
     stopping: bool = False
     """fsgov is about to end and this call's segment must not run on without it."""
     merged_into: str | None = None

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fsgov.call import acts, asking, deciding, keys, legs, looking, outcome, replies, resync, segments
+from fsgov.call import acts, asking, deciding, keys, legs, looking, outcome, replies, resync, segments, stops
 from fsgov.call.converge import converge, covers_everybody, failing, overdue, wanted
 from fsgov.call.document import document
 from fsgov.call.state import Call, Capture, Stage
@@ -81,6 +81,7 @@ def step(call: Call, event: Event) -> tuple[Call, list[Command]]:
 
 def settle(t: Turn, failures: int) -> None:
     """Everything that follows from what has been learned."""
+    stops.tell(t)
     advance(t)
     asking.ask(t)
     advance(t)
@@ -167,6 +168,8 @@ def _learn_at_large(t: Turn, event: Event) -> bool:
             return resync.unseen(t)
         case Resynced():
             return resync.resynced(t, event)
+        case stops.StopsInForce():
+            return stops.learned(t, event)
         case Stopping():
             _stop(t)
         case _:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call import Call, Site, restore
+from fsgov.call.stops import NO_STOPS, Halt, StopsInForce
 from fsgov.commands import Answer, Command, Enter, Inspect
 from fsgov.errors import Damaged
 from fsgov.events import (
@@ -55,6 +56,7 @@ class Switchboard:
         self._census = Census()
         self._adrift = False
         self._core = ""
+        self._stops = NO_STOPS
         self.use_policy(policy)
 
     def use_policy(self, policy: Policy) -> None:
@@ -162,6 +164,7 @@ class Switchboard:
             looks_up=self._looks_up,
             core=event.core or self._core,
             adrift=self._adrift,
+            halt=Halt(stops=self._stops),
         )
         self._live.begin(call)
         return id_
@@ -244,6 +247,9 @@ class Switchboard:
                 return [self._enter("sessions.ungoverned", event, core=event.core, sessions=missed)]
             case CallRestored():
                 return self._restored(event)
+            case StopsInForce():
+                self._stops = event.stops
+                return self._live.stop(event)
             case Stopping():
                 return self._live.tell_all(event)
             case _:
@@ -287,5 +293,6 @@ class Switchboard:
             return []
         if call is None or call.id in self._live or not UUID.fullmatch(call.id):
             return []
+        call.halt = replace(call.halt, stops=self._stops)
         self._live.begin(call)
         return []

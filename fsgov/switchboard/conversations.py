@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
 
 from fsgov.call import Call, Stage, TimePassed, next_due, step
 from fsgov.call.join import join
+from fsgov.call.stops import StopsInForce, halting
 from fsgov.commands import Command
 from fsgov.events import Event, Instant
 from fsgov.switchboard.directory import Directory
@@ -49,6 +51,18 @@ class Conversations:
 
     def tell_all(self, event: Event) -> list[Command]:
         return [command for call in self.all() for command in self.tell(call.id, event)]
+
+    def stop(self, event: StopsInForce) -> list[Command]:
+        """Other stops are in force: whom they concern is told at once, the others only carry them."""
+        commands: list[Command] = []
+        for call in self.all():
+            if halting(call, event.stops) != call.halt.told:
+                commands += self.tell(call.id, event)
+                continue
+            twin = call.copy()
+            twin.halt = replace(call.halt, stops=event.stops)
+            self._calls[call.id] = twin
+        return commands
 
     def join(self, one: str, other: str, now: Instant) -> list[Command]:
         """Make one conversation of two; the elder goes on."""
