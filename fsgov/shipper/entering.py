@@ -56,9 +56,9 @@ class Rows:
 
     def segment(self, sidecar: Sidecar) -> Sidecar:
         """Enter a stored (or missing) segment, then discard its plaintext; the sidecar in state `entered`."""
-        failpoint("ship.entered.before")
         sidecar = self._marked(sidecar)
         if not sidecar.never_opened:
+            failpoint("ship.entered.before")
             key = None if sidecar.sealed is None else sidecar.sealed.wrapped_key
             with self._catalog.entering() as entering:
                 if entering.segment(sidecar.to_text(), key):
