@@ -42,10 +42,18 @@ crash: $(VENV)/.test ## SIGKILL at every step of the durable order
 	FSGOV_CRASH=long $(BIN)/python -m pytest -q --timeout=3600 tests/acceptance/test_crash.py
 bench: $(VENV)/.test ## figures beside their peers, written to bench/results.json
 	$(BIN)/python -m bench
-docs: $(VENV)/.test ## draw the diagrams of docs/architecture.md again
+docs: $(VENV)/.test ## make the diagrams and tables of docs/ again
 	$(BIN)/python docs/diagram.py
-dist: $(VENV)/.test ## wheel and sdist
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python docs/metrics_tables.py
+# Apart from the rest: it needs nothing of .venv, and nothing from a network once its own tools are there.
+TOOLS ?= .parts/build
+DIST  ?= dist
+$(TOOLS)/.made: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check build 'setuptools>=77'
+	@touch $@
+dist: $(TOOLS)/.made ## wheel and sdist; the wheel is built from the sdist
+	$(TOOLS)/bin/python -m build --no-isolation --outdir $(DIST) .
 
 clean: ## remove what can be made again
 	rm -rf $(VENV) .demo .parts dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ from fsgov.errors import Damaged, FsgovError, NotFound, NotPermitted
 @click.command(cls=Command, example="fsgov status --json")
 @pass_frame
 def status(frame: Frame) -> None:
-    """Daemon, spool, catalog and log, each as far as it answers; the code is the first fault's.
+    """Daemon, spool, catalog, log and alarms, each as far as it answers; the code is the first fault's.
 
+    The alarms of keep, and whether ship and keep are ready, are known where [health] names their addresses.
     On a desk there is no daemon and no spool: they are told as not being here, which is no fault.
     """
+    from fsgov.cli import vital
+
     settings = frame.settings
     here = bool(settings.switch.password)
     parts: dict[str, Callable[[], Mapping[str, Any]]] = {
@@ -29,6 +33,9 @@ def status(frame: Frame) -> None:
         "spool": lambda: _spool(settings.spool.directory),
         "catalog": lambda: _catalog(frame),
     }
+    for part, address in (("ship", settings.health.ship), ("keep", settings.health.keep)):
+        if address is not None:
+            parts[part] = partial(vital.readiness, part, address)
     told: dict[str, Mapping[str, Any]] = {}
     faults: list[FsgovError] = []
     for name, ask in parts.items():
@@ -40,12 +47,19 @@ def status(frame: Frame) -> None:
         except FsgovError as fault:
             told[name] = {"state": "no answer", "fault": str(fault), "hint": fault.hint}
             faults.append(fault)
+    raised = vital.alarms(told)
+    told = {
+        name: {key: value for key, value in facts.items() if key != "alarms"} for name, facts in told.items()
+    }
     if frame.json:
-        output.print_json(told)
+        output.print_json({**told, "alarms": raised})
     else:
         for place, (name, facts) in enumerate(told.items()):
             click.echo(f"{chr(10) * bool(place)}{name}")
             output.print_facts({f"  {key.replace('_', ' ')}": value for key, value in facts.items()})
+        click.echo("\nalarms" if raised else "\nno alarms")
+        for each in raised:
+            output.print_line(f"  {each.alarm} ({each.part}): {each.reason}. {each.remedy}")
     if faults:
         raise click.exceptions.Exit(faults[0].exit_code)
 

@@ -14,8 +14,9 @@ from fsgov.esl.link import Link
 from fsgov.esl.pool import Pool
 from fsgov.esl.translate import Translator
 from fsgov.events import Instant
+from fsgov.health.spread import Spread
 from fsgov.health.tally import Tally
-from fsgov.health.vitals import Readings, by, one
+from fsgov.health.vitals import Labels, Readings, by, one
 from fsgov.spool.layout import Disk
 from fsgov.switchboard import Switchboard
 
@@ -29,6 +30,17 @@ DISK_FREE = 0.1
 """Share of the spool's disk below which there is an alarm."""
 DEAD_AFTER = 5.0
 """Seconds without a turn of the loop; one event takes about 0.1 ms."""
+
+
+LINK_FAULTS = ("silent", "lagged", "malformed", "strays")
+POOL_FAULTS = ("unanswered", "late", "replaced")
+DISTRUSTED = ("forged", "unreadable", "injected", "repeated")
+OUTCOMES = (
+    *("recorded", "recorded-in-part", "refused", "withdrawn", "consent-unanswered", "not-answered"),
+    *("not-required", "not-requested", "sampled-out", "foreign", "merged", "failed"),
+)
+COMMANDS = ("open", "close", "mask", "unmask")
+RESULTS = ("accepted", "refused", "unanswered")
 
 
 class Loop(Protocol):
@@ -146,18 +158,18 @@ class GovernVitals:
             "fsgov_switch_connected": one(link.connected),
             "fsgov_switch_connects_total": one(made),
             "fsgov_switch_losses_total": one(lost),
-            "fsgov_switch_faults_total": by(counts),
+            "fsgov_switch_faults_total": by(counts, LINK_FAULTS),
             "fsgov_pool_idle_connections": one(pieces.pool.ready),
-            "fsgov_pool_faults_total": by(dict(pieces.pool.counts)),
+            "fsgov_pool_faults_total": by(dict(pieces.pool.counts), POOL_FAULTS),
             "fsgov_events_total": by({kind.__name__: n for kind, n in dict(pieces.loop.events).items()}),
-            "fsgov_events_distrusted_total": by(dict(pieces.translator.counts)),
+            "fsgov_events_distrusted_total": by(dict(pieces.translator.counts), DISTRUSTED),
             "fsgov_events_ignored_total": one(pieces.board.ignored),
             "fsgov_intake_events": one(pieces.loop.behind),
             "fsgov_calls": by(_counted([call.stage.value for call in calls], Stage)),
             "fsgov_captures": by(_counted([call.actual.value for call in calls], Capture)),
-            "fsgov_calls_total": by(dict(tally.outcomes)),
+            "fsgov_calls_total": by(dict(tally.outcomes), OUTCOMES),
             "fsgov_entries_total": by(dict(tally.entries)),
-            "fsgov_recorder_commands_total": {key: float(n) for key, n in dict(tally.commands).items()},
+            "fsgov_recorder_commands_total": _commands(tally),
             "fsgov_recorder_reply_seconds": {(): tally.replies},
             "fsgov_recorder_start_seconds": {(): tally.starts},
             "fsgov_paused_calls": one(len(paused)),
@@ -193,6 +205,12 @@ def _overdue(call: Call, now: Instant) -> bool:
     if paused.due is not None:
         return now > paused.due + PAUSE_BEYOND
     return now > paused.asked + PAUSE_LONGEST
+
+
+def _commands(tally: Tally) -> Mapping[Labels, float | Spread]:
+    found: dict[Labels, float | Spread] = {(word, result): 0.0 for word in COMMANDS for result in RESULTS}
+    found.update({key: float(n) for key, n in dict(tally.commands).items()})
+    return found
 
 
 def _counted(values: list[str], known: type[Stage] | type[Capture]) -> dict[str, int]:

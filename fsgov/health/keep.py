@@ -9,6 +9,7 @@ from fsgov.alarms import Alarms
 from fsgov.errors import FsgovError
 from fsgov.events import Instant
 from fsgov.health.vitals import Readings, by, one
+from fsgov.journal.alarms import dotted
 from fsgov.journal.sequencer import Round, Sequencer
 
 DEAD_AFTER = 120.0
@@ -51,9 +52,7 @@ class KeepVitals:
 
     def checks(self) -> Mapping[str, str]:
         troubles = dict(self._sequencer.troubles)
-        sinks = {
-            f"sink.{name.replace(':', '.')}": str(troubles.get(name, "")) for name in self._sequencer.behind
-        }
+        sinks = {f"sink.{dotted(name)}": str(troubles.get(name, "")) for name in self._sequencer.behind}
         return {"database": self._fault, **sinks}
 
     def readings(self) -> Readings:
@@ -65,5 +64,5 @@ class KeepVitals:
             "fsgov_log_checkpoint_age_seconds": one(max(self._now() - at, 0) / 1e6 if at else 0),
             "fsgov_log_moved_lines_total": one(self._moved),
             "fsgov_log_failures_total": one(self._failed),
-            "fsgov_sink_behind_lines": by(self._sequencer.behind),
+            "fsgov_sink_behind_lines": by({dotted(name): n for name, n in self._sequencer.behind.items()}),
         }

@@ -77,7 +77,7 @@ class ShipVitals:
             "fsgov_spool_oldest_waiting_seconds": one(_age(waiting, now)),
             "fsgov_spool_unentered_bytes": one(self._files.unentered_bytes()),
             "fsgov_ship_step_seconds": {(step,): steps.get(step, Spread(STEPS)) for step in NAMES.values()},
-            "fsgov_ship_failures_total": by(dict(telling.failures)),
+            "fsgov_ship_failures_total": by(dict(telling.failures), (*NAMES.values(), "entries", "probe")),
             "fsgov_stored_bytes_total": one(telling.stored),
             "fsgov_spool_free_bytes": one(disk.free),
             "fsgov_spool_size_bytes": one(disk.total),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from fsgov.alarms import Alarms
@@ -40,6 +40,10 @@ def one(value: float) -> Mapping[Labels, float | Spread]:
     return {(): float(value)}
 
 
-def by(values: Mapping[str, float]) -> Mapping[Labels, float | Spread]:
-    """The readings of a metric with one label."""
-    return {(label,): float(value) for label, value in values.items()}
+def by(values: Mapping[str, float], known: Iterable[str] = ()) -> Mapping[Labels, float | Spread]:
+    """The readings of a metric with one label; those `known` from the start are there as 0.
+
+    A rule about the growth of a counter would not see its first count otherwise.
+    """
+    found = dict.fromkeys(known, 0.0) | {label: float(value) for label, value in values.items()}
+    return {(label,): value for label, value in found.items()}
