@@ -3,7 +3,7 @@
 from importlib import resources
 
 from fsgov.config.file import find, load
-from fsgov.config.policy_file import law_packs, load_policy, prompt_facts
+from fsgov.config.policy_file import check_place, check_prompts, law_packs, load_policy, prompt_facts
 from fsgov.config.secret import Secret
 from fsgov.config.settings import (
     Admin,
@@ -32,6 +32,8 @@ __all__ = [
     "Spool",
     "Switch",
     "VaultSettings",
+    "check_place",
+    "check_prompts",
     "find",
     "law_packs",
     "load",

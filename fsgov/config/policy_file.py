@@ -84,3 +84,27 @@ def check_place(policy: Policy, path: Path, vaults: Collection[str] | None = Non
             hint = f"one of {', '.join(sorted(vaults))}" if vaults else "configure a vault"
             faults.add(f"rule[{number}].vault", "is missing, there is not just one vault", hint)
     faults.raise_any(f"The policy {path}", "the policy and the configuration must agree")
+
+
+def check_prompts(policy: Policy) -> None:
+    """Whether this host has every prompt as it was when the policy was loaded, wherever that was.
+
+    A prompt is looked for where `file` was then, and where the switch plays it from. Raises BadConfiguration.
+    """
+    faults = Faults()
+    for name, prompt in policy.prompts.items():
+        places = dict.fromkeys((Path(prompt.facts.file), Path(prompt.switch_file)))
+        there = [place for place in places if place.is_file()]
+        if not there:
+            faults.add(f"prompt.{name}.file", f"{prompt.facts.file} is not here", "copy it to every host")
+        elif all(_digest(place) != prompt.facts.sha256 for place in there):
+            faults.add(f"prompt.{name}.file", f"{there[0]} is another recording", "copy it to every host")
+    faults.raise_any(f"The policy {policy.version}", "each host needs the prompts that were activated")
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
