@@ -111,7 +111,8 @@ class Sealer:
         if size == 0 and (sidecar.discarded or sidecar.opened is None):
             return self._missing(sidecar)  # what a refused start leaves on a full disk
         found = media.examine(os.pread(fd, media.HEAD, 0), size, sidecar.reported_ms, sidecar.reported_size)
-        proof = media.prove(lambda due: _pieces(fd, due), sidecar.masks, found)
+        missing = sidecar.missing_ms(found.ms)
+        proof = media.prove(lambda due: _pieces(fd, due), sidecar.masks, found, missing)
         reason = ""
         if proof.result == "failed":
             reason = "mask-not-proven"
