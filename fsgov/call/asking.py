@@ -192,9 +192,18 @@ def unanswered(t: Turn, question: Question) -> None:
 
 
 def overdue(t: Turn) -> None:
-    """Close the questions whose time has passed."""
+    """Close the questions whose time has passed; one that the switch never began to play is put again.
+
+    A broadcast is lost where the switch bridges the leg at that moment, as a queue does (mod_callcenter).
+    """
     for question in tuple(t.call.questions.values()):
-        if question.open and question.due <= t.now:
+        if not question.open or question.due > t.now:
+            continue
+        prompt = prompt_of(t.call)
+        lost = question.started is None and question.samples is None and not question.proven
+        if lost and prompt is not None and question.plays < PLAYS:
+            play(t, prompt, replace(question, plays=question.plays + 1))
+        else:
             unanswered(t, question)
 
 

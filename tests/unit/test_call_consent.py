@@ -165,6 +165,26 @@ def test_silence_is_never_consent() -> None:
     assert not talk.all(OpenSegment)
 
 
+def test_a_question_that_the_switch_never_began_to_play_is_put_once_more() -> None:
+    """As seen with a queue that bridges the caller at that moment: +OK, and no PLAYBACK_START."""
+    talk = Talk(OPT_IN)
+    talk.inbound()
+    talk.wait(8)  # 3 s of prompt and 5 s of grace
+    assert len(talk.all(Play)) == 2
+    assert rows(talk) == []
+    talk.plays()
+    assert moves(talk.presses("1")) == ["open"]
+
+
+def test_a_question_that_is_never_played_is_not_answered() -> None:
+    talk = Talk(OPT_OUT)
+    talk.inbound()
+    talk.wait(60)
+    assert len(talk.all(Play)) == 2
+    assert [row[2] for row in rows(talk)] == ["unanswered"]
+    assert not talk.all(OpenSegment)
+
+
 def test_only_the_leg_that_was_asked_answers() -> None:
     talk = Talk(OPT_IN)
     talk.inbound()
