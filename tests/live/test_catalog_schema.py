@@ -132,16 +132,6 @@ def test_a_newer_database_is_left_alone(database: str, passwords: Path) -> None:
         migrate.upgrade(database)
 
 
-def test_an_upgraded_database_is_a_new_one() -> None:
-    """Only one state has ever been released: there are no steps, and schema.sql is step 1.
-
-    The first step brings the schema it starts from to tests/vectors/schema-1.sql; then this test compares
-    what the step makes of that with schema.sql.
-    """
-    assert list(migrate.steps()) == []
-    assert not (Path(__file__).parents[1] / "vectors" / "schema-1.sql").exists()
-
-
 def test_what_is_wrong_with_a_connection_is_told(database: str, passwords: Path) -> None:
     with pytest.raises(BadConfiguration, match="not made for fsgov"):
         migrate.upgrade(database)

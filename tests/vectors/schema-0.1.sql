@@ -1,0 +1,1198 @@
+-- What fsgov keeps in PostgreSQL (15 to 18): rows of calls and recordings, people's rights, the event log.
+--
+-- Rules of this file
+--   * The comments are the state machine: each value says what it means and which transition writes it.
+--   * `tenant` is a column of every table; '*' marks rows of the installation itself. Row security is forced.
+--   * Everything belongs to fsgov_owner, who cannot log in. Services and people write through the functions
+--     below only; each takes the actor from session_user, which neither SET ROLE nor set_config can change.
+--   * Instants are timestamptz, UTC. Free text (reason, matter) and numbers stay in rows, never in a line.
+--
+-- Run by `fsgov db init` in one transaction, as a superuser or as a role with CREATEROLE that may create schemas
+-- here. Roles belong to the whole server, so they may be there already.
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY[
+        'fsgov_owner',        -- owns schema, tables and functions; nobody logs in as it
+        'fsgov_agent',        -- people who talk to callers: calls of their tenants without numbers
+        'fsgov_supervisor',   -- ... and numbers, decision inputs, recordings for a purpose
+        'fsgov_privacy',      -- ... and quarantined recordings, holds, people
+        'fsgov_auditor',      -- everything that is no recording: rows, accesses, people, the log
+        'fsgov_ops',          -- rows without numbers, and the log
+        'fsgov_integrator',   -- the log, and rows without numbers
+        'fsgov_govern', 'fsgov_ship', 'fsgov_keep'   -- logins of the three parts; db init gives them passwords
+    ] LOOP
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) THEN
+            EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', name);
+        END IF;
+    END LOOP;
+    EXECUTE pg_catalog.format('GRANT fsgov_owner TO %I', current_user);
+    EXECUTE pg_catalog.format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+END $$;
+
+CREATE SCHEMA fsgov AUTHORIZATION fsgov_owner;
+SET LOCAL ROLE fsgov_owner;
+SET LOCAL search_path = pg_catalog, fsgov, pg_temp;
+ALTER DEFAULT PRIVILEGES FOR ROLE fsgov_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA fsgov TO fsgov_agent, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops,
+    fsgov_integrator, fsgov_govern, fsgov_ship, fsgov_keep;
+
+
+-- == Tables ==============================================================================================
+
+CREATE TABLE fsgov.version (
+    step       integer PRIMARY KEY,
+    tenant     text NOT NULL DEFAULT '*',
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    program    text NOT NULL
+);
+COMMENT ON TABLE fsgov.version IS
+    'Upgrade steps this database has had. db init writes the newest number, db upgrade each step it applies.';
+
+-- -- people ----------------------------------------------------------------------------------------------
+
+CREATE TABLE fsgov.people (
+    id          text PRIMARY KEY,
+    tenant      text NOT NULL DEFAULT '*',
+    login       name NOT NULL UNIQUE,
+    os_user     text UNIQUE,
+    added_at    timestamptz NOT NULL DEFAULT now(),
+    disabled_at timestamptz
+);
+COMMENT ON TABLE fsgov.people IS 'Who may act. One person is one PostgreSQL login; their rights are its group roles.';
+COMMENT ON COLUMN fsgov.people.id IS 'p- and random letters: the only name of a person that a line may carry.';
+COMMENT ON COLUMN fsgov.people.os_user IS 'The login on switch hosts: SO_PEERCRED of the control socket -> this person.';
+COMMENT ON COLUMN fsgov.people.disabled_at IS 'Null: may act. Set by people_disable, never cleared: a login that comes back is a new person.';
+
+CREATE TABLE fsgov.memberships (
+    person text NOT NULL REFERENCES fsgov.people,
+    tenant text NOT NULL CHECK (tenant <> ''),
+    since  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (person, tenant)
+);
+COMMENT ON TABLE fsgov.memberships IS
+    'Whose rows a person sees, by session_user. Tenant * is the operator: every tenant, and the event log.';
+
+-- -- calls -----------------------------------------------------------------------------------------------
+
+CREATE TABLE fsgov.calls (
+    call            text PRIMARY KEY CHECK (call ~ '^[0-9A-Za-z-]{1,64}$'),
+    tenant          text NOT NULL CHECK (tenant <> ''),
+    host            text NOT NULL,
+    core            text NOT NULL DEFAULT '',
+    direction       text NOT NULL CHECK (direction IN ('inbound', 'outbound', 'internal')),
+    opened_at       timestamptz NOT NULL,
+    answered_at     timestamptz,
+    ended_at        timestamptz,
+    revision        bigint NOT NULL,
+    policy_version  text,
+    policy_sha256   text,
+    inputs          jsonb,
+    decision        jsonb,
+    rule            text,
+    outcome         text CHECK (outcome IN ('recorded', 'recorded-in-part', 'refused', 'withdrawn',
+                        'consent-unanswered', 'not-answered', 'not-required', 'not-requested', 'sampled-out',
+                        'foreign', 'merged', 'failed')),
+    outcome_cause   text NOT NULL DEFAULT '',
+    revised_outcome text CHECK (revised_outcome IN ('recorded-in-part', 'failed')),
+    revised_cause   text NOT NULL DEFAULT '',
+    merged_into     text,
+    segments        text[] NOT NULL DEFAULT '{}',
+    counters        jsonb NOT NULL DEFAULT '{}',
+    entered_at      timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX calls_opened ON fsgov.calls (tenant, opened_at DESC);
+CREATE INDEX calls_outcome ON fsgov.calls (outcome, opened_at);
+CREATE INDEX calls_rule ON fsgov.calls (rule, opened_at);
+COMMENT ON TABLE fsgov.calls IS
+    'One row per conversation, recorded or not. enter_call (ship) writes it from the call file of the spool; an older revision never overwrites a newer one.';
+COMMENT ON COLUMN fsgov.calls.revision IS 'Grows with every write of the call file by govern; the row is that revision, whole.';
+COMMENT ON COLUMN fsgov.calls.inputs IS 'Everything the policy was given, numbers included: what explain --replay decides again from. Null after an erasure.';
+COMMENT ON COLUMN fsgov.calls.decision IS 'What the policy decided; null while the call is ringing.';
+COMMENT ON COLUMN fsgov.calls.outcome IS
+    'Null: the call is not over, or its last revision is not entered yet. Set by govern at OVER, once: recorded (all of the time wanted), recorded-in-part, failed (nothing of it; why is in outcome_cause), refused (before capture), withdrawn (after it), consent-unanswered, not-answered, not-required (rule says never), not-requested (on demand, unused), sampled-out, foreign (another program records it), merged (goes on in merged_into).';
+COMMENT ON COLUMN fsgov.calls.revised_outcome IS
+    'What the audio said afterwards (ship, revise_outcome): failed or recorded-in-part where govern believed more. Null: nothing to revise.';
+COMMENT ON COLUMN fsgov.calls.segments IS 'Every segment govern opened, so that one which never arrives is missed.';
+
+CREATE TABLE fsgov.legs (
+    call        text NOT NULL REFERENCES fsgov.calls,
+    leg         text NOT NULL,
+    tenant      text NOT NULL,
+    name        text NOT NULL,
+    direction   text NOT NULL,
+    party       integer,
+    created_at  timestamptz,
+    answered_at timestamptz,
+    ended_at    timestamptz,
+    cause       text NOT NULL DEFAULT '',
+    PRIMARY KEY (call, leg)
+);
+COMMENT ON TABLE fsgov.legs IS 'Channels of the switch that took part, by order of joining (a, b, c ...). Replaced with each revision of the call.';
+
+CREATE TABLE fsgov.parties (
+    call    text NOT NULL REFERENCES fsgov.calls,
+    party   integer NOT NULL,
+    tenant  text NOT NULL,
+    side    text NOT NULL CHECK (side IN ('outside', 'inside')),
+    number  text,
+    e164    text,
+    country text,
+    facts   jsonb,
+    PRIMARY KEY (call, party)
+);
+CREATE INDEX parties_e164 ON fsgov.parties (e164);
+CREATE INDEX parties_number ON fsgov.parties (number);
+COMMENT ON TABLE fsgov.parties IS
+    'The people of a call. Entries name them by ordinal only: nulling number, e164 and facts here unlinks the log.';
+
+CREATE TABLE fsgov.consents (
+    call     text NOT NULL REFERENCES fsgov.calls,
+    consent  text NOT NULL,
+    tenant   text NOT NULL,
+    party    integer NOT NULL,
+    purpose  text NOT NULL,
+    state    text NOT NULL CHECK (state IN ('given', 'refused', 'unanswered', 'withdrawn')),
+    method   text NOT NULL,
+    at       timestamptz NOT NULL,
+    evidence jsonb,
+    PRIMARY KEY (call, consent)
+);
+COMMENT ON TABLE fsgov.consents IS 'Consent per party and purpose, with its evidence. Replaced with each revision of the call.';
+COMMENT ON COLUMN fsgov.consents.state IS
+    'given: yes by key, variable, CRM or (notice) by staying. refused: no. unanswered: the question ended without a key. withdrawn: given before, taken back during the call.';
+
+CREATE TABLE fsgov.tags (
+    call   text NOT NULL REFERENCES fsgov.calls,
+    n      integer NOT NULL,
+    tenant text NOT NULL,
+    tag    text NOT NULL,
+    actor  text,
+    at     timestamptz NOT NULL,
+    PRIMARY KEY (call, n)
+);
+CREATE INDEX tags_tag ON fsgov.tags (tag);
+COMMENT ON TABLE fsgov.tags IS 'What people wrote on a call while it was live. Replaced with each revision of the call.';
+
+-- -- recordings ------------------------------------------------------------------------------------------
+
+CREATE TABLE fsgov.segments (
+    segment        text PRIMARY KEY,
+    call           text NOT NULL,
+    tenant         text NOT NULL CHECK (tenant <> ''),
+    leg            text NOT NULL,
+    leg_name       text NOT NULL DEFAULT '',
+    n              integer NOT NULL,
+    state          text NOT NULL CHECK (state IN ('stored', 'quarantined', 'missing')),
+    rule           text,
+    policy_sha256  text,
+    basis          jsonb NOT NULL DEFAULT '{}',
+    purposes       text[] NOT NULL DEFAULT '{}',
+    consents       text[] NOT NULL DEFAULT '{}',
+    opened_at      timestamptz,
+    closed_at      timestamptz,
+    cause          text NOT NULL DEFAULT '',
+    reported_ms    bigint,
+    reported_size  bigint,
+    leg_holds      jsonb NOT NULL DEFAULT '[]',
+    dispose        boolean NOT NULL DEFAULT false,
+    dispose_reason text NOT NULL DEFAULT '',
+    frames         bigint,
+    ms             bigint,
+    audio_size     bigint,
+    audio_sha256   text,
+    truncated      boolean NOT NULL DEFAULT false,
+    mask_proof     text NOT NULL DEFAULT 'none' CHECK (mask_proof IN ('proven', 'failed', 'none')),
+    findings       text[] NOT NULL DEFAULT '{}',
+    quarantine     text NOT NULL DEFAULT '',
+    review_by      timestamptz,
+    vault          text NOT NULL,
+    object_key     text,
+    version_id     text,
+    key_version_id text,
+    sealed_size    bigint,
+    sealed_sha256  text,
+    stored_at      timestamptz,
+    entered_at     timestamptz NOT NULL DEFAULT now(),
+    CHECK ((state = 'missing') = (object_key IS NULL)),
+    CHECK ((object_key IS NULL) = (sealed_sha256 IS NULL))
+);
+CREATE INDEX segments_call ON fsgov.segments (call, n);
+COMMENT ON TABLE fsgov.segments IS
+    'One file of one uninterrupted recording. enter_segment (ship) writes it once, after the vault has confirmed the object. No reference to calls: audio must be enterable even where the call file was lost.';
+COMMENT ON COLUMN fsgov.segments.state IS
+    'stored: checked, sealed, in the vault (enter_segment). quarantined: the same, but a check failed or a person said so: released to fsgov_privacy only, to be reviewed by review_by (enter_segment). missing: there was no audio on disk to store (enter_segment). Purge will add destroying and destroyed.';
+COMMENT ON COLUMN fsgov.segments.dispose IS 'Refused or withdrawn: to be destroyed by purge, unless held. Written by enter_segment, and by enter_call where the withdrawal came after the segment was entered.';
+COMMENT ON COLUMN fsgov.segments.audio_sha256 IS 'Of the WAV exactly as the switch wrote it: what an export must give back.';
+COMMENT ON COLUMN fsgov.segments.mask_proof IS 'proven: every masked interval is silent in the audio. failed: one is not (then quarantined). none: nothing was masked.';
+COMMENT ON COLUMN fsgov.segments.leg_holds IS 'When the telephone was on hold and the file stood still. Not a legal hold.';
+
+CREATE TABLE fsgov.segment_keys (
+    segment     text PRIMARY KEY REFERENCES fsgov.segments,
+    tenant      text NOT NULL,
+    wrapped_key bytea NOT NULL,
+    recipients  text[] NOT NULL,
+    entered_at  timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE fsgov.segment_keys IS
+    'The identity of each segment, itself sealed to the recipients of its vault. Nobody can SELECT here: release_key gives one out after its access has been committed. Back this table up apart, with a short horizon.';
+
+CREATE TABLE fsgov.masks (
+    segment         text NOT NULL REFERENCES fsgov.segments,
+    n               integer NOT NULL,
+    tenant          text NOT NULL,
+    by              text NOT NULL CHECK (by IN ('mask', 'cut')),
+    from_ms         bigint NOT NULL,
+    to_ms           bigint,
+    asked_at        timestamptz,
+    acknowledged_at timestamptz,
+    ended_at        timestamptz,
+    actor           text,
+    PRIMARY KEY (segment, n)
+);
+COMMENT ON TABLE fsgov.masks IS 'Pauses: intervals of the file in ms (to_ms null: until its end), and when they were asked, acknowledged, ended. Written by enter_segment.';
+
+CREATE TABLE fsgov.holds (
+    id          text PRIMARY KEY,
+    tenant      text NOT NULL,
+    call        text,
+    segment     text,
+    matter      text NOT NULL,
+    placed_by   text NOT NULL REFERENCES fsgov.people,
+    placed_at   timestamptz NOT NULL DEFAULT now(),
+    released_by text REFERENCES fsgov.people,
+    released_at timestamptz,
+    CHECK ((call IS NULL) <> (segment IS NULL))
+);
+CREATE INDEX holds_call ON fsgov.holds (call) WHERE released_at IS NULL;
+CREATE INDEX holds_segment ON fsgov.holds (segment) WHERE released_at IS NULL;
+COMMENT ON TABLE fsgov.holds IS 'Legal holds. While released_at is null nothing of this call or segment may be destroyed.';
+
+CREATE TABLE fsgov.policies (
+    sha256     text PRIMARY KEY,
+    tenant     text NOT NULL DEFAULT '*',
+    version    text NOT NULL,
+    text       text NOT NULL,
+    entered_at timestamptz NOT NULL DEFAULT now(),
+    CHECK (sha256 = encode(sha256(convert_to(text, 'UTF8')), 'hex'))
+);
+COMMENT ON TABLE fsgov.policies IS
+    'Every policy a call was decided by or that a person brought, immutable, under its own digest. Written by enter_policy (ship) and activate_policy.';
+
+CREATE TABLE fsgov.activations (
+    n            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant       text NOT NULL DEFAULT '*',
+    sha256       text NOT NULL REFERENCES fsgov.policies,
+    version      text NOT NULL,
+    approval     text NOT NULL CHECK (approval IN ('none', 'two_persons')),
+    two_persons  boolean NOT NULL,
+    proposed_by  text NOT NULL REFERENCES fsgov.people,
+    proposed_at  timestamptz NOT NULL DEFAULT now(),
+    approved_by  text REFERENCES fsgov.people,
+    activated_at timestamptz,
+    CHECK (approved_by IS DISTINCT FROM proposed_by),
+    CHECK (approval = 'none' OR two_persons),
+    CHECK (CASE WHEN two_persons THEN (approved_by IS NULL) = (activated_at IS NULL)
+                ELSE approved_by IS NULL AND activated_at IS NOT NULL END)
+);
+COMMENT ON TABLE fsgov.activations IS
+    'Which policy has been in force since when, and by whom. In force is the highest n that was activated; before the first one it is the file of each host (policy.file). A row that was activated is never changed again, none is ever taken away.';
+COMMENT ON COLUMN fsgov.activations.approval IS
+    'What this document asks for, from itself and from whatever comes in its place: its key approval.';
+COMMENT ON COLUMN fsgov.activations.two_persons IS
+    'It took, or takes, a second login: this document or the one that was in force asks for it (activate_policy).';
+COMMENT ON COLUMN fsgov.activations.activated_at IS
+    'Null: proposed (activate_policy), and waits for approve_policy by another login as long as no higher n is there; then it is superseded for good. Set: came into force, at once (activate_policy) or with the approval (approve_policy).';
+
+CREATE TABLE fsgov.stops (
+    id        text PRIMARY KEY,
+    tenant    text NOT NULL CHECK (tenant <> ''),
+    kind      text NOT NULL CHECK (kind IN ('number', 'tenant', 'host')),
+    number    text,
+    host      text,
+    reason    text NOT NULL,
+    placed_by text NOT NULL REFERENCES fsgov.people,
+    placed_at timestamptz NOT NULL DEFAULT now(),
+    lifted_by text REFERENCES fsgov.people,
+    lifted_at timestamptz,
+    CHECK (number IS NULL OR kind = 'number'),
+    CHECK ((host IS NOT NULL) = (kind = 'host')),
+    CHECK (kind <> 'host' OR tenant = '*'),
+    CHECK (kind <> 'tenant' OR tenant <> '*'),
+    CHECK ((lifted_by IS NULL) = (lifted_at IS NULL))
+);
+CREATE INDEX stops_in_force ON fsgov.stops (placed_at) WHERE lifted_at IS NULL;
+COMMENT ON TABLE fsgov.stops IS
+    'The kill switch: while lifted_at is null nothing is recorded of this number, tenant or host. Written by place_stop, ended by lift_stop.';
+COMMENT ON COLUMN fsgov.stops.tenant IS 'Whose calls: of the one tenant, or * for every one.';
+COMMENT ON COLUMN fsgov.stops.number IS
+    'E.164, or as the switch gives it; without spaces. Only here: no line names it. Null where kind is another, or after an erasure.';
+
+CREATE TABLE fsgov.accesses (
+    id           text PRIMARY KEY,
+    tenant       text NOT NULL,
+    segment      text NOT NULL REFERENCES fsgov.segments,
+    person       text NOT NULL REFERENCES fsgov.people,
+    login        name NOT NULL,
+    purpose      text NOT NULL,
+    reason       text NOT NULL,
+    xact         xid8 NOT NULL,
+    requested_at timestamptz NOT NULL DEFAULT now(),
+    released_at  timestamptz
+);
+CREATE INDEX accesses_segment ON fsgov.accesses (segment);
+COMMENT ON TABLE fsgov.accesses IS 'Who asked for a recording, for which purpose and why (free text stays here).';
+COMMENT ON COLUMN fsgov.accesses.xact IS 'The transaction of request_access: release_key wants to see it committed.';
+COMMENT ON COLUMN fsgov.accesses.released_at IS 'Null: requested (request_access). Set: the key was given out, once (release_key).';
+
+-- -- event log -------------------------------------------------------------------------------------------
+
+CREATE TABLE fsgov.origins (
+    origin      text PRIMARY KEY,
+    tenant      text NOT NULL DEFAULT '*',
+    part        text NOT NULL CHECK (part IN ('govern', 'ship', 'keep', 'desk')),
+    entered_n   bigint NOT NULL DEFAULT 0,
+    sequenced_n bigint NOT NULL DEFAULT 0,
+    since       timestamptz NOT NULL DEFAULT now(),
+    CHECK (sequenced_n <= entered_n)
+);
+CREATE INDEX origins_waiting ON fsgov.origins (origin) WHERE sequenced_n < entered_n;
+COMMENT ON TABLE fsgov.origins IS 'Who writes lines: <host>.<part>.<start ms>, or the id of a person at a desk.';
+COMMENT ON COLUMN fsgov.origins.entered_n IS 'Lines 1 to this one are in outbox or event_log (enter_lines, and the functions of people).';
+COMMENT ON COLUMN fsgov.origins.sequenced_n IS 'Lines 1 to this one are in event_log (sequence).';
+
+CREATE TABLE fsgov.outbox (
+    origin     text NOT NULL REFERENCES fsgov.origins,
+    n          bigint NOT NULL CHECK (n > 0),
+    tenant     text NOT NULL DEFAULT '*',
+    line       bytea NOT NULL,
+    entered_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (origin, n)
+);
+COMMENT ON TABLE fsgov.outbox IS
+    'Lines that wait for the sequencer. Written in the transaction of what they tell; moved to event_log by sequence (keep).';
+
+CREATE TABLE fsgov.log (
+    log_id       text PRIMARY KEY,
+    tenant       text NOT NULL DEFAULT '*',
+    opened_at    timestamptz NOT NULL DEFAULT now(),
+    prior_log_id text,
+    prior_size   bigint,
+    prior_root   bytea
+);
+COMMENT ON TABLE fsgov.log IS 'Logs of this installation; the newest is written. A second one is opened only after a restore, and names the last checkpoint of the one before.';
+
+CREATE TABLE fsgov.event_log (
+    log_id     text NOT NULL REFERENCES fsgov.log,
+    seq        bigint NOT NULL CHECK (seq >= 0),
+    tenant     text NOT NULL DEFAULT '*',
+    origin     text NOT NULL,
+    n          bigint NOT NULL,
+    line       bytea NOT NULL,
+    leaf       bytea NOT NULL,
+    entered_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (log_id, seq),
+    UNIQUE (origin, n)
+);
+COMMENT ON TABLE fsgov.event_log IS 'The log. Written by sequence (keep) only, never changed.';
+COMMENT ON COLUMN fsgov.event_log.seq IS 'Leaf index from 0, without gaps: the order of entry, not of occurrence. Within an origin both are the same.';
+COMMENT ON COLUMN fsgov.event_log.leaf IS 'SHA-256 of 0x00 and the line (RFC 6962).';
+
+CREATE TABLE fsgov.checkpoints (
+    log_id   text NOT NULL REFERENCES fsgov.log,
+    size     bigint NOT NULL CHECK (size > 0),
+    tenant   text NOT NULL DEFAULT '*',
+    root     bytea NOT NULL,
+    frontier bytea NOT NULL,
+    note     text NOT NULL,
+    at       timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (log_id, size)
+);
+COMMENT ON TABLE fsgov.checkpoints IS 'Signed states of the log (C2SP note). Written by store_checkpoint (keep), never changed.';
+COMMENT ON COLUMN fsgov.checkpoints.frontier IS 'Roots of the complete subtrees, 32 bytes each, largest first: where the sequencer goes on after a restart.';
+
+CREATE TABLE fsgov.sinks (
+    sink       text NOT NULL,
+    log_id     text NOT NULL REFERENCES fsgov.log,
+    tenant     text NOT NULL DEFAULT '*',
+    size       bigint NOT NULL,
+    reached_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (sink, log_id)
+);
+COMMENT ON TABLE fsgov.sinks IS 'How many lines each sink has had, for status. The sink itself knows where to go on. Written by sink_reached (keep).';
+
+
+-- == Never changed =======================================================================================
+
+CREATE FUNCTION fsgov.refuse_change() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed', TG_TABLE_NAME USING ERRCODE = 'FG403';
+END $$;
+COMMENT ON FUNCTION fsgov.refuse_change IS 'Trigger of tables whose rows are never changed, not even by their owner.';
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['event_log', 'checkpoints', 'log', 'policies'] LOOP
+        EXECUTE format('CREATE TRIGGER immutable BEFORE UPDATE OR DELETE ON fsgov.%I'
+                       ' FOR EACH ROW EXECUTE FUNCTION fsgov.refuse_change()', name);
+        EXECUTE format('CREATE TRIGGER immutable_whole BEFORE TRUNCATE ON fsgov.%I'
+                       ' FOR EACH STATEMENT EXECUTE FUNCTION fsgov.refuse_change()', name);
+    END LOOP;
+END $$;
+
+
+CREATE TRIGGER immutable BEFORE UPDATE ON fsgov.activations FOR EACH ROW
+    WHEN (OLD.activated_at IS NOT NULL) EXECUTE FUNCTION fsgov.refuse_change();
+CREATE TRIGGER immutable_always BEFORE DELETE ON fsgov.activations
+    FOR EACH ROW EXECUTE FUNCTION fsgov.refuse_change();
+CREATE TRIGGER immutable_whole BEFORE TRUNCATE ON fsgov.activations
+    FOR EACH STATEMENT EXECUTE FUNCTION fsgov.refuse_change();
+
+-- == Small words =========================================================================================
+
+CREATE FUNCTION fsgov.instant(microseconds text) RETURNS timestamptz LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT timestamptz 'epoch' + microseconds::bigint * interval '1 microsecond'
+$$;
+COMMENT ON FUNCTION fsgov.instant IS 'Microseconds since the epoch, as JSON has them, to timestamptz; null stays null.';
+
+CREATE FUNCTION fsgov.texts(list jsonb) RETURNS text[] LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT coalesce(array_agg(value ORDER BY ordinality), '{}')
+    FROM jsonb_array_elements_text(coalesce(nullif(list, 'null'), '[]')) WITH ORDINALITY
+$$;
+COMMENT ON FUNCTION fsgov.texts IS 'A JSON list of strings as an array, in its order.';
+
+CREATE FUNCTION fsgov.random_id(prefix text) RETURNS text LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT prefix || translate(left(replace(gen_random_uuid()::text, '-', ''), 12), '0123456789', 'ghijklmnop')
+$$;
+COMMENT ON FUNCTION fsgov.random_id IS 'Twelve random letters (48 bits) after a prefix; letters only, so that it can never look like a number.';
+
+
+-- == Who is asking =======================================================================================
+
+CREATE FUNCTION fsgov.me() RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    found_id text;
+BEGIN
+    SELECT id INTO found_id FROM fsgov.people WHERE login = session_user AND disabled_at IS NULL;
+    IF found_id IS NULL THEN
+        RAISE EXCEPTION 'this login is nobody fsgov knows' USING ERRCODE = 'FG403',
+            DETAIL = session_user, HINT = 'an administrator adds it with: fsgov people add';
+    END IF;
+    RETURN found_id;
+END $$;
+COMMENT ON FUNCTION fsgov.me IS 'The person whose login this is. What the database says, never what the caller says.';
+
+CREATE FUNCTION fsgov.my_tenants() RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT m.tenant FROM fsgov.memberships m JOIN fsgov.people p ON p.id = m.person
+    WHERE p.login = session_user AND p.disabled_at IS NULL
+$$;
+COMMENT ON FUNCTION fsgov.my_tenants IS 'Tenants of the person whose login this is; * means all.';
+
+CREATE FUNCTION fsgov.in_role(login name, role name) RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = login) AND pg_has_role(login, role, 'USAGE')
+$$;
+COMMENT ON FUNCTION fsgov.in_role IS 'Has this login, where the server has it, the rights of that group role (through other roles too)?';
+
+CREATE FUNCTION fsgov.roles_of(login name) RETURNS text[] LANGUAGE sql STABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT coalesce(array_agg(r ORDER BY ordinality), '{}')
+    FROM unnest(ARRAY['agent', 'supervisor', 'privacy', 'auditor', 'ops', 'integrator']) WITH ORDINALITY AS u(r, ordinality)
+    WHERE fsgov.in_role(login, ('fsgov_' || r)::name)
+$$;
+COMMENT ON FUNCTION fsgov.roles_of IS 'The group roles of a login, without fsgov_.';
+
+CREATE FUNCTION fsgov.whoami(OUT login text, OUT person text, OUT roles text[], OUT tenants text[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT session_user::text,
+           (SELECT p.id FROM fsgov.people p WHERE p.login = session_user AND p.disabled_at IS NULL),
+           fsgov.roles_of(session_user),
+           ARRAY(SELECT t FROM fsgov.my_tenants() AS t ORDER BY t)
+$$;
+COMMENT ON FUNCTION fsgov.whoami IS 'This login: person, group roles, tenants.';
+
+CREATE FUNCTION fsgov.people_of_hosts() RETURNS TABLE (os_user text, person text, roles text[], tenants text[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT p.os_user, p.id, fsgov.roles_of(p.login),
+           ARRAY(SELECT m.tenant FROM fsgov.memberships m WHERE m.person = p.id ORDER BY 1)
+    FROM fsgov.people p WHERE p.os_user IS NOT NULL AND p.disabled_at IS NULL ORDER BY 1
+$$;
+COMMENT ON FUNCTION fsgov.people_of_hosts IS 'For the cache of govern: OS user -> person, roles, tenants. No database logins.';
+
+
+-- == Row security ========================================================================================
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    -- forced: the owner is bound as well; its policy lets the functions below through
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'fsgov' LOOP
+        EXECUTE format('ALTER TABLE fsgov.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY functions ON fsgov.%I TO fsgov_owner USING (true) WITH CHECK (true)', name);
+    END LOOP;
+    -- people: rows of their tenants; the table of keys has no policy and no grant for anybody
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'fsgov' AND tablename <> 'segment_keys' LOOP
+        EXECUTE format(
+            'CREATE POLICY people ON fsgov.%I FOR SELECT'
+            ' TO fsgov_agent, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_integrator'
+            ' USING (tenant IN (SELECT fsgov.my_tenants()) OR ''*'' IN (SELECT fsgov.my_tenants()))', name);
+    END LOOP;
+    -- keep reads what it moves, signs and ships to sinks
+    FOREACH name IN ARRAY ARRAY['origins', 'outbox', 'log', 'event_log', 'checkpoints', 'sinks', 'version'] LOOP
+        EXECUTE format('CREATE POLICY keep ON fsgov.%I FOR SELECT TO fsgov_keep USING (true)', name);
+    END LOOP;
+    CREATE POLICY services ON fsgov.version FOR SELECT TO fsgov_govern, fsgov_ship USING (true);
+END $$;
+
+GRANT SELECT ON fsgov.version TO fsgov_govern, fsgov_ship, fsgov_keep, fsgov_agent, fsgov_supervisor, fsgov_privacy,
+    fsgov_auditor, fsgov_ops, fsgov_integrator;
+-- calls without `inputs`, which hold numbers
+GRANT SELECT (call, tenant, host, core, direction, opened_at, answered_at, ended_at, revision, policy_version,
+    policy_sha256, decision, rule, outcome, outcome_cause, revised_outcome, revised_cause, merged_into, segments,
+    counters, entered_at)
+    ON fsgov.calls TO fsgov_agent, fsgov_ops, fsgov_integrator;
+GRANT SELECT ON fsgov.calls TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+GRANT SELECT ON fsgov.legs, fsgov.segments, fsgov.masks, fsgov.tags, fsgov.holds
+    TO fsgov_agent, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_integrator;
+-- consents without `evidence` (a CRM reference may point at a person)
+GRANT SELECT (call, consent, tenant, party, purpose, state, method, at)
+    ON fsgov.consents TO fsgov_agent, fsgov_ops, fsgov_integrator;
+GRANT SELECT ON fsgov.consents, fsgov.parties TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+GRANT SELECT ON fsgov.policies TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
+GRANT SELECT ON fsgov.activations TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
+-- stops without `number` and `reason`
+GRANT SELECT (id, tenant, kind, host, placed_by, placed_at, lifted_by, lifted_at) ON fsgov.stops TO fsgov_agent, fsgov_ops;
+GRANT SELECT ON fsgov.stops TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+GRANT SELECT ON fsgov.accesses, fsgov.people, fsgov.memberships TO fsgov_privacy, fsgov_auditor;
+GRANT SELECT ON fsgov.origins, fsgov.outbox, fsgov.log, fsgov.event_log, fsgov.checkpoints, fsgov.sinks
+    TO fsgov_keep, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_integrator;
+
+
+-- == Lines ===============================================================================================
+
+CREATE FUNCTION fsgov.entry_line(origin text, n bigint, type text, subject text, facts jsonb) RETURNS bytea
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT convert_to(format(
+        '{"specversion":"1.0","id":%s,"source":"/fsgov/desk","type":%s,"subject":%s,"time":%s,"data":{%s}}',
+        to_json(origin || '.' || n), to_json('fsgov.' || type || '.v1'), to_json(subject),
+        to_json(to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')),
+        (SELECT string_agg(to_json(key)::text || ':' || value::text, ',') FROM jsonb_each(facts))), 'UTF8')
+$$;
+COMMENT ON FUNCTION fsgov.entry_line IS 'One line of a person at a desk: CloudEvents 1.0, as fsgov.entries.line builds it for the services.';
+
+CREATE FUNCTION fsgov.enter_from_desk(person text, type text, subject text, facts jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    line_n bigint;
+BEGIN
+    INSERT INTO fsgov.origins AS o (origin, part, entered_n) VALUES (person, 'desk', 1)
+        ON CONFLICT (origin) DO UPDATE SET entered_n = o.entered_n + 1
+        RETURNING entered_n INTO line_n;
+    INSERT INTO fsgov.outbox (origin, n, line)
+        VALUES (person, line_n, fsgov.entry_line(person, line_n, type, subject, facts || jsonb_build_object('actor', person)));
+END $$;
+COMMENT ON FUNCTION fsgov.enter_from_desk IS 'Internal: granted to nobody. One line in the transaction of the act it tells.';
+
+CREATE FUNCTION fsgov.enter_lines(p_origin text, p_first bigint, p_lines bytea[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    host  text := substring(p_origin FROM '^([0-9A-Za-z._-]+)[.](?:govern|ship|keep)[.][0-9]+$');
+    part  text := substring(p_origin FROM '[.](govern|ship|keep)[.][0-9]+$');
+    last  bigint;
+    entry jsonb;
+    bytes bytea;
+    num   bigint := p_first;
+BEGIN
+    IF host IS NULL OR NOT ((session_user = 'fsgov_ship' AND part IN ('govern', 'ship'))
+                            OR (session_user = 'fsgov_keep' AND part = 'keep')) THEN
+        RAISE EXCEPTION 'this login may not enter lines of that origin' USING ERRCODE = 'FG403',
+            DETAIL = session_user || ' for ' || p_origin;
+    END IF;
+    INSERT INTO fsgov.origins (origin, part) VALUES (p_origin, part) ON CONFLICT DO NOTHING;
+    SELECT entered_n INTO last FROM fsgov.origins WHERE origin = p_origin FOR UPDATE;
+    IF p_first > last + 1 OR p_first < 1 THEN
+        RAISE EXCEPTION 'lines of an origin are entered without gaps' USING ERRCODE = 'FG409',
+            DETAIL = format('%s: line %s cannot follow line %s', p_origin, p_first, last);
+    END IF;
+    FOREACH bytes IN ARRAY p_lines LOOP
+        IF num <= last THEN
+            IF NOT EXISTS (SELECT FROM fsgov.outbox o WHERE o.origin = p_origin AND o.n = num AND o.line = bytes)
+               AND NOT EXISTS (SELECT FROM fsgov.event_log e WHERE e.origin = p_origin AND e.n = num AND e.line = bytes) THEN
+                RAISE EXCEPTION 'another line has been entered under this number' USING ERRCODE = 'FG422',
+                    DETAIL = format('%s line %s', p_origin, num);
+            END IF;
+        ELSE
+            entry := convert_from(bytes, 'UTF8')::jsonb;
+            IF position('\x0a'::bytea IN bytes) > 0
+               OR entry ->> 'id' IS DISTINCT FROM p_origin || '.' || num
+               OR entry ->> 'source' IS DISTINCT FROM '/fsgov/' || host
+               OR coalesce(entry ->> 'type', '') !~ '^fsgov[.][a-z.]+[.]v[0-9]+$'
+               OR entry ->> 'type' ~ '^fsgov[.](access|people|log|policy)[.]' THEN
+                RAISE EXCEPTION 'this line is not one its origin may write' USING ERRCODE = 'FG422',
+                    DETAIL = format('%s line %s', p_origin, num);
+            END IF;
+            INSERT INTO fsgov.outbox (origin, n, line) VALUES (p_origin, num, bytes);
+        END IF;
+        num := num + 1;
+    END LOOP;
+    last := greatest(last, num - 1);
+    UPDATE fsgov.origins SET entered_n = last WHERE origin = p_origin AND entered_n < last;
+    RETURN last;
+END $$;
+COMMENT ON FUNCTION fsgov.enter_lines IS
+    'ship: lines of the govern and ship origins of its host; keep: its own. Answers the last n entered. Entering the same lines again changes nothing; a gap or another text is refused.';
+GRANT EXECUTE ON FUNCTION fsgov.enter_lines TO fsgov_ship, fsgov_keep;
+
+CREATE FUNCTION fsgov.entered(p_origin text) RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT coalesce((SELECT entered_n FROM fsgov.origins WHERE origin = p_origin), 0)
+$$;
+COMMENT ON FUNCTION fsgov.entered IS 'How many lines of this origin are entered; 0 for an unknown one.';
+GRANT EXECUTE ON FUNCTION fsgov.entered TO fsgov_ship, fsgov_keep;
+
+
+-- == Ship enters calls and segments ======================================================================
+
+CREATE FUNCTION fsgov.enter_policy(p_version text, p_text text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    digest text := encode(sha256(convert_to(p_text, 'UTF8')), 'hex');
+BEGIN
+    INSERT INTO fsgov.policies (sha256, version, text) VALUES (digest, p_version, p_text) ON CONFLICT DO NOTHING;
+    RETURN digest;
+END $$;
+COMMENT ON FUNCTION fsgov.enter_policy IS 'Keep this policy under its digest, which is the answer.';
+GRANT EXECUTE ON FUNCTION fsgov.enter_policy TO fsgov_ship;
+
+CREATE FUNCTION fsgov.enter_call(doc jsonb) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    id text := doc ->> 'call';
+    owner text := doc ->> 'tenant';
+BEGIN
+    INSERT INTO fsgov.calls AS c (call, tenant, host, core, direction, opened_at, answered_at, ended_at, revision,
+        policy_version, policy_sha256, inputs, decision, rule, outcome, outcome_cause, merged_into, segments, counters)
+    VALUES (id, owner, doc ->> 'host', coalesce(doc ->> 'core', ''), doc ->> 'direction',
+        fsgov.instant(doc ->> 'opened'), fsgov.instant(doc ->> 'answered'), fsgov.instant(doc ->> 'ended'),
+        (doc ->> 'revision')::bigint, doc #>> '{policy,version}', doc #>> '{policy,sha256}',
+        nullif(doc -> 'inputs', 'null'), nullif(doc -> 'decision', 'null'), doc #>> '{decision,rule}',
+        doc ->> 'outcome', coalesce(doc ->> 'outcome_cause', ''), doc ->> 'merged_into',
+        fsgov.texts(doc -> 'segments'), coalesce(nullif(doc -> 'counters', 'null'), '{}'))
+    ON CONFLICT (call) DO UPDATE SET
+        tenant = excluded.tenant, host = excluded.host, core = excluded.core, direction = excluded.direction,
+        opened_at = excluded.opened_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at,
+        revision = excluded.revision, policy_version = excluded.policy_version, policy_sha256 = excluded.policy_sha256,
+        inputs = excluded.inputs, decision = excluded.decision, rule = excluded.rule, outcome = excluded.outcome,
+        outcome_cause = excluded.outcome_cause, merged_into = excluded.merged_into, segments = excluded.segments,
+        counters = excluded.counters, entered_at = now()
+    WHERE c.revision < excluded.revision;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+
+    DELETE FROM fsgov.legs WHERE call = id;
+    INSERT INTO fsgov.legs (call, leg, tenant, name, direction, party, created_at, answered_at, ended_at, cause)
+    SELECT id, l ->> 'leg', owner, l ->> 'name', l ->> 'direction', (l ->> 'party')::integer,
+        fsgov.instant(l ->> 'created'), fsgov.instant(l ->> 'answered'), fsgov.instant(l ->> 'ended'), coalesce(l ->> 'cause', '')
+    FROM jsonb_array_elements(doc -> 'legs') AS l;
+
+    DELETE FROM fsgov.parties WHERE call = id;
+    INSERT INTO fsgov.parties (call, party, tenant, side, number, e164, country, facts)
+    SELECT id, (p ->> 'party')::integer, owner, p ->> 'side', nullif(p ->> 'number', ''), nullif(p ->> 'e164', ''),
+        nullif(p ->> 'country', ''), nullif(p -> 'facts', 'null')
+    FROM jsonb_array_elements(doc -> 'parties') AS p;
+
+    DELETE FROM fsgov.consents WHERE call = id;
+    INSERT INTO fsgov.consents (call, consent, tenant, party, purpose, state, method, at, evidence)
+    SELECT id, c ->> 'id', owner, (c ->> 'party')::integer, c ->> 'purpose', c ->> 'state', c ->> 'method',
+        fsgov.instant(c ->> 'at'), nullif(c -> 'evidence', 'null')
+    FROM jsonb_array_elements(doc -> 'consents') AS c;
+
+    UPDATE fsgov.segments SET dispose = true, dispose_reason = coalesce(doc #>> '{state,dispose_reason}', '')
+    WHERE call = id AND NOT dispose AND segment = ANY (fsgov.texts(doc -> 'dispose'));
+
+    DELETE FROM fsgov.tags WHERE call = id;
+    INSERT INTO fsgov.tags (call, n, tenant, tag, actor, at)
+    SELECT id, t.n, owner, t.tag ->> 'tag', t.tag ->> 'actor', fsgov.instant(t.tag ->> 'at')
+    FROM jsonb_array_elements(doc -> 'tags') WITH ORDINALITY AS t(tag, n);
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION fsgov.enter_call IS
+    'A call file of the spool becomes rows. False: this revision or a newer one was there, nothing changed.';
+GRANT EXECUTE ON FUNCTION fsgov.enter_call TO fsgov_ship;
+
+CREATE FUNCTION fsgov.revise_outcome(p_call text, p_outcome text, p_cause text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    UPDATE fsgov.calls SET revised_outcome = p_outcome, revised_cause = p_cause
+    WHERE call = p_call AND (revised_outcome, revised_cause) IS DISTINCT FROM (p_outcome, p_cause);
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION fsgov.revise_outcome IS
+    'The audio says less than govern believed (an empty WAV: failed, media). False: the call is not entered yet, or revised so already.';
+GRANT EXECUTE ON FUNCTION fsgov.revise_outcome TO fsgov_ship;
+
+CREATE FUNCTION fsgov.enter_segment(doc jsonb, p_wrapped_key bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    id text := doc ->> 'segment';
+    owner text := doc ->> 'tenant';
+    here text;
+BEGIN
+    IF id !~ ('^' || (doc ->> 'call') || '-[0-9]{2,}$') THEN
+        RAISE EXCEPTION 'a segment is named for its call' USING ERRCODE = 'FG422', DETAIL = id;
+    END IF;
+    IF (doc -> 'stored' IS NULL) <> (p_wrapped_key IS NULL) THEN
+        RAISE EXCEPTION 'a stored segment has a wrapped key, a missing one has none' USING ERRCODE = 'FG422', DETAIL = id;
+    END IF;
+    INSERT INTO fsgov.segments (segment, call, tenant, leg, leg_name, n, state, rule, policy_sha256, basis, purposes,
+        consents, opened_at, closed_at, cause, reported_ms, reported_size, leg_holds, dispose, dispose_reason,
+        frames, ms, audio_size, audio_sha256, truncated, mask_proof, findings, quarantine, review_by,
+        vault, object_key, version_id, key_version_id, sealed_size, sealed_sha256, stored_at)
+    VALUES (id, doc ->> 'call', owner, doc ->> 'leg', coalesce(doc ->> 'leg_name', ''), (doc ->> 'n')::integer,
+        CASE WHEN doc -> 'stored' IS NULL THEN 'missing'
+             WHEN coalesce(doc ->> 'quarantine', '') <> '' THEN 'quarantined' ELSE 'stored' END,
+        doc ->> 'rule', doc ->> 'policy', coalesce(nullif(doc -> 'basis', 'null'), '{}'), fsgov.texts(doc -> 'purposes'),
+        fsgov.texts(doc -> 'consents'), fsgov.instant(doc ->> 'opened'), fsgov.instant(doc ->> 'closed'),
+        coalesce(doc ->> 'cause', ''), (doc ->> 'reported_ms')::bigint, (doc ->> 'reported_size')::bigint,
+        coalesce(nullif(doc -> 'holds', 'null'), '[]'), coalesce((doc ->> 'dispose')::boolean, false),
+        coalesce(doc ->> 'dispose_reason', ''),
+        (doc #>> '{checked,frames}')::bigint, (doc #>> '{checked,ms}')::bigint, (doc #>> '{checked,size}')::bigint,
+        doc #>> '{checked,sha256}', coalesce((doc #>> '{checked,truncated}')::boolean, false),
+        coalesce(doc #>> '{checked,mask_proof}', 'none'), fsgov.texts(doc #> '{checked,findings}'),
+        coalesce(doc ->> 'quarantine', ''), fsgov.instant(doc ->> 'review_by'),
+        doc ->> 'vault', doc #>> '{stored,key}', doc #>> '{stored,version_id}', doc #>> '{stored,key_version_id}',
+        (doc #>> '{stored,size}')::bigint, doc #>> '{stored,sha256}', fsgov.instant(doc ->> 'stored_at'))
+    ON CONFLICT (segment) DO NOTHING;
+    IF NOT FOUND THEN
+        SELECT sealed_sha256 INTO here FROM fsgov.segments WHERE segment = id;
+        IF here IS DISTINCT FROM doc #>> '{stored,sha256}' THEN
+            RAISE EXCEPTION 'this segment is entered with another digest' USING ERRCODE = 'FG422', DETAIL = id,
+                HINT = 'keep both copies and ask why one segment was sealed twice';
+        END IF;
+        RETURN false;
+    END IF;
+    INSERT INTO fsgov.segment_keys (segment, tenant, wrapped_key, recipients)
+    SELECT id, owner, p_wrapped_key, fsgov.texts(doc #> '{sealed,recipients}') WHERE p_wrapped_key IS NOT NULL;
+    INSERT INTO fsgov.masks (segment, n, tenant, by, from_ms, to_ms, asked_at, acknowledged_at, ended_at, actor)
+    SELECT id, m.n, owner, m.mask ->> 'by', (m.mask ->> 'from_ms')::bigint, (m.mask ->> 'to_ms')::bigint,
+        fsgov.instant(m.mask ->> 'asked'), fsgov.instant(m.mask ->> 'acknowledged'), fsgov.instant(m.mask ->> 'ended'),
+        m.mask ->> 'actor'
+    FROM jsonb_array_elements(doc -> 'masks') WITH ORDINALITY AS m(mask, n);
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION fsgov.enter_segment IS
+    'A sidecar in state stored becomes a row, its key and its masks. False: it was there, with the same digest.';
+GRANT EXECUTE ON FUNCTION fsgov.enter_segment TO fsgov_ship;
+
+
+-- == People at a desk ====================================================================================
+
+CREATE FUNCTION fsgov.request_access(p_segment text, p_purpose text, p_reason text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    access text := fsgov.random_id('x-');
+    about  fsgov.segments;
+BEGIN
+    SELECT * INTO about FROM fsgov.segments s WHERE s.segment = p_segment
+        AND (s.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants()));
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such segment' USING ERRCODE = 'FG404', DETAIL = p_segment;
+    END IF;
+    IF NOT fsgov.in_role(session_user, 'fsgov_privacy')
+       AND (about.state = 'quarantined' OR NOT fsgov.in_role(session_user, 'fsgov_supervisor')) THEN
+        RAISE EXCEPTION 'this recording is not for this login' USING ERRCODE = 'FG403',
+            DETAIL = p_segment || ' is ' || about.state,
+            HINT = 'supervisors open stored recordings, fsgov_privacy also quarantined ones';
+    END IF;
+    IF about.state = 'missing' THEN
+        RAISE EXCEPTION 'there was no audio to store' USING ERRCODE = 'FG409', DETAIL = p_segment;
+    END IF;
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'an access needs a reason' USING ERRCODE = 'FG409', DETAIL = p_segment;
+    END IF;
+    IF p_purpose IS NULL OR NOT (p_purpose = ANY (about.purposes)
+                                 OR p_purpose IN ('review', 'audit', 'complaint', 'subject_request')) THEN
+        RAISE EXCEPTION 'this recording does not serve that purpose' USING ERRCODE = 'FG403',
+            DETAIL = p_segment, HINT = 'purposes: ' || array_to_string(
+                about.purposes || ARRAY['review', 'audit', 'complaint', 'subject_request'], ', ');
+    END IF;
+    INSERT INTO fsgov.accesses (id, tenant, segment, person, login, purpose, reason, xact)
+        VALUES (access, about.tenant, p_segment, person, session_user, p_purpose, p_reason, pg_current_xact_id());
+    PERFORM fsgov.enter_from_desk(person, 'access.requested', p_segment,
+        jsonb_build_object('call', about.call, 'access', access, 'purpose', p_purpose));
+    RETURN access;
+END $$;
+COMMENT ON FUNCTION fsgov.request_access IS
+    'Asks for one recording, for one of its purposes (or review, audit, complaint, subject_request). Commit, then release_key.';
+GRANT EXECUTE ON FUNCTION fsgov.request_access TO fsgov_supervisor, fsgov_privacy;
+
+CREATE FUNCTION fsgov.release_key(p_access text, OUT segment text, OUT wrapped_key bytea, OUT vault text,
+    OUT object_key text, OUT version_id text, OUT sealed_size bigint, OUT sealed_sha256 text, OUT audio_sha256 text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    me    text := fsgov.me();
+    asked fsgov.accesses;
+    about fsgov.segments;
+BEGIN
+    SELECT * INTO asked FROM fsgov.accesses a
+        WHERE a.id = p_access AND a.login = session_user AND a.person = me FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this login has no such access' USING ERRCODE = 'FG404', DETAIL = p_access;
+    END IF;
+    IF asked.released_at IS NOT NULL THEN
+        RAISE EXCEPTION 'this access has been used' USING ERRCODE = 'FG409', DETAIL = p_access, HINT = 'request another';
+    END IF;
+    IF pg_xact_status(asked.xact) IS DISTINCT FROM 'committed' THEN
+        RAISE EXCEPTION 'this access is not committed' USING ERRCODE = 'FG409', DETAIL = p_access,
+            HINT = 'commit the request, then ask for the key in a new transaction';
+    END IF;
+    UPDATE fsgov.accesses a SET released_at = now() WHERE a.id = p_access;
+    SELECT * INTO about FROM fsgov.segments s WHERE s.segment = asked.segment;
+    PERFORM fsgov.enter_from_desk(me, 'access.released', asked.segment,
+        jsonb_build_object('call', about.call, 'access', p_access, 'purpose', asked.purpose));
+    SELECT k.wrapped_key INTO release_key.wrapped_key FROM fsgov.segment_keys k WHERE k.segment = asked.segment;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the key of this recording is destroyed' USING ERRCODE = 'FG404', DETAIL = asked.segment;
+    END IF;
+    segment := about.segment; vault := about.vault; object_key := about.object_key; version_id := about.version_id;
+    sealed_size := about.sealed_size; sealed_sha256 := about.sealed_sha256; audio_sha256 := about.audio_sha256;
+END $$;
+COMMENT ON FUNCTION fsgov.release_key IS
+    'The wrapped key of a requested and committed access, once, to the login that asked.';
+GRANT EXECUTE ON FUNCTION fsgov.release_key TO fsgov_supervisor, fsgov_privacy;
+
+-- -- the policy in force -----------------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.operator(role name[]) RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+BEGIN
+    IF NOT EXISTS (SELECT FROM unnest(role) AS r WHERE fsgov.in_role(session_user, r))
+       OR '*' NOT IN (SELECT fsgov.my_tenants()) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'it is for ' || array_to_string(role, ' or ') || ', of every tenant';
+    END IF;
+    RETURN person;
+END $$;
+COMMENT ON FUNCTION fsgov.operator IS
+    'Internal: the person whose login this is, who has one of these roles and acts for every tenant.';
+
+CREATE FUNCTION fsgov.activated() RETURNS fsgov.activations LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT a FROM fsgov.activations a WHERE a.activated_at IS NOT NULL ORDER BY a.n DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION fsgov.activated IS 'Internal: the activation in force; null before the first.';
+
+CREATE FUNCTION fsgov.activate_policy(p_version text, p_text text, p_approval text, p_instead_of text,
+    OUT sha256 text, OUT activated boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy}');
+    digest text := encode(sha256(convert_to(p_text, 'UTF8')), 'hex');
+    before fsgov.activations;
+    rule   text := 'none';
+    second boolean;
+BEGIN
+    LOCK TABLE fsgov.activations IN SHARE ROW EXCLUSIVE MODE;
+    before := fsgov.activated();
+    IF before.sha256 IS DISTINCT FROM p_instead_of THEN
+        RAISE EXCEPTION 'another policy has come into force meanwhile' USING ERRCODE = 'FG409',
+            DETAIL = coalesce(before.version || ' ' || before.sha256, 'none'), HINT = 'compare again: fsgov policy diff';
+    END IF;
+    IF before.sha256 = digest THEN
+        RAISE EXCEPTION 'this policy is in force already' USING ERRCODE = 'FG409', DETAIL = before.version;
+    END IF;
+    IF p_version !~ '^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$' THEN
+        RAISE EXCEPTION 'this is no name of a version' USING ERRCODE = 'FG422', DETAIL = p_version;
+    END IF;
+    IF EXISTS (SELECT FROM fsgov.activations a WHERE a.version = p_version AND a.sha256 <> digest) THEN
+        RAISE EXCEPTION 'another text has had this version' USING ERRCODE = 'FG409', DETAIL = p_version,
+            HINT = 'one version is one text for ever: give the document a new version';
+    END IF;
+    IF p_approval = 'two_persons'
+       OR p_text ~ '(^|\n)\s*["'']?approval["'']?\s*=\s*["'']two_persons' THEN
+        rule := 'two_persons';
+    END IF;
+    second := rule = 'two_persons' OR coalesce(before.approval = 'two_persons', false);
+    activated := NOT second;
+    INSERT INTO fsgov.policies (sha256, version, text) VALUES (digest, p_version, p_text) ON CONFLICT DO NOTHING;
+    INSERT INTO fsgov.activations (sha256, version, approval, two_persons, proposed_by, activated_at)
+        VALUES (digest, p_version, rule, second, person, CASE WHEN activated THEN now() END);
+    IF activated THEN
+        PERFORM fsgov.enter_from_desk(person, 'policy.activated', digest,
+            jsonb_build_object('version', p_version, 'prior', before.sha256, 'proposed_by', person));
+    ELSE
+        PERFORM fsgov.enter_from_desk(person, 'policy.proposed', digest,
+            jsonb_build_object('version', p_version, 'prior', before.sha256));
+    END IF;
+    activate_policy.sha256 := digest;
+END $$;
+COMMENT ON FUNCTION fsgov.activate_policy IS
+    'Puts a policy in force in the place of p_instead_of (null: none yet), or proposes it where this document or the one in force wants two persons. Older proposals are superseded.';
+GRANT EXECUTE ON FUNCTION fsgov.activate_policy TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.approve_policy(p_sha256 text, p_instead_of text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy,fsgov_supervisor}');
+    before fsgov.activations;
+    asked  fsgov.activations;
+BEGIN
+    LOCK TABLE fsgov.activations IN SHARE ROW EXCLUSIVE MODE;
+    before := fsgov.activated();
+    SELECT * INTO asked FROM fsgov.activations ORDER BY n DESC LIMIT 1;
+    IF asked.sha256 IS DISTINCT FROM p_sha256 OR asked.activated_at IS NOT NULL THEN
+        RAISE EXCEPTION 'this policy does not wait for approval' USING ERRCODE = 'FG409', DETAIL = p_sha256,
+            HINT = 'only the newest proposal does: fsgov policy history';
+    END IF;
+    IF asked.proposed_by = person THEN
+        RAISE EXCEPTION 'nobody approves what they have proposed' USING ERRCODE = 'FG403', DETAIL = asked.version,
+            HINT = 'it takes another login: two persons';
+    END IF;
+    IF before.sha256 IS DISTINCT FROM p_instead_of THEN
+        RAISE EXCEPTION 'another policy has come into force meanwhile' USING ERRCODE = 'FG409',
+            DETAIL = coalesce(before.version || ' ' || before.sha256, 'none'), HINT = 'compare again: fsgov policy diff';
+    END IF;
+    UPDATE fsgov.activations SET approved_by = person, activated_at = now() WHERE n = asked.n;
+    PERFORM fsgov.enter_from_desk(person, 'policy.activated', asked.sha256, jsonb_build_object(
+        'version', asked.version, 'prior', before.sha256, 'proposed_by', asked.proposed_by));
+END $$;
+COMMENT ON FUNCTION fsgov.approve_policy IS
+    'The newest proposal comes into force; never by the login that proposed it.';
+GRANT EXECUTE ON FUNCTION fsgov.approve_policy TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.policy_in_force(p_known text, OUT sha256 text, OUT text text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT a.sha256, CASE WHEN a.sha256 IS DISTINCT FROM p_known THEN p.text END
+    FROM fsgov.activated() a LEFT JOIN fsgov.policies p ON p.sha256 = a.sha256
+$$;
+COMMENT ON FUNCTION fsgov.policy_in_force IS
+    'For govern: digest of the activated policy (null: none yet), and its text where that is not p_known.';
+GRANT EXECUTE ON FUNCTION fsgov.policy_in_force TO fsgov_govern;
+
+-- -- the kill switch ---------------------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.place_stop(p_kind text, p_what text, p_reason text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    mine   text[] := ARRAY(SELECT fsgov.my_tenants());
+    stop   text := fsgov.random_id('s-');
+    whose  text;
+BEGIN
+    IF NOT (fsgov.in_role(session_user, 'fsgov_privacy') OR fsgov.in_role(session_user, 'fsgov_supervisor')) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'stops are for fsgov_supervisor and fsgov_privacy';
+    END IF;
+    IF coalesce(p_what, '') = '' OR p_kind NOT IN ('number', 'tenant', 'host') OR (p_kind = 'tenant' AND p_what = '*') THEN
+        RAISE EXCEPTION 'a stop is for a number, a tenant or a host' USING ERRCODE = 'FG422', DETAIL = p_kind;
+    END IF;
+    whose := CASE WHEN p_kind = 'tenant' THEN p_what
+                  WHEN '*' = ANY (mine) THEN '*'
+                  WHEN p_kind = 'number' AND cardinality(mine) = 1 THEN mine[1] END;
+    IF whose IS NULL OR NOT (whose = ANY (mine) OR '*' = ANY (mine)) THEN
+        RAISE EXCEPTION 'this login may not stop that' USING ERRCODE = 'FG403', DETAIL = p_kind,
+            HINT = 'a host, or a number in several tenants, is stopped by somebody of every tenant';
+    END IF;
+    INSERT INTO fsgov.stops (id, tenant, kind, number, host, reason, placed_by) VALUES (stop, whose, p_kind,
+        CASE p_kind WHEN 'number' THEN p_what END, CASE p_kind WHEN 'host' THEN p_what END, coalesce(p_reason, ''), person);
+    PERFORM fsgov.enter_from_desk(person, 'stop.placed', stop, jsonb_build_object('kind', p_kind));
+    RETURN stop;
+END $$;
+COMMENT ON FUNCTION fsgov.place_stop IS
+    'No recording from now on for this number (number), tenant or host; the answer is the id of the stop.';
+GRANT EXECUTE ON FUNCTION fsgov.place_stop TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.lift_stop(p_stop text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    placed fsgov.stops;
+BEGIN
+    IF NOT (fsgov.in_role(session_user, 'fsgov_privacy') OR fsgov.in_role(session_user, 'fsgov_supervisor')) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user;
+    END IF;
+    UPDATE fsgov.stops s SET lifted_by = person, lifted_at = now()
+    WHERE s.id = p_stop AND s.lifted_at IS NULL
+        AND (s.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants()))
+    RETURNING * INTO placed;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such stop in force' USING ERRCODE = 'FG404', DETAIL = p_stop, HINT = 'fsgov stop --list';
+    END IF;
+    PERFORM fsgov.enter_from_desk(person, 'stop.lifted', p_stop, jsonb_build_object('kind', placed.kind));
+END $$;
+COMMENT ON FUNCTION fsgov.lift_stop IS 'This stop is over; calls are recorded again as their rules say.';
+GRANT EXECUTE ON FUNCTION fsgov.lift_stop TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.stops_in_force() RETURNS TABLE (id text, tenant text, kind text, number text, host text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT s.id, s.tenant, s.kind, s.number, s.host FROM fsgov.stops s WHERE s.lifted_at IS NULL ORDER BY s.id
+$$;
+COMMENT ON FUNCTION fsgov.stops_in_force IS 'For govern: what may not be recorded now.';
+GRANT EXECUTE ON FUNCTION fsgov.stops_in_force TO fsgov_govern;
+
+GRANT EXECUTE ON FUNCTION fsgov.whoami, fsgov.my_tenants TO fsgov_agent, fsgov_supervisor, fsgov_privacy, fsgov_auditor,
+    fsgov_ops, fsgov_integrator, fsgov_govern, fsgov_ship, fsgov_keep;
+GRANT EXECUTE ON FUNCTION fsgov.people_of_hosts TO fsgov_govern;
+
+
+-- == Administrators of the database: members of fsgov_owner, or superusers ===============================
+
+CREATE FUNCTION fsgov.admin() RETURNS text LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text;
+BEGIN
+    IF NOT pg_has_role(session_user, 'fsgov_owner', 'MEMBER') THEN
+        RAISE EXCEPTION 'this login does not administer the database' USING ERRCODE = 'FG403', DETAIL = session_user;
+    END IF;
+    INSERT INTO fsgov.people (id, login) VALUES (fsgov.random_id('p-'), session_user)
+        ON CONFLICT (login) DO NOTHING RETURNING id INTO person;
+    IF person IS NOT NULL THEN
+        INSERT INTO fsgov.memberships (person, tenant) VALUES (person, '*');
+        PERFORM fsgov.enter_from_desk(person, 'people.added', person, jsonb_build_object('roles', '[]'::jsonb));
+    END IF;
+    RETURN fsgov.me();
+END $$;
+COMMENT ON FUNCTION fsgov.admin IS 'The person id of an administrator; made on their first act.';
+
+CREATE FUNCTION fsgov.people_add(p_login name, p_os_user text, p_tenants text[]) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    actor  text := fsgov.admin();
+    person text := fsgov.random_id('p-');
+BEGIN
+    IF p_login IN ('fsgov_govern', 'fsgov_ship', 'fsgov_keep', 'fsgov_owner') THEN
+        RAISE EXCEPTION 'a service is not a person' USING ERRCODE = 'FG409', DETAIL = p_login;
+    END IF;
+    INSERT INTO fsgov.people (id, login, os_user) VALUES (person, p_login, nullif(p_os_user, ''));
+    INSERT INTO fsgov.memberships (person, tenant) SELECT person, t FROM unnest(p_tenants) AS t;
+    PERFORM fsgov.enter_from_desk(actor, 'people.added', person,
+        jsonb_build_object('roles', to_jsonb(fsgov.roles_of(p_login))));
+    RETURN person;
+END $$;
+COMMENT ON FUNCTION fsgov.people_add IS 'A login becomes a person. The role and its groups are made in the same transaction, before.';
+
+CREATE FUNCTION fsgov.people_disable(p_login name) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    actor  text := fsgov.admin();
+    person text;
+BEGIN
+    UPDATE fsgov.people SET disabled_at = now(), os_user = NULL
+        WHERE login = p_login AND disabled_at IS NULL RETURNING id INTO person;
+    IF person IS NULL THEN
+        RAISE EXCEPTION 'there is no such person' USING ERRCODE = 'FG404', DETAIL = p_login;
+    END IF;
+    PERFORM fsgov.enter_from_desk(actor, 'people.disabled', person, '{}');
+    RETURN person;
+END $$;
+COMMENT ON FUNCTION fsgov.people_disable IS 'This person acts no more; the rows that name them stay.';
+
+CREATE FUNCTION fsgov.open_log(p_prior_log_id text, p_prior_size bigint, p_prior_root bytea) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    actor  text := fsgov.admin();
+    opened text := fsgov.random_id('log-');
+BEGIN
+    INSERT INTO fsgov.log (log_id, opened_at, prior_log_id, prior_size, prior_root)
+        VALUES (opened, clock_timestamp(), p_prior_log_id, p_prior_size, p_prior_root);
+    PERFORM fsgov.enter_from_desk(actor, 'log.opened', opened, jsonb_build_object(
+        'prior_log', p_prior_log_id, 'prior_size', p_prior_size, 'prior_root', encode(p_prior_root, 'hex')));
+    RETURN opened;
+END $$;
+COMMENT ON FUNCTION fsgov.open_log IS 'A new log; the first is opened by db init, another only after a restore.';
+
+
+-- == Keep: one sequencer =================================================================================
+
+CREATE FUNCTION fsgov.be_sequencer() RETURNS boolean LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT pg_try_advisory_lock(7377471)
+$$;
+COMMENT ON FUNCTION fsgov.be_sequencer IS 'True: this connection is the sequencer until it ends. False: another one is.';
+GRANT EXECUTE ON FUNCTION fsgov.be_sequencer TO fsgov_keep;
+
+CREATE FUNCTION fsgov.current_log() RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT log_id FROM fsgov.log ORDER BY opened_at DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION fsgov.current_log IS 'The log that is written: the newest.';
+
+CREATE FUNCTION fsgov.sequence(p_log_id text, p_first bigint, p_origins text[], p_ns bigint[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    next_seq bigint;
+    moved    bigint;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(7377471) THEN
+        RAISE EXCEPTION 'another sequencer is at work' USING ERRCODE = 'FG409';
+    END IF;
+    SELECT coalesce(max(seq) + 1, 0) INTO next_seq FROM fsgov.event_log WHERE log_id = p_log_id;
+    IF p_log_id IS DISTINCT FROM fsgov.current_log() OR p_first <> next_seq THEN
+        RAISE EXCEPTION 'the log goes on elsewhere' USING ERRCODE = 'FG409',
+            DETAIL = format('asked for %s %s, next is %s %s', p_log_id, p_first, fsgov.current_log(), next_seq);
+    END IF;
+    IF EXISTS (
+        SELECT FROM (SELECT b.origin, b.n, row_number() OVER (PARTITION BY b.origin ORDER BY b.place) AS place
+                     FROM unnest(p_origins, p_ns) WITH ORDINALITY AS b(origin, n, place)) AS asked
+        JOIN fsgov.origins g USING (origin) WHERE asked.n <> g.sequenced_n + asked.place) THEN
+        RAISE EXCEPTION 'line n of an origin waits for line n-1' USING ERRCODE = 'FG409';
+    END IF;
+    INSERT INTO fsgov.event_log (log_id, seq, tenant, origin, n, line, leaf)
+    SELECT p_log_id, p_first + b.place - 1, o.tenant, o.origin, o.n, o.line, sha256('\x00'::bytea || o.line)
+    FROM unnest(p_origins, p_ns) WITH ORDINALITY AS b(origin, n, place) JOIN fsgov.outbox o USING (origin, n);
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF moved <> cardinality(p_origins) THEN
+        RAISE EXCEPTION 'a line of the batch is not in the outbox' USING ERRCODE = 'FG409';
+    END IF;
+    DELETE FROM fsgov.outbox o USING unnest(p_origins, p_ns) AS b(origin, n) WHERE o.origin = b.origin AND o.n = b.n;
+    UPDATE fsgov.origins g SET sequenced_n = b.n
+    FROM (SELECT u.origin, max(u.n) AS n FROM unnest(p_origins, p_ns) AS u(origin, n) GROUP BY 1) AS b
+    WHERE g.origin = b.origin;
+    RETURN p_first + moved;
+END $$;
+COMMENT ON FUNCTION fsgov.sequence IS
+    'Moves these lines from outbox to event_log, the first one at p_first, each origin in its order. Answers the size of the log.';
+GRANT EXECUTE ON FUNCTION fsgov.sequence TO fsgov_keep;
+
+CREATE FUNCTION fsgov.store_checkpoint(p_log_id text, p_size bigint, p_root bytea, p_frontier bytea, p_note text)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(7377471) THEN
+        RAISE EXCEPTION 'another sequencer is at work' USING ERRCODE = 'FG409';
+    END IF;
+    IF NOT EXISTS (SELECT FROM fsgov.event_log WHERE log_id = p_log_id AND seq = p_size - 1) THEN
+        RAISE EXCEPTION 'a checkpoint cannot be larger than its log' USING ERRCODE = 'FG409', DETAIL = p_size::text;
+    END IF;
+    INSERT INTO fsgov.checkpoints (log_id, size, root, frontier, note) VALUES (p_log_id, p_size, p_root, p_frontier, p_note);
+END $$;
+COMMENT ON FUNCTION fsgov.store_checkpoint IS 'Keeps a signed state of the log.';
+GRANT EXECUTE ON FUNCTION fsgov.store_checkpoint TO fsgov_keep;
+
+CREATE FUNCTION fsgov.sink_reached(p_sink text, p_log_id text, p_size bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    INSERT INTO fsgov.sinks AS s (sink, log_id, size) VALUES (p_sink, p_log_id, p_size)
+    ON CONFLICT (sink, log_id) DO UPDATE SET size = excluded.size, reached_at = now() WHERE s.size < excluded.size
+$$;
+COMMENT ON FUNCTION fsgov.sink_reached IS 'This sink has the first p_size lines.';
+GRANT EXECUTE ON FUNCTION fsgov.sink_reached TO fsgov_keep;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA fsgov FROM PUBLIC;
+RESET ROLE;
+RESET search_path;
