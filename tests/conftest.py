@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 
 from tests.parts.catalog import finished, passwords, world
 from tests.parts.postgres import database, postgres
@@ -22,6 +23,10 @@ LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 def no_skip() -> bool:
     return os.environ.get("FSGOV_NO_SKIP") == "1" or os.environ.get("CI") == "true"
+
+
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:

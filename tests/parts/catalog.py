@@ -120,7 +120,8 @@ def finished(postgres: embedded.Joined, passwords: Path) -> Iterator[World]:
 
 @pytest.fixture
 def world(finished: World) -> Iterator[World]:
-    """The same database, emptied: every row is gone, a new log is open."""
+    """The same database, emptied: every row is gone, a new log is open, the logins have their passwords."""
+    migrate.init(finished.dsn, finished.credentials)  # an init by another test changed them for the server
     finished.empty()
     yield finished
     finished.close()
