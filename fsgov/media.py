@@ -21,8 +21,8 @@ BLOCK = 65_536
 """Bytes FreeSWITCH gathers before it writes: what a crash can take."""
 EDGE_MS = 60
 """Left out at both ends of a mask: audio in flight when the command was sent, measured 0-45 ms."""
-BEHIND_MS = 480
-"""What the switch holds back for good where a leg hears nothing as its recording begins: 24 frames."""
+BEHIND_MS = 500
+"""What the switch holds back for good where a leg hears nothing as its recording begins: 24 or 25 frames."""
 TOLERANCE_MS = 60
 """By how much the length on disk may differ from the one reported: three frames of 20 ms."""
 _PCM = 1

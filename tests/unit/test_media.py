@@ -168,15 +168,15 @@ def test_one_sample_of_one_channel_fails() -> None:
     assert found == media.Proof("failed", ("audio at 2000 ms, where a mask was acknowledged",))
 
 
-def test_the_masks_of_a_file_that_is_24_frames_behind_are_so_much_earlier() -> None:
+def test_the_masks_of_a_file_that_is_25_frames_behind_are_so_much_earlier() -> None:
     """As a real switch writes it for a parked leg: nothing is written to it, and the file stays behind."""
     mask = Mask("mask", 2000, 4000, acknowledged=True)
-    behind = talk(5000, silent=[(1580, 3460)])
+    behind = talk(5000, silent=[(1560, 3440)])
     found = proof(behind, mask, missing_ms=500)
-    assert found == media.Proof("proven", ("its masks lie 480 ms earlier: the file is behind",))
+    assert found == media.Proof("proven", ("its masks lie 500 ms earlier: the file is behind",))
     assert proof(behind, mask, missing_ms=100).result == "failed"
     assert proof(behind, mask, missing_ms=900).result == "failed"
-    assert proof(talk(5000, silent=[(1580, 3450)]), mask, missing_ms=500).result == "failed"
+    assert proof(talk(5000, silent=[(1560, 3430)]), mask, missing_ms=500).result == "failed"
     until_its_end = Mask("mask", 2000, None, acknowledged=True)
     assert proof(behind, until_its_end, missing_ms=500).result == "failed"
 
