@@ -83,6 +83,12 @@ TABLE: Mapping[str, Alarm] = {
             "See the log for switch.lost before it; fsgov must run whenever the switch does.",
         ),
         Alarm(
+            "in_force",
+            GOVERN,
+            "The activated policy cannot be carried out here, or what is in force cannot be kept on disk.",
+            "See in_force.refused in govern's log: a prompt or a vault that is not here, a full disk.",
+        ),
+        Alarm(
             "database",
             SHIP,
             "PostgreSQL does not take what ship enters; it waits in the spool.",

@@ -2,6 +2,7 @@
 
     POST /v1/calls/{id}/{start|stop|pause|resume|tag}   body {"tag": "..."} for tag
         200 acknowledged · 202 sent, not acknowledged in time · 400 · 403 · 404 · 409
+    GET POST /v1/stops · DELETE /v1/stops/{id}          the kill switch of this host
     GET  /v1/calls                                      the live conversations, without numbers
     GET  /v1/status                                     what this part sees of switch and spool
 
@@ -16,18 +17,21 @@ import secrets
 import socket
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import falcon
 from gevent import pywsgi
 from gevent.event import AsyncResult
 from gevent.timeout import Timeout
 
+from fsgov.call.stops import Stop
 from fsgov.commands import Answer
+from fsgov.errors import Unreachable
 from fsgov.events import Act, ActAsked, Event, Instant
 
+Kept = TypeVar("Kept")
 ANSWER_WITHIN = 8.0
 """Seconds; the core answers every act much sooner (202 after about two)."""
 
@@ -79,6 +83,7 @@ class Actor(Protocol):
     @property
     def id(self) -> str: ...
     def may_act(self, tenant: str) -> bool: ...
+    def may_stop(self, tenant: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,58 @@ class Acts:
         response.media = {"call": call, "act": wanted.value, "status": answer.status, "reason": answer.reason}
 
 
+class Switch(Protocol):
+    """The stops of this host alone. `place`, `lift` raise Unreachable where the disk does not keep them."""
+
+    @property
+    def here(self) -> tuple[Stop, ...]: ...
+    def place(self, stop: Stop, actor: str) -> None: ...
+    def lift(self, id_: str, actor: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStops:
+    """GET and POST /v1/stops, DELETE /v1/stops/{id}: the kill switch of this host, without the database."""
+
+    switch: Switch
+    person: Callable[[int], Actor | None]
+
+    def _actor(self, request: falcon.Request, tenant: str = "*") -> str:
+        actor = self.person(request.env["fsgov.uid"])
+        if actor is None or not actor.may_stop(tenant):
+            raise falcon.HTTPForbidden(description="this operating-system user may not use the kill switch")
+        return actor.id
+
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        self._actor(request)
+        response.media = [asdict(stop) for stop in self.switch.here]
+
+    def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
+        body = request.get_media(default_when_empty={})
+        kind, what = (body.get("kind"), body.get("what")) if isinstance(body, dict) else (None, None)
+        if kind not in ("number", "tenant", "host") or not isinstance(what, str) or not 0 < len(what) <= 64:
+            raise falcon.HTTPBadRequest(description="a stop has a kind (number, tenant, host) and a what")
+        tenant = what if kind == "tenant" else "*"
+        actor = self._actor(request, tenant)
+        number, host = (what if kind == "number" else None), (what if kind == "host" else None)
+        id_ = "s-" + "".join(secrets.choice("abcdefghijklmnop") for _ in range(12))
+        self._kept(lambda: self.switch.place(Stop(id_, kind, tenant, number, host), actor))
+        response.status, response.media = 201, {"id": id_}
+
+    def on_delete(self, request: falcon.Request, response: falcon.Response, id_: str) -> None:
+        if not self._kept(lambda: self.switch.lift(id_, self._actor(request))):
+            raise falcon.HTTPNotFound(description="no stop of this host has that id")
+        response.media = {"id": id_}
+
+    @staticmethod
+    def _kept(act: Callable[[], Kept]) -> Kept:
+        try:
+            return act()
+        except Unreachable as fault:
+            said = "in force, but lost with a restart: the disk does not keep it"
+            raise falcon.HTTPServiceUnavailable(description=f"{said} ({fault.detail})") from None
+
+
 class View:
     """GET of something that this part can tell at once."""
 
@@ -124,13 +181,19 @@ class View:
 
 
 def application(
-    acts: Acts, calls: Callable[[], list[Any]], status: Callable[[], Mapping[str, Any]]
+    acts: Acts,
+    calls: Callable[[], list[Any]],
+    status: Callable[[], Mapping[str, Any]],
+    stops: LocalStops | None = None,
 ) -> falcon.App[Any, Any]:
     """The WSGI application: the same one whatever socket serves it."""
     app = falcon.App()
     app.add_route("/v1/calls", View(calls))
     app.add_route("/v1/status", View(status))
     app.add_route("/v1/calls/{call}/{act}", acts)
+    if stops is not None:
+        app.add_route("/v1/stops", stops)
+        app.add_route("/v1/stops/{id_}", stops)
     return app
 
 

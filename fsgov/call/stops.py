@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from fsgov.events import Event
 
@@ -21,19 +21,17 @@ if TYPE_CHECKING:
 EVERY_TENANT = "*"
 
 
-class Placed(Protocol):
-    """One stop, as the catalog and the spool have it. `tenant` is whose calls, * for every one's."""
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One stop in force. `tenant` is whose calls: a name, or * for every tenant's."""
 
-    @property
-    def id(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def tenant(self) -> str: ...
-    @property
-    def number(self) -> str | None: ...
-    @property
-    def host(self) -> str | None: ...
+    id: str
+    kind: str
+    """number, tenant or host."""
+    tenant: str = EVERY_TENANT
+    number: str | None = None
+    """E.164, or as the switch gives it."""
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +45,7 @@ class Stops:
     """Of the host itself."""
 
     @staticmethod
-    def of(host: str, placed: Iterable[Placed]) -> Stops:
+    def of(host: str, placed: Iterable[Stop]) -> Stops:
         """Those for this host."""
         numbers: dict[str, tuple[tuple[str, str], ...]] = {}
         tenants: dict[str, tuple[str, ...]] = {}

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
+from fsgov.call.stops import Stop
 from fsgov.catalog.connection import Cursor, Database, committed, connect
 from fsgov.catalog.govern import LOGIN
 from fsgov.catalog.rows import selected
@@ -48,23 +49,12 @@ class StopRow:
 
 
 @dataclass(frozen=True, slots=True)
-class StopInForce:
-    """One stop, as govern needs it. `tenant` is whose calls: a name, or * for every tenant."""
-
-    id: str
-    tenant: str
-    kind: str
-    number: str | None
-    host: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Look:
     """What govern saw: the digest of the activated policy, its text where that is new, the stops."""
 
     sha256: str | None
     text: str | None
-    stops: tuple[StopInForce, ...]
+    stops: tuple[Stop, ...]
 
 
 _HISTORY = """(
@@ -191,7 +181,7 @@ class Looking:
         with committed(self._connection) as cursor:
             cursor.execute("SELECT sha256, text FROM fsgov.policy_in_force(%s)", (known,))
             sha256, text = cursor.fetchone() or (None, None)
-            return Look(sha256, text, tuple(selected(cursor, StopInForce, "fsgov.stops_in_force()")))
+            return Look(sha256, text, tuple(selected(cursor, Stop, "fsgov.stops_in_force()")))
 
     def close(self) -> None:
         with closing(self._connection):

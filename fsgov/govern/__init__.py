@@ -4,5 +4,7 @@ __main__.py   monkey-patches first, then starts everything and stops it cleanly
 dispatch.py   the one loop that feeds the core, in the order of arrival
 lanes.py      one conversation's commands in order: the spool first, then the switch
 site.py       what of the configuration the core needs, and what a reload takes up
+inforce.py    which policy and which stops are in force: asked of PostgreSQL twice a second, kept on disk
+compiling.py  a policy is compiled in a child, so that ten thousand rules do not hold the loop up
 roster.py     which person an operating-system user is, cached on disk
 """

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from fsgov.announcements import Announcements
 from fsgov.catalog.govern import people_of_hosts
 from fsgov.commands import Command, Enter
 from fsgov.config import Settings
-from fsgov.control import Acts, Desk, application, listen
+from fsgov.control import Acts, Desk, LocalStops, application, listen
 from fsgov.errors import FsgovError, Unreachable
 from fsgov.esl.link import Link
 from fsgov.esl.pool import Pool
@@ -28,6 +29,7 @@ from fsgov.esl.resync import Survey
 from fsgov.esl.translate import Translator
 from fsgov.events import CallRestored, Event, Instant, Reply, Stopping
 from fsgov.govern.dispatch import Dispatch
+from fsgov.govern.inforce import InForce, Pieces
 from fsgov.govern.lanes import Hands, Lanes
 from fsgov.govern.roster import Roster
 from fsgov.govern.site import audio_of, read_again, reloaded, site_of
@@ -54,8 +56,10 @@ def wall_clock() -> Instant:
 class Govern:
     """All of govern, made from the settings and a policy."""
 
-    def __init__(self, settings: Settings, policy: Policy) -> None:
+    def __init__(self, settings: Settings, in_force: InForce) -> None:
         self._settings = settings
+        self.in_force = in_force
+        policy = in_force.begin()
         self._systemd = Systemd()
         self._over = Signal()
         self._broken = False
@@ -93,7 +97,8 @@ class Govern:
         )
         acts = Acts(self.desk, self.roster.person, self._tenant_of)
         self.vitals = self.watch.over(self.board, self.dispatch, self.link, self.pool, self.translator)
-        self.control = application(acts, self._live, self.status)
+        self.vitals.further = in_force.troubles
+        self.control = application(acts, self._live, self.status, LocalStops(in_force, self.roster.person))
         add_pages(self.control, self.vitals)
 
     def _carry(self, commands: list[Command]) -> None:
@@ -130,7 +135,7 @@ class Govern:
                 "core": self.link.core,
                 "trouble": self.link.trouble,
             },
-            "policy": {"version": self.board.policy.version, "sha256": self.board.policy.sha256},
+            **self.in_force.status(self.board.policy),
             "calls": len(self.board.calls),
             "behind": self.dispatch.behind,
             "ignored": self.board.ignored,
@@ -146,6 +151,7 @@ class Govern:
         pages.enter_context(serving(self.vitals, self._settings.health.govern))
         stop.rawlink(lambda _: self._over.set())
         self._enter("host.started", {"restarts": restarts(), "policy": self.board.policy.sha256})
+        self.in_force.attach(Pieces(self.dispatch.emit, self._take, self._enter), self.board.policy)
         for _, text in self.spool.calls():
             self.dispatch.emit(CallRestored(now=wall_clock(), text=text))
         loop = gevent.spawn(self.dispatch.run)
@@ -161,7 +167,7 @@ class Govern:
         )
         background = [gevent.spawn(each) for each in loops]
         if self._settings.database.dsn:
-            background.append(gevent.spawn(self.roster.keep_reading))
+            background += [gevent.spawn(self.roster.keep_reading), gevent.spawn(self.in_force.run)]
         log.info("govern.started", host=self._settings.host)
         try:
             self._over.wait()
@@ -211,7 +217,10 @@ class Govern:
             self._systemd.reloading()
             try:
                 settings, policy = gevent.get_hub().threadpool.apply(read_again, (self._settings,))
-                self._keep(policy)
+                if self.in_force.activated is None:
+                    self._take(policy)
+                else:
+                    log.info("policy.file_checked", version=policy.version, sha256=policy.sha256)
             except FsgovError as fault:
                 log.error("policy.refused", reason=fault.message, detail=fault.detail, hint=fault.hint)
                 self._systemd.reloaded(f"refused, as before: {fault.message}")
@@ -220,11 +229,21 @@ class Govern:
             if waiting:
                 log.warning("configuration.after_restart", tables=waiting)
             self.board.site = reloaded(self.board.site, settings)
-            self.translator.want(policy.names_of_variables)
-            self.parties.facts = policy.names_of_facts
-            self.board.use_policy(policy)
-            log.info("policy.in_force", version=policy.version, sha256=policy.sha256)
+            self.in_force.configured(settings)
             self._systemd.reloaded(self._words())
+
+    def _take(self, policy: Policy) -> None:
+        """New calls are decided by it from now on; a running one keeps its own, and what that looks at."""
+        self._keep(policy)
+        before = self.board.policy
+        read = (policy, *{call.policy.sha256: call.policy for call in self.board.calls}.values())
+        self.translator.want(frozenset().union(*(each.names_of_variables for each in read)))
+        self.parties.facts = frozenset().union(*(each.names_of_facts for each in read))
+        self.board.use_policy(policy)
+        if policy.sha256 != before.sha256:
+            facts = {"policy": policy.sha256, "version": policy.version, "prior": before.sha256}
+            self._enter("host.policy", facts)
+        log.info("policy.in_force", version=policy.version, sha256=policy.sha256)
 
     def _watch(self) -> None:
         """Have the loop go round, and tell systemd when it did: from nowhere else is its watchdog fed."""
@@ -249,9 +268,9 @@ class Govern:
             )
             gevent.sleep(3600)
 
-    def _enter(self, type_: str, facts: dict[str, Any]) -> None:
-        host = self._settings.host
-        self.writing.enter(Enter(call="", type=type_, subject=host, time=wall_clock(), facts=facts))
+    def _enter(self, type_: str, facts: Mapping[str, Any], subject: str = "") -> None:
+        subject = subject or self._settings.host
+        self.writing.enter(Enter(call="", type=type_, subject=subject, time=wall_clock(), facts=facts))
 
 
 def restarts() -> int:
@@ -273,8 +292,7 @@ def main(arguments: list[str]) -> int:
         settings = config.load(path)
         logs.set_up("govern", settings.log.level)
         settings.need("govern")
-        policy = config.load_policy(settings.policy.file, settings.vaults)
-        Govern(settings, policy).run(stop, reload)
+        Govern(settings, InForce(settings)).run(stop, reload)
     except FsgovError as fault:
         for line in filter(None, (fault.message, fault.detail, fault.hint)):
             print(line, file=sys.stderr)  # noqa: T201 - the last words of a process, for journald

@@ -27,6 +27,8 @@ READ_EVERY = 30.0
 EVERY_TENANT = "*"
 MAY_ACT = frozenset({"agent", "supervisor"})
 """Roles whose holders may act on live calls of their tenants."""
+MAY_STOP = frozenset({"supervisor", "privacy"})
+"""Roles whose holders may keep a number, a tenant or a host from being recorded."""
 
 
 class Row(Protocol):
@@ -53,6 +55,11 @@ class Person:
     def may_act(self, tenant: str) -> bool:
         here = tenant in self.tenants or EVERY_TENANT in self.tenants
         return here and bool(self.roles & MAY_ACT)
+
+    def may_stop(self, tenant: str) -> bool:
+        """Whether this person may use the kill switch for calls of that tenant (*: of every one)."""
+        here = tenant in self.tenants or EVERY_TENANT in self.tenants
+        return here and bool(self.roles & MAY_STOP)
 
 
 class Roster:

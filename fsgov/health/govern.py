@@ -94,6 +94,8 @@ class GovernVitals:
         self.alarms = alarms
         self._pieces = pieces
         self._now = now
+        self.further: Callable[[], Mapping[str, FsgovError]] = dict
+        """Troubles that other pieces know of, by the name of their alarm."""
         self._without_switch = Since()
         self._intake_full = Since()
 
@@ -101,7 +103,8 @@ class GovernVitals:
 
     def look(self) -> None:
         """Raise and clear what has changed."""
-        self.alarms.follow({name: fault for name, fault in self._troubles(self._now()) if fault is not None})
+        troubles = {name: fault for name, fault in self._troubles(self._now()) if fault is not None}
+        self.alarms.follow({**troubles, **self.further()})
 
     def _troubles(self, now: Instant) -> list[tuple[str, FsgovError | None]]:
         pieces = self._pieces

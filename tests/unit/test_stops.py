@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from fsgov import events as ev
 from fsgov.call import Capture
-from fsgov.call.stops import Stops, StopsInForce
+from fsgov.call.stops import Stop, Stops, StopsInForce
 from fsgov.commands import Answer, Command, OpenSegment, Play, Remember
 from fsgov.events import Act
 from fsgov.policy import Tenant
@@ -18,21 +16,12 @@ CALLER = "+4930123456"
 DIALLED = "+442079460100"
 
 
-@dataclass(frozen=True)
-class Placed:
-    id: str
-    kind: str
-    tenant: str = "*"
-    number: str | None = None
-    host: str | None = None
+HOST = Stop("s-host", "host", host="fs1")
+NUMBER = Stop("s-number", "number", number=CALLER)
+TENANT = Stop("s-tenant", "tenant", tenant="default")
 
 
-HOST = Placed("s-host", "host", host="fs1")
-NUMBER = Placed("s-number", "number", number=CALLER)
-TENANT = Placed("s-tenant", "tenant", tenant="default")
-
-
-def stop(talk: Talk, *placed: Placed) -> list[Command]:
+def stop(talk: Talk, *placed: Stop) -> list[Command]:
     return talk.push(StopsInForce, stops=Stops.of("fs1", placed))
 
 
@@ -57,13 +46,13 @@ def cause(talk: Talk) -> object:
         HOST,
         NUMBER,
         TENANT,
-        Placed("s-dialled", "number", number=DIALLED),
-        Placed("s-agent", "number", number="1001"),
-        Placed("s-mine", "number", number=CALLER, tenant="default"),
+        Stop("s-dialled", "number", number=DIALLED),
+        Stop("s-agent", "number", number="1001"),
+        Stop("s-mine", "number", number=CALLER, tenant="default"),
     ],
     ids=lambda placed: placed.id,
 )
-def test_what_runs_is_closed_at_once(placed: Placed) -> None:
+def test_what_runs_is_closed_at_once(placed: Stop) -> None:
     talk = running()
     assert moves(stop(talk, placed)) == ["close"]
     talk.closes()
@@ -77,14 +66,14 @@ def test_what_runs_is_closed_at_once(placed: Placed) -> None:
 @pytest.mark.parametrize(
     "placed",
     [
-        Placed("s-host", "host", host="fs2"),
-        Placed("s-number", "number", number="+4930123457"),
-        Placed("s-other", "number", number=CALLER, tenant="acme"),
-        Placed("s-tenant", "tenant", tenant="acme"),
+        Stop("s-host", "host", host="fs2"),
+        Stop("s-number", "number", number="+4930123457"),
+        Stop("s-other", "number", number=CALLER, tenant="acme"),
+        Stop("s-tenant", "tenant", tenant="acme"),
     ],
     ids=lambda placed: placed.id,
 )
-def test_whom_a_stop_does_not_concern_runs_on(placed: Placed) -> None:
+def test_whom_a_stop_does_not_concern_runs_on(placed: Stop) -> None:
     talk = running()
     assert stop(talk, placed) == []
     talk.hangs_up("a", "b")
@@ -95,7 +84,7 @@ def test_whom_a_stop_does_not_concern_runs_on(placed: Placed) -> None:
 def test_a_call_of_the_stopped_tenant_is_one_by_its_dialled_number() -> None:
     acme = Tenant(name="acme", dialled=(DIALLED,))
     talk = Talk(ALWAYS, tenants={"acme": acme})
-    stop(talk, Placed("s-tenant", "tenant", tenant="acme"))
+    stop(talk, Stop("s-tenant", "tenant", tenant="acme"))
     talk.inbound()
     assert not talk.all(OpenSegment)
 
@@ -114,7 +103,7 @@ def test_nothing_begins_under_a_stop_and_the_call_is_accounted_for() -> None:
 
 def test_a_party_who_joins_brings_the_stop_along() -> None:
     talk = running()
-    stop(talk, Placed("s-late", "number", number="+4989777"))
+    stop(talk, Stop("s-late", "number", number="+4989777"))
     assert talk.state()[1] is Capture.ON
     talk.created("c", other="a", caller=CALLER, dialled="+4989777", profile="sofia/external")
     assert "close" in moves(talk.sent[-6:])
