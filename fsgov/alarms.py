@@ -67,7 +67,8 @@ TABLE: Mapping[str, Alarm] = {
         Alarm(
             "recorder",
             GOVERN,
-            "A recording that a call needs could not be had in the last 5 minutes, and none was since.",
+            "In the last 5 minutes three starts in a row failed, or a call went without the recording that it"
+            " needs, and no start has succeeded since.",
             "fsgov calls explain CALL; fsgov check says whether the switch can write into the spool.",
         ),
         Alarm(

@@ -125,8 +125,8 @@ class GovernVitals:
             disk = self._pieces.disk()
         except FsgovError as fault:
             return fault
-        free = 1 - disk.used_share
-        return _if(free < DISK_FREE, "The spool's disk is nearly full", f"{free:.0%} free")
+        low = disk.free < DISK_FREE * disk.total
+        return _if(low, "The spool's disk is nearly full", f"{1 - disk.used_share:.0%} free")
 
     def _pause_too_long(self, now: Instant) -> FsgovError | None:
         over = [call.id for call in self._pieces.board.calls if _overdue(call, now)]

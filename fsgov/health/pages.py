@@ -20,9 +20,9 @@ Told = dict[str, Any]
 
 def health(vitals: Vitals) -> tuple[bool, Told]:
     """Whether the part's loop turns, and the body that says so."""
-    age = round(max(vitals.turned(), 0.0), 1)
+    age = vitals.turned()
     alive = age <= vitals.limit()
-    return alive, {"part": vitals.part, "alive": alive, "loop_age_seconds": age}
+    return alive, {"part": vitals.part, "alive": alive, "loop_age_seconds": round(age, 1)}
 
 
 def readiness(vitals: Vitals) -> tuple[bool, Told]:

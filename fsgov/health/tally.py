@@ -15,6 +15,8 @@ REPLIES = frozenset({CommandAccepted, CommandRefused, CommandUnanswered, Segment
 NOT_SENT = "spool"
 """The reason of a refusal by the disk."""
 PROMPT = "prompt-missing"
+IN_A_ROW = 3
+"""Starts that fail one after the other before it is the recorder's failure and not a call's."""
 
 
 class Tally:
@@ -31,7 +33,9 @@ class Tally:
         self.ungoverned_at: Instant = 0
         self.prompt_at: Instant = 0
         self.failed_at: Instant = 0
-        """A call could not be given the recording that it needs."""
+        """A call could not be given the recording that it needs, or one more start in a row failed."""
+        self.missed = 0
+        """Starts in a row that failed."""
         self.opened_at: Instant = 0
         """The switch has last taken a start."""
 
@@ -75,6 +79,10 @@ class Tally:
             case _:
                 word, result = "open", "taken"
         self.commands[word, result] += 1
+        if word == "open" and result != "taken":
+            self.missed = 0 if result == "accepted" else self.missed + 1
+            if self.missed >= IN_A_ROW:
+                self.failed_at = event.now
 
 
 _TELLING = frozenset({"call.over", "sessions.ungoverned", "recorder.failed"})

@@ -8,10 +8,10 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fsgov.demo.stage import Stage
+from tests.acceptance.play import HEARTBEAT
 from tests.live.cli import fsgov
 
 PARTS = ("govern", "ship", "keep")
@@ -27,6 +27,11 @@ class Scrape:
     def names(self) -> set[str]:
         """The families with a TYPE line, as they are written in rules (counters with `_total`)."""
         return set(re.findall(r"^# TYPE (\S+)", self.text, re.MULTILINE))
+
+    def samples(self) -> set[str]:
+        """The names that samples have: a histogram's are its buckets, sum and count."""
+        found = (SAMPLE.fullmatch(line) for line in self.text.splitlines())
+        return {sample["name"] for sample in found if sample}
 
     def value(self, name: str, **labels: str) -> float:
         """The sum of the samples of this name that have these labels."""
@@ -48,10 +53,7 @@ class Service:
 
     def start(self) -> None:
         """Start them, and learn the ports from the log."""
-        text = self.stage.site.service.read_text()
-        if "[health]" not in text:
-            lines = "\n".join(f'{part} = "127.0.0.1:0"' for part in PARTS)
-            self.stage.site.service.write_text(f"{text}\n[health]\n{lines}\n")
+        self._configure(dict.fromkeys(PARTS, 0))
         before = len(self.words())
         self.stage.start_service()
         self.stage.wait_ready()
@@ -62,6 +64,18 @@ class Service:
             return len(self.ports) == len(PARTS)
 
         until(known)
+        self._configure(self.ports)
+
+    def switch_again(self) -> None:
+        """The switch starts, which writes the configuration anew."""
+        self.stage.start_switch(*HEARTBEAT)
+        self._configure(self.ports)
+
+    def _configure(self, ports: dict[str, int]) -> None:
+        place = self.stage.site.service
+        text = place.read_text().partition("\n[health]")[0]
+        lines = "\n".join(f'{part} = "127.0.0.1:{port}"' for part, port in ports.items())
+        place.write_text(f"{text}\n[health]\n{lines}\n")
 
     def words(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -93,13 +107,16 @@ class Service:
     def alarms(self, part: str) -> dict[str, str]:
         return dict(self.ready(part)[1]["alarms"])
 
-    def status(self) -> Any:
+    def status(self, *words: str) -> str:
         """What `fsgov status` says on the switch host."""
-        done = fsgov("--config", str(self.stage.site.service), "status", "--json", cwd=Path("/"))
-        return json.loads(done.out)
+        return fsgov("--config", str(self.stage.site.service), "status", *words, cwd=self.stage.site.host).out
+
+    def up(self) -> set[tuple[str, str]]:
+        """Part and name of each alarm in `fsgov status`."""
+        return {(each["part"], each["alarm"]) for each in json.loads(self.status("--json"))["alarms"]}
 
     def entered(self, type_: str, alarm: str) -> int:
-        """Lines of this type about this alarm that wait in the spool or were exported since."""
+        """Lines of this type about this alarm that the running parts of the host have written."""
         lines = [
             json.loads(line)
             for path in (self.stage.site.spool / "entries").glob("*.jsonl")

@@ -75,7 +75,7 @@ def test_every_alarm_has_a_rule_of_its_name() -> None:
         for rule in rules()
         if (match := re.fullmatch(r'fsgov_alarms\{alarm="(\w+)"\} > 0', rule["expr"]))
     }
-    assert watched == {f"Fsgov{name.capitalize()}": name for name in ALARMS}
+    assert watched == {f"Fsgov{name.title().replace('_', '')}": name for name in ALARMS}
 
 
 def test_the_labels_of_the_rules_are_the_metrics() -> None:
