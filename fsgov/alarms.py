@@ -159,6 +159,11 @@ def family(name: str) -> Alarm:
     return TABLE[name.partition(".")[0]]
 
 
+def dotted(sink: str) -> str:
+    """The name of a sink as alarms and metrics have it: `vault.eu` for `vault:eu`."""
+    return sink.replace(":", ".")
+
+
 class Alarms:
     """Which alarms of one part are up, by name, with the reason. One thread raises and clears; all may look.
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from fsgov.alarms import Alarms
+from fsgov.alarms import Alarms, dotted
 from fsgov.errors import FsgovError
 from fsgov.events import Instant
 from fsgov.health.vitals import Readings, by, one
-from fsgov.journal.alarms import dotted
-from fsgov.journal.sequencer import Round, Sequencer
+
+if TYPE_CHECKING:
+    from fsgov.journal.sequencer import Round, Sequencer
 
 DEAD_AFTER = 120.0
 """Seconds without a turn of the loop: PostgreSQL or a vault that hangs is given up before."""

@@ -12,11 +12,6 @@ from fsgov.events import Instant
 LOG = "log"
 
 
-def dotted(sink: str) -> str:
-    """The name of a sink as alarms and metrics have it: `vault.eu`."""
-    return sink.replace(":", ".")
-
-
 class Alarms(alarms.Alarms):
     """Rows of fsgov/alarms.py that keep raises. They end with the process: a new one finds out anew."""
 
@@ -34,7 +29,7 @@ class Alarms(alarms.Alarms):
 
     def follow(self, troubles: Mapping[str, FsgovError]) -> None:
         """What troubles, by sink; the log itself does not. Enters what waited. Raises Unreachable."""
-        super().follow({f"sink.{dotted(name)}": fault for name, fault in troubles.items()})
+        super().follow({f"sink.{alarms.dotted(name)}": fault for name, fault in troubles.items()})
         while self._waiting:
             self._enter_one(*self._waiting[0])
             self._waiting.pop(0)
