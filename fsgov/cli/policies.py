@@ -33,7 +33,7 @@ def check(frame: Frame, file: Path | None) -> None:
     """Whether the document holds together and its own tests come out; every fault at once."""
     from fsgov.policy import run_tests
 
-    found = _load(frame, file)
+    found = load(frame, file)
     failures = run_tests(found)
     facts = {
         "version": found.version,
@@ -57,7 +57,7 @@ def check(frame: Frame, file: Path | None) -> None:
 @pass_frame
 def show(frame: Frame, file: Path | None) -> None:
     """Rules in their order, purposes and laws."""
-    found = _load(frame, file)
+    found = load(frame, file)
     if frame.json:
         output.print_json({"version": found.version, "sha256": found.sha256, "text": found.text})
         return
@@ -119,7 +119,7 @@ def explain(
     from fsgov.policy import CallDirection, describe, tenant_of
     from fsgov.policy import explain as trace_of
 
-    found = _load(frame, file)
+    found = load(frame, file)
     tenants = frame.settings.tenants if file is None else {}
     if tenant and file is None and tenant not in {*tenants, "default"}:
         raise BadUsage("There is no such tenant", tenant, f"one of {', '.join({*tenants, 'default'})}")
@@ -142,7 +142,8 @@ def explain(
         output.print_line(line)
 
 
-def _load(frame: Frame, file: Path | None) -> Policy:
+def load(frame: Frame, file: Path | None) -> Policy:
+    """The policy of a file, or of the configuration. Raises BadConfiguration."""
     from fsgov import config
 
     if file is not None:

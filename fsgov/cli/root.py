@@ -12,12 +12,13 @@ from fsgov.cli import (
     checking,
     database,
     events,
+    inforce,
     keys,
     people,
-    policies,
     recordings,
     running,
     standing,
+    stopping,
 )
 from fsgov.cli.frame import Frame, Group, a_path
 
@@ -49,7 +50,8 @@ for command in (
     database.db,
     people.people,
     keys.keys,
-    policies.policy,
+    inforce.policy,
+    stopping.stop,
     calls.calls,
     recordings.recordings,
     events.events,
