@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from fsgov.errors import Damaged
@@ -21,8 +21,6 @@ BLOCK = 65_536
 """Bytes FreeSWITCH gathers before it writes: what a crash can take."""
 EDGE_MS = 60
 """Left out at both ends of a mask: audio in flight when the command was sent, measured 0-45 ms."""
-BEHIND_MS = 500
-"""What the switch holds back for good where a leg hears nothing as its recording begins: 24 or 25 frames."""
 TOLERANCE_MS = 60
 """By how much the length on disk may differ from the one reported: three frames of 20 ms."""
 _PCM = 1
@@ -237,15 +235,11 @@ class Proof:
 
 
 def prove(
-    read: Callable[[Sequence[Span]], Iterable[tuple[int, bytes]]],
-    masks: Sequence[Mask],
-    examined: Examined,
-    missing_ms: int = 0,
+    read: Callable[[Sequence[Span]], Iterable[tuple[int, bytes]]], masks: Sequence[Mask], examined: Examined
 ) -> Proof:
     """Whether every acknowledged mask is silence in the file.
 
     read: gives the bytes of spans in pieces, as `leak` takes them; what does not lie in a span is never read.
-    missing_ms: how much shorter than its time the file is; by BEHIND_MS, then masks may lie so much earlier.
     """
     masked = any(mask.by == "mask" and mask.acknowledged for mask in masks)
     header = examined.header
@@ -263,17 +257,8 @@ def prove(
     where = leak(read(due), due)
     if where is None:
         return Proof("proven", said)
-    if abs(missing_ms - BEHIND_MS) <= 150:
-        due, _ = spans([_earlier(mask) for mask in masks], header, examined.frames)
-        if due and leak(read(due), due) is None:
-            return Proof("proven", (*said, f"its masks lie {BEHIND_MS} ms earlier: the file is behind"))
     ms = header.milliseconds((where - header.start) // header.frame)
     return Proof("failed", (*said, f"audio at {ms} ms, where a mask was acknowledged"))
-
-
-def _earlier(mask: Mask) -> Mask:
-    to_ms = None if mask.to_ms is None else mask.to_ms - BEHIND_MS
-    return replace(mask, from_ms=max(mask.from_ms - BEHIND_MS, 0), to_ms=to_ms)
 
 
 # -- exported copies ----------------------------------------------------------------------------------

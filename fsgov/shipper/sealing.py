@@ -111,8 +111,7 @@ class Sealer:
         if size == 0 and (sidecar.discarded or sidecar.opened is None):
             return self._missing(sidecar)  # what a refused start leaves on a full disk
         found = media.examine(os.pread(fd, media.HEAD, 0), size, sidecar.reported_ms, sidecar.reported_size)
-        missing = sidecar.missing_ms(found.ms)
-        proof = media.prove(lambda due: _pieces(fd, due), sidecar.masks, found, missing)
+        proof = media.prove(lambda due: _pieces(fd, due), sidecar.masks, found)
         reason = ""
         if proof.result == "failed":
             reason = "mask-not-proven"

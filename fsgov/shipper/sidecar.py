@@ -116,14 +116,6 @@ class Sidecar:
         missing = self.checked is not None and self.checked.missing
         return missing and self.opened is None and self.reported_ms is None
 
-    def missing_ms(self, ms: int) -> int:
-        """How much shorter a file of so many ms is than its time; 0 where that cannot be told."""
-        if self.opened is None or self.closed is None or any(mask.by == "cut" for mask in self.masks):
-            return 0
-        holds = self.written.get("holds") or ()
-        held = sum((hold["to"] or self.closed) - hold["from"] for hold in holds)
-        return int(self.closed - self.opened - held) // 1000 - ms
-
     def to_be_disposed(self, reason: str) -> Sidecar:
         """The same, marked: a withdrawal came after govern had released the segment."""
         return replace(self, written={**self.written, "dispose": True, "dispose_reason": reason})

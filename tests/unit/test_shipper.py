@@ -85,16 +85,6 @@ def test_a_missing_file_skips_sealing_and_has_no_stored_in_its_document() -> Non
     assert replace(sidecar, opened=None, reported_ms=None).never_opened
 
 
-def test_how_much_of_its_time_a_file_lacks() -> None:
-    sidecar = replace(captured(), opened=1_000_000, closed=11_000_000, masks=())
-    assert sidecar.missing_ms(9_500) == 500
-    holds = [{"from": 2_000_000, "to": 4_000_000}, {"from": 9_000_000, "to": None}]
-    held = replace(sidecar, written={**sidecar.written, "holds": holds})
-    assert held.missing_ms(5_500) == 500
-    assert replace(sidecar, opened=None).missing_ms(1) == 0
-    assert replace(sidecar, masks=(Mask("cut", 1, 2, acknowledged=True),)).missing_ms(1) == 0
-
-
 def test_going_back_forgets_what_was_made() -> None:
     sealed = replace(captured(), state="sealed", checked=CHECKED, sealed=SEALED)
     assert back_to(sealed, "ready").sealed is None
