@@ -49,7 +49,7 @@ def ask(t: Turn) -> None:
     """Put the question to everybody whose answer is owed and who has not been asked."""
     call = t.call
     decision = call.decision
-    if decision is None or not worth_asking(call):
+    if decision is None or (decision.ask is None and not call.questions) or not worth_asking(call):
         return
     members = asked(call, decision)
     _stop_asking_others(t, {party.facts.party for party, _ in members})
@@ -95,6 +95,11 @@ def play(t: Turn, prompt: Ask, question: Question) -> None:
 
 def put(t: Turn, question: Question) -> None:
     t.call.questions = {**t.call.questions, question.party: question}
+
+
+def is_open(call: Call) -> bool:
+    """Some question waits for its answer."""
+    return bool(call.questions) and any(question.open for question in call.questions.values())
 
 
 def question_on(call: Call, leg: str) -> Question | None:

@@ -45,6 +45,8 @@ def in_force(call: Call, party: int, purpose: str) -> Consent | None:
 
 def against(call: Call, purpose: str) -> bool:
     """Somebody has refused this purpose, or withdrawn what he had given."""
+    if not call.consents:
+        return False
     return any(row.purpose == purpose and row.state in AGAINST for row in call.consents)
 
 

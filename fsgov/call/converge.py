@@ -65,10 +65,11 @@ def covers_everybody(call: Call) -> bool:
     """The decision knew of everybody who speaks now."""
     if call.inputs is None:
         return False
-    known = {facts.party for facts in call.inputs.parties}
-    return all(
-        leg.party in known for leg in call.legs.values() if leg.party and leg.answered and not leg.ended
-    )
+    known = [facts.party for facts in call.inputs.parties]
+    for leg in call.legs.values():
+        if leg.party and leg.answered and not leg.ended and leg.party not in known:
+            return False
+    return True
 
 
 def permitted(call: Call) -> bool:

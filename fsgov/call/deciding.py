@@ -6,6 +6,7 @@ party or fact may only make it stricter: of the rule in force and the one that n
 
 from __future__ import annotations
 
+import operator
 from dataclasses import replace
 
 from fsgov.call.consent import note
@@ -104,8 +105,12 @@ def inputs_of(call: Call) -> Inputs:
 def consider(t: Turn, *, at_once: bool = False) -> None:
     """Decide, or decide again, when what a decision rests on has changed and no look-up is under way."""
     call = t.call
+    rests_on = (call.parties, call.variables)
+    if call.considered is not None and all(map(operator.is_, rests_on, call.considered)):
+        return
     if not call.parties or (not at_once and any(party.lookup for party in call.parties)):
         return
+    call.considered = rests_on
     call.direction = direction_of(call)
     inputs = inputs_of(call)
     if inputs == call.inputs:

@@ -243,6 +243,8 @@ class Call:
     variables: Mapping[str, str] = field(default_factory=dict)
     inputs: Inputs | None = None
     decision: Decision | None = None
+    considered: tuple[tuple[Party, ...], Mapping[str, str]] | None = None
+    """What `inputs` were last made of; all else in them stays."""
     consents: tuple[Consent, ...] = ()
     questions: Mapping[int, Question] = field(default_factory=dict)
     started: bool = False
@@ -290,8 +292,7 @@ class Call:
     ignored: int = 0
     outcome: str | None = None
     outcome_cause: str = ""
-    basis_text: tuple[Inputs | None, Decision | None, str] | None = None
-    """The JSON of inputs and decision, which seldom change while the file is written often."""
+    basis_text: tuple[Inputs | None, Decision | None, str] | None = None  # their JSON, kept
 
     def copy(self) -> Call:
         twin = object.__new__(Call)

@@ -40,7 +40,6 @@ from fsgov.events import (
     CommandRefused,
     CommandUnanswered,
     Event,
-    Instant,
     KeyPressed,
     LegAnswered,
     LegCreated,
@@ -83,8 +82,10 @@ def settle(t: Turn, failures: int) -> None:
     """Everything that follows from what has been learned."""
     stops.tell(t)
     advance(t)
+    questions = t.call.questions
     asking.ask(t)
-    advance(t)
+    if t.call.questions is not questions:
+        advance(t)
     aim = converge(t)
     failing(t, failures)
     outcome.account(t.call, aim, t.now)
@@ -201,8 +202,8 @@ HEARD: dict[Word, Callable[[Call], bool]] = {
     Word.ANSWERED: lambda call: call.answered is not None,
     Word.UNDECIDED: lambda call: call.decision is None or not covers_everybody(call),
     Word.DECIDED: lambda call: call.decision is not None and covers_everybody(call),
-    Word.QUESTION: lambda call: any(question.open for question in call.questions.values()),
-    Word.NO_QUESTION: lambda call: not any(question.open for question in call.questions.values()),
+    Word.QUESTION: asking.is_open,
+    Word.NO_QUESTION: lambda call: not asking.is_open(call),
 }
 """When governance hears a word of its table; ENDED is heard by `settle` alone."""
 
@@ -256,36 +257,22 @@ def seal(t: Turn) -> list[Command]:
     A segment is handed over before its call forgets that it runs, else a kill between the two would leave it
     to nobody. (As it is, a restart may release it again; the shell leaves alone what is ship's already.)
     """
-    released: list[Command] = [c for c in t.commands if isinstance(c, Release)]
-    first = [c for c in t.commands if not isinstance(c, Release | Enter | Answer)]
-    first.sort(key=lambda command: not isinstance(command, RecorderCommand))
-    rest: list[Command] = [c for c in t.commands if isinstance(c, Enter | Answer)]
+    released: list[Command] = []
+    recorder: list[Command] = []
+    first: list[Command] = []
+    rest: list[Command] = []
+    for command in t.commands:
+        match command:
+            case Enter() | Answer():
+                rest.append(command)
+            case Release():
+                released.append(command)
+            case RecorderCommand():
+                recorder.append(command)
+            case _:
+                first.append(command)
     if not (t.durable or t.rests):
-        return [*released, *first, *rest]
+        return [*released, *recorder, *first, *rest]
     t.call.revision += 1
     remember = Remember(call=t.call.id, text=document(t.call), durable=t.durable)
-    return [*released, remember, *first, *rest]
-
-
-def next_due(call: Call) -> Instant | None:
-    """When this conversation next needs to be told that time has passed."""
-    if call.stage is Stage.OVER:
-        return None
-    dues = [waiting.due for waiting in call.waiting]
-    dues += [question.due for question in call.questions.values() if question.open]
-    dues += [party.lookup_due for party in call.parties if party.lookup]
-    if call.flight is not None:
-        dues.append(call.flight.due)
-    elif call.retry_at is not None and not call.adrift:
-        dues.append(call.retry_at)
-    if call.lose_at is not None and not call.adrift:
-        dues.append(call.lose_at)
-    look = looking.due(call)
-    if look is not None:
-        dues.append(look)
-    if call.paused is not None and call.paused.due is not None:
-        dues.append(call.paused.due)
-    leaving = [leg.left for leg in call.legs.values() if leg.left is not None and not leg.gone]
-    if leaving and not call.adrift:
-        dues.append(min(leaving) + legs.GONE)
-    return min(dues) if dues else None
+    return [*released, remember, *recorder, *first, *rest]

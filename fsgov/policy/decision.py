@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from fsgov.policy.terms import (
 )
 
 Microseconds = int
+ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,13 @@ class Decision:
     leg: str = "a"
     armed: bool = False
     ask_agents: bool = False
+    _text: str = field(default="", init=False, compare=False, repr=False)
+
+    def text(self) -> str:
+        """The JSON of `to_json`. It is kept: one decision is written for many calls, several times each."""
+        if not self._text:
+            object.__setattr__(self, "_text", ENCODE(self.to_json()))
+        return self._text
 
     def to_json(self) -> dict[str, object]:
         """One JSON object; `from_json` gives an equal value back."""

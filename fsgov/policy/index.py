@@ -73,6 +73,8 @@ class Index:
 
     def candidates(self, call: Call) -> Iterator[int]:
         """Rules that may match, ascending; one may come twice, none that matches is left out."""
+        if not self.buckets:
+            return iter(self.anywhere)
         found = [self.anywhere]
         for key in self._keys(call):
             bucket = self.buckets.get(key)

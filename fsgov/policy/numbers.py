@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
@@ -15,9 +16,12 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResu
 DIALLABLE = re.compile(r"\+?[0-9 ()./-]{2,32}")
 INTERNATIONAL = re.compile(r"\+[0-9]{0,15}")
 AS_GIVEN = re.compile(r"[*#]?[0-9A-Za-z._#-]{1,64}")
+REMEMBERED = 4096
+"""Numbers whose form and country are kept: parsing one takes longer than all the rest of a decision."""
 SEPARATORS = str.maketrans("", "", " ()./-")
 
 
+@lru_cache(REMEMBERED)
 def e164(number: str, region: str = "") -> str:
     """`+4930…` for a number as somebody wrote or sent it, "" where it has no such form.
 
@@ -37,6 +41,7 @@ def e164(number: str, region: str = "") -> str:
     return phonenumbers.format_number(parsed, PhoneNumberFormat.E164) if fits else ""
 
 
+@lru_cache(REMEMBERED)
 def country(number: str) -> str:
     """ISO 3166 alpha-2 of an international number; "" where it tells none (satellite, freephone, not one).
 

@@ -1,0 +1,33 @@
+"""When a conversation next needs to be told the time."""
+
+from __future__ import annotations
+
+from fsgov.call import legs, looking
+from fsgov.call.state import Call, Stage
+from fsgov.events import Instant
+
+
+def next_due(call: Call) -> Instant | None:
+    """When this conversation next needs to be told that time has passed."""
+    if call.stage is Stage.OVER:
+        return None
+    dues = [party.lookup_due for party in call.parties if party.lookup]
+    if call.waiting:
+        dues += [waiting.due for waiting in call.waiting]
+    if call.questions:
+        dues += [question.due for question in call.questions.values() if question.open]
+    if call.flight is not None:
+        dues.append(call.flight.due)
+    elif call.retry_at is not None and not call.adrift:
+        dues.append(call.retry_at)
+    if call.lose_at is not None and not call.adrift:
+        dues.append(call.lose_at)
+    look = looking.due(call)
+    if look is not None:
+        dues.append(look)
+    if call.paused is not None and call.paused.due is not None:
+        dues.append(call.paused.due)
+    leaving = [leg.left for leg in call.legs.values() if leg.left is not None and not leg.gone]
+    if leaving and not call.adrift:
+        dues.append(min(leaving) + legs.GONE)
+    return min(dues) if dues else None
