@@ -53,7 +53,7 @@ def newest() -> int:
 def status(admin_dsn: str) -> Status:
     """What is there. Raises Unreachable, NotPermitted, BadConfiguration."""
     with closing(connect(admin_dsn, application="fsgov db")) as connection, committed(connection) as cursor:
-        return _status(cursor)
+        return status_of(cursor)
 
 
 def init(admin_dsn: str, credentials: Path) -> Status:
@@ -66,7 +66,7 @@ def init(admin_dsn: str, credentials: Path) -> Status:
     with closing(connect(admin_dsn, application="fsgov db")) as connection:
         with committed(connection) as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(7377470)")  # two inits at once
-            if _status(cursor).step == 0:
+            if status_of(cursor).step == 0:
                 cursor.execute("SET LOCAL statement_timeout = 0")
                 cursor.execute((resources.files("fsgov") / "schema.sql").read_text())
                 _note_step(cursor, newest())
@@ -74,7 +74,7 @@ def init(admin_dsn: str, credentials: Path) -> Status:
             for part, password in passwords.items():
                 _set_password(connection, cursor, f"fsgov_{part}", password)
         with committed(connection) as cursor:
-            return _status(cursor)
+            return status_of(cursor)
 
 
 def upgrade(admin_dsn: str) -> list[int]:
@@ -85,7 +85,7 @@ def upgrade(admin_dsn: str) -> list[int]:
     applied = []
     with closing(connect(admin_dsn, application="fsgov db")) as connection:
         with committed(connection) as cursor:
-            found = _status(cursor)
+            found = status_of(cursor)
         if found.step == 0:
             raise BadConfiguration("This database was not made for fsgov", hint="fsgov db init")
         if found.step > found.newest:
@@ -118,7 +118,7 @@ def service_password(credentials: Path, part: str) -> str:
         ) from error
 
 
-def _status(cursor: Cursor) -> Status:
+def status_of(cursor: Cursor) -> Status:
     cursor.execute("SELECT to_regclass('fsgov.version') IS NOT NULL")
     if cursor.fetchone() != (True,):
         return Status(0, newest())

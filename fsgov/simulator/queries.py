@@ -166,8 +166,24 @@ def _dump(switch: Switch, argument: str) -> str:
 
 
 def _buglist(switch: Switch, argument: str) -> str:
+    if not argument:
+        return "-USAGE: <uuid>\n"
     c = switch.channels.get(argument)
     return "" if c is None else buglist(c)
+
+
+def _xml_locate(switch: Switch, argument: str) -> str:
+    """Only switch.conf is known, with what fsgov looks for in it."""
+    if len(argument.split()) not in (1, 4):
+        return "-ERR bad args\n"
+    if argument != "configuration configuration name switch.conf":
+        return "can't find anything\n"
+    return (
+        '<configuration name="switch.conf">\n  <settings>\n'
+        f'    <param name="event-heartbeat-interval" value="{round(switch.heartbeat)}"></param>\n\n'
+        f'    <param name="switchname" value="{switch.identity.switchname}"></param>\n\n'
+        "  </settings>\n</configuration>\n"
+    )
 
 
 def _displace(switch: Switch, argument: str) -> str:
@@ -188,6 +204,8 @@ ANSWERS: dict[str, Callable[[Switch, str], str]] = {
     "uuid_setvar": _setvar,
     "uuid_setvar_multi": _setvar_multi,
     "uuid_buglist": _buglist,
+    "file_exists": lambda s, a: str(bool(a) and s.on_disk(a).exists()).lower(),
+    "xml_locate": _xml_locate,
     "uuid_exists": lambda s, a: "true" if a in s.channels else "false",
     "uuid_displace": _displace,
     "global_getvar": _global_getvar,

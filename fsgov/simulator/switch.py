@@ -76,7 +76,7 @@ class Switch:
         self.acl: Iterable[str] | None = None
         self._uuids: list[str] = []
         self._server: StreamServer | None = None
-        self._tick = tick
+        self._tick, self.heartbeat = tick, heartbeat
         if heartbeat:
             self.clock.call_later(heartbeat, lambda: system.beat(self, heartbeat, 1))
         if audio:

@@ -1,0 +1,40 @@
+"""What a look found: one line of `fsgov check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fsgov.errors import FsgovError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. state: ok, warning, failed; code: the exit code of a failure, else 0."""
+
+    of: str
+    state: str
+    message: str
+    detail: str = ""
+    hint: str = ""
+    code: int = 0
+
+
+def ok(of: str, message: str, detail: str = "") -> Finding:
+    return Finding(of, "ok", message, detail)
+
+
+def warning(of: str, message: str, detail: str = "", hint: str = "") -> Finding:
+    return Finding(of, "warning", message, detail, hint)
+
+
+def failed(of: str, fault: FsgovError) -> Finding:
+    return Finding(of, "failed", fault.message, fault.detail, fault.hint, fault.exit_code)
+
+
+def gathered(of: str, looks: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings of one look; what it raised is its last one."""
+    try:
+        yield from looks
+    except FsgovError as fault:
+        yield failed(of, fault)

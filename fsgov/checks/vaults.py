@@ -1,0 +1,64 @@
+"""Vaults: both buckets are tried with objects of our own below probe/, the keys must not be readable here."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import closing, suppress
+
+from fsgov.checks.finding import Finding, ok, warning
+from fsgov.config import Settings
+from fsgov.errors import Damaged, FsgovError, NotPermitted
+from fsgov.vault import Bucket, Credentials, Probe, open_vault
+
+
+def vault(settings: Settings, name: str, part: str) -> Iterator[Finding]:
+    """Raises what the store refuses: Unreachable, NotPermitted, NotFound, BadConfiguration, Damaged."""
+    configured = settings.vaults[name]
+    login = configured.credentials
+    credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
+    opened = open_vault(name, configured.url, configured.keys, credentials)
+    with closing(opened.audio), closing(opened.keys):
+        for use, bucket in (("audio", opened.audio), ("keys", opened.keys)):
+            yield tried(f"vault.{name}.{use}", bucket.probe(), bucket.url, part)
+        yield keys_are_closed(f"vault.{name}.keys", opened.keys, part)
+
+
+def tried(of: str, probe: Probe, url: str, part: str) -> Finding:
+    """What a bucket did with our versions."""
+    if not probe.digests:
+        hint = "this store does not verify x-amz-content-sha256: damage on the way would go unseen"
+        raise Damaged("the bucket takes bytes that do not have the announced digest", url, hint)
+    detail = f"versions {_word(probe.versioned)}, held versions stay {_word(probe.locks)}, digests verified"
+    if not probe.versioned or probe.locks is False:
+        hint = "make a bucket with versions and object lock; locks cannot be added later everywhere"
+        return warning(of, "nothing in it can be made immutable", f"{url}: {detail}", hint)
+    if not probe.removable:
+        left = "the probes stay below probe/: this login may not remove them"
+        if part == "keep":
+            return warning(of, left, f"{url}: {detail}", "keep's login needs to remove versions")
+        return ok(of, f"takes objects; {left}, as is right for ship", f"{url}: {detail}")
+    if part == "ship" and url.startswith("s3"):
+        hint = "give ship a login that may only put, and keep another one"
+        return warning(of, "this login may destroy what is stored", f"{url}: {detail}", hint)
+    return ok(of, "takes objects and gives them up again", f"{url}: {detail}")
+
+
+def keys_are_closed(of: str, keys: Bucket, part: str) -> Finding:
+    """A wrapped key is put, never read: whoever breaks in here must not collect the keys."""
+    stored = keys.put_bytes(f"probe/{secrets.token_hex(8)}", b"not a key", {})
+    try:
+        b"".join(keys.get(stored.key, stored.version_id))
+    except NotPermitted:
+        return ok(of, "this login cannot read what it puts there")
+    finally:
+        with suppress(FsgovError):
+            keys.remove(stored.key, stored.version_id)
+    if keys.url.startswith("file:"):
+        return warning(of, "a file: vault cannot keep keys from who writes them", hint="for trials; use s3:")
+    hint = "its policy must grant s3:PutObject and not s3:GetObject; only the restore credential reads"
+    return warning(of, f"{part or 'this login'} can read the wrapped keys", keys.url, hint)
+
+
+def _word(state: bool | None) -> str:
+    return {True: "yes", False: "no", None: "not tried (this login may not remove)"}[state]
