@@ -11,7 +11,7 @@ def next_due(call: Call) -> Instant | None:
     """When this conversation next needs to be told that time has passed."""
     if call.stage is Stage.OVER:
         return None
-    dues = [party.lookup_due for party in call.parties if party.lookup]
+    dues = [party.lookup_due for party in call.parties if party.lookup] if call.looks_up else []
     if call.waiting:
         dues += [waiting.due for waiting in call.waiting]
     if call.questions:
@@ -27,7 +27,8 @@ def next_due(call: Call) -> Instant | None:
         dues.append(look)
     if call.paused is not None and call.paused.due is not None:
         dues.append(call.paused.due)
-    leaving = [leg.left for leg in call.legs.values() if leg.left is not None and not leg.gone]
-    if leaving and not call.adrift:
-        dues.append(min(leaving) + legs.GONE)
+    if not call.adrift:
+        for leg in call.legs.values():
+            if leg.left is not None and not leg.gone:
+                dues.append(leg.left + legs.GONE)
     return min(dues) if dues else None

@@ -157,11 +157,10 @@ def hung_up(t: Turn, event: LegHungUp | LegGone) -> bool:
     if leg.gone or (leg.ended is not None and not gone):
         return False
     if leg.ended is None:
-        leg = replace(leg, ended=t.time, left=t.now, cause=event.cause)
-        t.change_leg(leg)
+        t.change_leg(replace(leg, ended=t.time, left=t.now, cause=event.cause, gone=gone))
         t.enter("leg.left", leg=leg.name, party=leg.party, cause=event.cause)
         asking.left(t, leg.uuid)
-    if gone:
+    else:
         t.change_leg(replace(leg, gone=True))
     running = call.segment is not None and call.segment.leg == leg.uuid
     if running and (call.lose_at is None or gone):

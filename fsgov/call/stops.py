@@ -84,6 +84,8 @@ class Halt:
 def halting(call: Call, stops: Stops | None = None) -> tuple[str, ...]:
     """Ids of the stops in force for this conversation, in their order."""
     stops = call.halt.stops if stops is None else stops
+    if not (stops.numbers or stops.tenants or stops.whole):
+        return ()
     if not stops.numbers:
         return tuple(sorted((*stops.whole, *stops.tenants.get(call.tenant, ()))))
     numbers = {*call.caller, *call.dialled}

@@ -19,6 +19,9 @@ from fsgov.policy.version import Policy
 ARMED_UNDER = frozenset({ConsentMode.NONE, ConsentMode.ON_FILE})
 """An armed recording takes audio from the answer on: only where nothing has to be said or asked first."""
 
+REMEMBERED = 1000
+"""Decisions that a policy keeps: hardly more than it has rules, for it is the same for most calls."""
+
 
 def decide(policy: Policy, inputs: Inputs) -> Decision:
     """Which rule governs the call and what it wants. Total: a policy has a rule for every call."""
@@ -50,6 +53,18 @@ def settle(policy: Policy, rule: Rule, call: Call) -> Decision:
     """What a rule wants of this call, once the floors have been applied."""
     floors = floors_of(policy, call)
     sampled = rule.record is not RecordMode.SAMPLE or in_sample(policy.sha256, call.inputs.call, rule.share)
+    key = (rule.name, sampled, floors)
+    kept = policy.decisions.get(key)
+    if kept is None:
+        if len(policy.decisions) >= REMEMBERED:
+            policy.decisions.clear()
+        kept = policy.decisions[key] = _decision(policy, rule, sampled, floors)
+    return kept
+
+
+def _decision(
+    policy: Policy, rule: Rule, sampled: bool, floors: tuple[tuple[str, ConsentMode], ...]
+) -> Decision:
     consent = max((rule.consent, *(mode for _, mode in floors)), key=lambda mode: mode.rank)
     return Decision(
         rule=rule.name,

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fsgov.policy.decision import Decision
 from fsgov.policy.document import Law, Prompt, Purpose, Rule, Trial
 from fsgov.policy.index import UNMADE, Index
 from fsgov.policy.terms import Approval, ConsentMode
+
+Kept = tuple[str, bool, tuple[tuple[str, ConsentMode], ...]]
+"""Name of the rule, whether the call is in its sample, floors: all that a decision is made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,9 @@ class Policy:
     names_of_facts: frozenset[str] = frozenset()
     """CRM facts that conditions look at: only these are kept."""
     index: Index = field(default=UNMADE, compare=False, repr=False)
+
+    decisions: dict[Kept, Decision] = field(default_factory=dict, compare=False, repr=False)
+    """What `decide` has made of a rule and of floors, to be used again; bounded."""
 
     def __post_init__(self) -> None:
         if self.index is UNMADE:
