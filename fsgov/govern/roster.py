@@ -53,13 +53,14 @@ class Person:
     tenants: frozenset[str]
 
     def may_act(self, tenant: str) -> bool:
-        here = tenant in self.tenants or EVERY_TENANT in self.tenants
-        return here and bool(self.roles & MAY_ACT)
+        return self._knows(tenant) and bool(self.roles & MAY_ACT)
 
     def may_stop(self, tenant: str) -> bool:
         """Whether this person may use the kill switch for calls of that tenant (*: of every one)."""
-        here = tenant in self.tenants or EVERY_TENANT in self.tenants
-        return here and bool(self.roles & MAY_STOP)
+        return self._knows(tenant) and bool(self.roles & MAY_STOP)
+
+    def _knows(self, tenant: str) -> bool:
+        return tenant in self.tenants or EVERY_TENANT in self.tenants
 
 
 class Roster:
