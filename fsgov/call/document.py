@@ -87,7 +87,7 @@ def _basis(call: Call) -> str:
     if kept is not None and kept[0] is call.inputs and kept[1] is call.decision:
         return kept[2]
     version, sha256 = _policy(call)
-    inputs = "{}" if call.inputs is None else ENCODE(call.inputs.to_json())
+    inputs = "{}" if call.inputs is None else call.inputs.text()
     decision = "null" if call.decision is None else call.decision.text()
     basis = (
         f'"policy": {{"version": {text(version)}, "sha256": {text(sha256)}}}, '

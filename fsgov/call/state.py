@@ -21,6 +21,7 @@ class Stage(Enum):
     ASKING = "asking"
     SETTLED = "settled"
     OVER = "over"
+    __hash__ = object.__hash__  # in C, unlike that of Enum
 
 
 class Capture(Enum):
@@ -31,6 +32,7 @@ class Capture(Enum):
     ON = "on"
     MASKED = "masked"
     UNKNOWN = "unknown"
+    __hash__ = object.__hash__
 
 
 class Answered(Enum):
@@ -243,8 +245,7 @@ class Call:
     variables: Mapping[str, str] = field(default_factory=dict)
     inputs: Inputs | None = None
     decision: Decision | None = None
-    considered: tuple[tuple[Party, ...], Mapping[str, str]] | None = None
-    """What `inputs` were last made of; all else in them stays."""
+    considered: tuple[tuple[Party, ...], Mapping[str, str]] | None = None  # `inputs` were made of these
     consents: tuple[Consent, ...] = ()
     questions: Mapping[int, Question] = field(default_factory=dict)
     started: bool = False
@@ -286,8 +287,7 @@ class Call:
     missed: bool = False
     """Capture was wanted at some time and not confirmed."""
     foreign: bool = False
-    dispose: tuple[str, ...] = ()
-    """Segments a refusal or withdrawal has marked."""
+    dispose: tuple[str, ...] = ()  # segments a refusal or withdrawal has marked
     dispose_reason: str = ""
     ignored: int = 0
     outcome: str | None = None

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring as text
 from typing import Any
 
 from fsgov.errors import Damaged
 from fsgov.events import Instant
 from fsgov.policy.terms import CallDirection, Side
+
+ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+
+
+def _sorted(values: Mapping[str, object]) -> str:
+    return ENCODE(dict(sorted(values.items()))) if values else "{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +37,15 @@ class PartyFacts:
     facts: Mapping[str, str] = field(default_factory=dict)
     consents: Mapping[str, bool] = field(default_factory=dict)
     """Consents on file: purpose -> given?"""
+
+    def text(self) -> str:
+        """The JSON of `to_json`, in a fraction of its time."""
+        return (
+            f'{{"party": {self.party}, "side": "{self.side._value_}", "number": {text(self.number)}, '
+            f'"e164": {text(self.e164)}, "country": {text(self.country)}, '
+            f'"known": {"true" if self.known else "false"}, "facts": {_sorted(self.facts)}, '
+            f'"consents": {_sorted(self.consents)}}}'
+        )
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -73,6 +90,17 @@ class Inputs:
     variables: Mapping[str, str] = field(default_factory=dict)
     """Channel variables of the first leg: those that `Policy.names_of_variables` lists, and fsgov_*."""
     at: Instant = 0
+
+    def text(self) -> str:
+        """The JSON of `to_json`, in a fraction of its time: it is written several times a call."""
+        return (
+            f'{{"call": {text(self.call)}, "direction": "{self.direction._value_}", '
+            f'"tenant": {text(self.tenant)}, "region": {text(self.region)}, "caller": {text(self.caller)}, '
+            f'"caller_e164": {text(self.caller_e164)}, "dialled": {text(self.dialled)}, '
+            f'"dialled_e164": {text(self.dialled_e164)}, '
+            f'"parties": [{", ".join([party.text() for party in self.parties])}], '
+            f'"variables": {_sorted(self.variables)}, "at": {self.at}}}'
+        )
 
     def to_json(self) -> dict[str, object]:
         """One JSON object; `from_json` gives an equal value back."""

@@ -278,9 +278,11 @@ def test_inputs_and_decisions_survive_json_to_the_byte() -> None:
     p = two_countries()
     call = describe(caller="+493012345", dialled="+4930901820", crm={"segment": "retail", "a": "b"})
     again = Inputs.from_json(json.loads(json.dumps(call.to_json())))
+    assert call.text() == json.dumps(call.to_json(), ensure_ascii=False)
     assert again == call
     one, other = decide(p, call), decide(p, again)
     assert json.dumps(one.to_json()) == json.dumps(other.to_json())
+    assert one.text() == json.dumps(one.to_json(), ensure_ascii=False)
     assert Decision.from_json(json.loads(json.dumps(one.to_json()))) == one
 
 
