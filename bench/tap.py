@@ -35,7 +35,7 @@ class Tap:
             for key, _ in self.selector.select(0.2):
                 if key.data is None:
                     self._accept()
-                else:
+                elif key.fileobj.fileno() >= 0:  # type: ignore[union-attr]  # else closed with its twin just now
                     self._pass_on(key.fileobj, *key.data)  # type: ignore[arg-type]
 
     def _accept(self) -> None:
@@ -54,13 +54,18 @@ class Tap:
         seen: dict[str, float],
         buffer: bytearray,
     ) -> None:
-        chunk = source.recv(1 << 16)
+        try:
+            chunk = source.recv(1 << 16)
+            if chunk:
+                target.sendall(chunk)
+        except OSError:
+            chunk = b""
         if not chunk:
             for side in (source, target):
-                self.selector.unregister(side)
-                side.close()
+                if side.fileno() >= 0:
+                    self.selector.unregister(side)
+                    side.close()
             return
-        target.sendall(chunk)
         now = time.monotonic()
         buffer += chunk
         whole, mark, rest = bytes(buffer).rpartition(b"\n\n")
