@@ -124,9 +124,9 @@ def gates_open(call: Call, decision: Decision) -> bool:
 
 def covered(call: Call, decision: Decision) -> tuple[str, ...]:
     """The purposes a segment may serve now: those without consent as basis, and those all said yes to."""
-    by_consent = [p for p in decision.purposes if decision.basis[p] is Basis.CONSENT]
-    if not by_consent:
+    if Basis.CONSENT not in decision.basis.values():
         return decision.purposes
+    by_consent = [p for p in decision.purposes if decision.basis[p] is Basis.CONSENT]
     members = asked(call, decision)
     missing = {
         purpose

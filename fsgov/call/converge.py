@@ -45,7 +45,11 @@ def recorder_leg(call: Call) -> Leg | None:
         if leg.ended is None:
             return leg
     name = "a" if call.decision is None else call.decision.leg
-    named = next((leg for leg in call.legs.values() if leg.name == name), None)
+    named = None
+    for leg in call.legs.values():
+        if leg.name == name:
+            named = leg
+            break
     if named is not None and named.ended is None:
         return named
     if named is None and name != "a":

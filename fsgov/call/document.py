@@ -32,6 +32,10 @@ def _texts(values: Collection[str]) -> str:
     return f"[{', '.join(map(text, values))}]" if values else "[]"
 
 
+def _words(values: Mapping[str, str]) -> str:
+    return f"{{{', '.join([f'{text(name)}: {text(word)}' for name, word in values.items()])}}}"
+
+
 def _mapping(values: Mapping[str, object]) -> str:
     return ENCODE(dict(values)) if values else "{}"
 
@@ -43,7 +47,7 @@ def _sidecar(call: Call, segment: Segment, state: str) -> str:
         f'"tenant": {text(call.tenant)}, "leg": {text(segment.leg)}, '
         f'"leg_name": {text(segment.leg_name)}, "n": {segment.n}, '
         f'"file": {text(f"{segment.id}.wav")}, "state": {text(state)}, "rule": {text(segment.rule)}, '
-        f'"policy": {text(segment.policy)}, "basis": {_mapping(segment.basis)}, '
+        f'"policy": {text(segment.policy)}, "basis": {_words(segment.basis)}, '
         f'"purposes": {_texts(segment.purposes)}, "vault": {text(segment.vault)}, '
         f'"consents": {_texts(segment.consents)}, "opened": {_maybe(segment.opened)}, '
         f'"closed": {_maybe(segment.closed)}, "cause": {text(segment.cause)}, '
