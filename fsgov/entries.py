@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 
 from fsgov.events import Instant
 
+ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 Fact = str | int | bool | list[str] | None
 
 
 def iso(instant: Instant) -> str:
     """RFC 3339 in UTC with milliseconds, as CloudEvents wants `time`."""
-    moment = datetime.fromtimestamp(instant // 1_000_000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{instant % 1_000_000 // 1000:03}Z"
+    moment = datetime.fromtimestamp(instant // 1_000_000, UTC).isoformat()[:19]
+    return f"{moment}.{instant % 1_000_000 // 1000:03}Z"
 
 
 def line(
@@ -30,4 +31,4 @@ def line(
         "time": iso(time),
         "data": facts,
     }
-    return json.dumps(entry, separators=(",", ":"), ensure_ascii=True).encode()
+    return ENCODE(entry).encode()
