@@ -56,9 +56,9 @@ def keys_are_closed(of: str, keys: Bucket, part: str) -> Finding:
             keys.remove(stored.key, stored.version_id)
     if keys.url.startswith("file:"):
         return warning(of, "a file: vault cannot keep keys from who writes them", hint="for trials; use s3:")
-    hint = "its policy must grant s3:PutObject and not s3:GetObject; only the restore credential reads"
+    hint = "deny it s3:GetObject and s3:GetObjectVersion there: who puts an object may otherwise read it"
     return warning(of, f"{part or 'this login'} can read the wrapped keys", keys.url, hint)
 
 
 def _word(state: bool | None) -> str:
-    return {True: "yes", False: "no", None: "not tried (this login may not remove)"}[state]
+    return {True: "yes", False: "no", None: "not tried (this login may not)"}[state]

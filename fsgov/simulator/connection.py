@@ -47,6 +47,7 @@ class Connection:
             body = b"Access Denied, go away.\n"
             self.write(b"Content-Type: text/rude-rejection\nContent-Length: %d\n\n" % len(body) + body)
             self.goodbye()
+            self._close_when_written()  # the server closes the socket where this returns
             return
         self.switch.connections.append(self)
         self._timeout = self.switch.clock.call_later(self.switch.auth_timeout, self._unauthorized)

@@ -7,12 +7,13 @@ import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Literal
 
-from fsgov.errors import BadConfiguration, BadUsage, Conflict, Damaged, NotPermitted
+from fsgov.errors import BadConfiguration, BadUsage, Conflict, Damaged, FsgovError, NotPermitted
 
 BLOCK = 256 * 1024  # bytes moved at a time: no verb needs memory in proportion to an object
 LARGEST = 5 * 1024**3  # bytes of one PUT; a WAV file cannot be longer than 4 GiB
@@ -66,7 +67,7 @@ class Probe:
 
     versioned: an overwritten object keeps its old version.
     digests:   bytes that do not have the announced SHA-256 were refused.
-    locks:     a held version could not be removed; None where this login may not remove anyway.
+    locks:     a held version could not be removed; None where this login may not try it.
     removable: this login may remove versions (right for keep, wrong for ship).
     """
 
@@ -150,9 +151,14 @@ class Bucket(ABC):
         first, second = self.put_bytes(key, b"one", {}), self.put_bytes(key, b"two", {})
         versioned = first.version_id != second.version_id
         wrong = self._takes_wrong_bytes(key)
+        locks: bool | None
         try:
             self.hold(key, second.version_id, True)
-        except (BadConfiguration, Conflict, NotPermitted):
+        except NotPermitted:  # to hold it, or to see that it is held
+            locks = None
+            with suppress(FsgovError):
+                self.hold(key, second.version_id, False)
+        except (BadConfiguration, Conflict):
             locks = False
         else:
             locks = self._keeps(key, second.version_id)
@@ -162,7 +168,7 @@ class Bucket(ABC):
                 if stored is not None:
                     self.remove(key, stored.version_id)
         except NotPermitted:
-            return Probe(versioned, wrong is None, locks=None if locks else False, removable=False)
+            return Probe(versioned, wrong is None, locks=None if locks else locks, removable=False)
         return Probe(versioned, wrong is None, locks, removable=True)
 
     def _takes_wrong_bytes(self, key: str) -> Stored | None:
