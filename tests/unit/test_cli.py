@@ -25,7 +25,8 @@ EXPECTED = {
     "run", "demo", "check", "status", "db init", "db upgrade", "db status", "people add", "people list",
     "people disable", "keys generate recipient", "keys generate signing", "keys list", "policy check",
     "policy show", "policy explain", "policy test", "policy diff", "policy history", "policy activate",
-    "policy approve", "policy rollback", "stop", "calls list", "calls show", "calls explain", "calls start", "calls stop",
+    "policy approve", "policy rollback", "stop", "calls list", "calls show", "calls explain",
+    "calls start", "calls stop",
     "calls pause", "calls resume", "calls tag", "recordings list", "recordings show", "recordings export",
     "recordings verify", "events tail", "events export", "events verify", "events schema",
 }  # fmt: skip
