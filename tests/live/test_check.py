@@ -254,12 +254,17 @@ def test_a_switch_whose_login_may_not_write_and_one_whose_files_ship_cannot_read
         audio.parent.chmod(0o2751)
         with pytest.raises(BadConfiguration, match=r"\(uid 61001\) may not write .* mode 2770"):
             switch_user.judged(port, audio)
+        audio.chmod(0o2775)  # it may look, and not write
+        with pytest.raises(BadConfiguration, match="may not write"):
+            switch_user.judged(port, audio)
         os.chown(audio, 0, FREESWITCH)
         audio.chmod(0o2770)
         assert switch_user.judged(port, audio).state == "ok"
         os.chown(audio.parent / "sealed", SHIP, 0)
         with pytest.raises(BadConfiguration, match=r"ship cannot read .* umask 0077"):
             switch_user.judged(port, audio)
+        with switch_of(FREESWITCH, 0o007) as port:
+            assert switch_user.judged(port, audio).state == "ok"
     with switch_of(FREESWITCH, 0o007) as port:
         assert switch_user.listener(port) == switch_user.User(FREESWITCH, frozenset({FREESWITCH}), 0o007)
 

@@ -13,8 +13,8 @@ from typing import Any, cast
 import pytest
 
 from fsgov.catalog.rows import ReleasedKey, SegmentRow
+from fsgov.checks.keys import holds_identity
 from fsgov.cli import exporting
-from fsgov.cli.checking import holds_identity
 from fsgov.envelope import Identity, seal, wrap_identity
 from fsgov.errors import BadConfiguration, BadUsage, Conflict, Damaged, FsgovError, NotFound, NotPermitted
 from fsgov.media import parse_header
