@@ -62,9 +62,9 @@ class Govern:
         policy = in_force.begin()
         self._systemd = Systemd()
         self._over = Signal()
-        self._broken = False
+        self._broken = ""
         now = wall_clock
-        self.writing = Writing(settings.spool.directory, settings.host, self._fail)
+        self.writing = Writing(settings.spool.directory, settings.host, lambda: self._fail("The scribe"))
         self.spool = Spool(settings.spool.directory, "reader")
         self._keep(policy)
         self.watch = Watch(settings.host, self.writing, self.spool, now)
@@ -146,15 +146,16 @@ class Govern:
         }
 
     def run(self, stop: Signal, reload: Signal) -> None:
-        """Govern until `stop` is set. Raises Unreachable when the scribe has ended: a new start is needed."""
+        """Govern until `stop` is set. Raises Unreachable when the scribe or the loop has ended."""
         pages = ExitStack()
         pages.enter_context(serving(self.vitals, self._settings.health.govern))
         stop.rawlink(lambda _: self._over.set())
         self._enter("host.started", {"restarts": restarts(), "policy": self.board.policy.sha256})
         self.in_force.attach(Pieces(self.dispatch.emit, self._take, self._enter), self.board.policy)
+        loop = gevent.spawn(self.dispatch.run)
+        loop.link_exception(lambda _: self._fail("The loop that feeds the core"))
         for _, text in self.spool.calls():
             self.dispatch.emit(CallRestored(now=wall_clock(), text=text))
-        loop = gevent.spawn(self.dispatch.run)
         self.pool.start()
         self.link.start()
         server = listen(self._settings.control.socket, self.control)
@@ -173,9 +174,7 @@ class Govern:
             self._over.wait()
             self._systemd.stopping()
             if self._broken:
-                raise Unreachable(
-                    "The scribe of the spool has ended", "", "see the log; govern must start again"
-                )
+                raise Unreachable(f"{self._broken} has ended", "", "see the log; govern must start again")
             self._stop()
         finally:
             server.stop(timeout=1)
@@ -191,8 +190,8 @@ class Govern:
             self.spool.close()
         log.info("govern.stopped")
 
-    def _fail(self) -> None:
-        self._broken = True
+    def _fail(self, what: str) -> None:
+        self._broken = what
         self._over.set()
 
     def _keep(self, policy: Policy) -> None:
