@@ -99,8 +99,9 @@ def stopped(t: Turn, event: RecordingStopped) -> bool:
     ours = event.segment or call.site.segment_at(event.path)
     if ours in call.strays:
         call.strays = {s: stray for s, stray in call.strays.items() if s != ours}
-        if call.flight is not None and call.flight.command.segment == ours:
-            call.flight = None
+        flight = call.flight
+        if flight is not None and flight.command.segment == ours and isinstance(flight.command, CloseSegment):
+            call.flight = None  # a question about it is still to be answered
         return True
     segment = call.segment
     if segment is None or segment.id != ours:
