@@ -52,6 +52,16 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("host", ("keys", "generate", "signing"), 7, "is there already"),
     ("badkey", ("keys", "list"), 3, "vault.eu.recipients"),
     ("badkey", ("run", "--part", "ship"), 3, "private key"),
+    # policy in force and stops
+    ("host", ("policy", "test", "failing.toml"), 3, ""),
+    ("host", ("policy", "diff", "nowhere.toml", "host.toml"), 6, ""),
+    ("away", ("policy", "history"), 4, "PostgreSQL does not answer"),
+    ("alice", ("policy", "activate", "bad-policy.toml", "--yes"), 3, "rule[1].consent"),
+    ("alice", ("policy", "approve", "no-such-version", "--yes"), 6, ""),
+    ("carol", ("policy", "rollback", "--yes"), 5, ""),
+    ("alice", ("stop",), 2, ""),
+    ("alice", ("stop", "--lift", "no-such-stop"), 2, "no id of a stop"),
+    ("carol", ("stop", "+4930123456", "--yes"), 5, ""),
     # database
     ("away", ("calls", "list"), 4, "PostgreSQL does not answer"),
     ("away", ("recordings", "list"), 4, "PostgreSQL does not answer"),
