@@ -75,7 +75,7 @@ def _refused(call: Call, event: ActAsked) -> str:
             return "its rule does not let this call be recorded"
         case Act.STOP if idle(call):
             return "nothing is recorded"
-        case Act.PAUSE if call.paused is None and idle(call):
+        case Act.PAUSE if call.paused is None and (call.stopped or idle(call)):
             return "nothing is recorded"
         case Act.RESUME if call.paused is None:
             return "it is not paused"

@@ -78,6 +78,13 @@ OPENING = st.sampled_from((
     faults=["late", "fine"],
     late=False,
 )
+@example(  # a pause of a call that its pause's limit has stopped was accepted, and its resume, too
+    kind=("none", "always"),
+    opening=["call a", "call b", "answer b", "answer a", "wait 10", "act pause", "wait 1"],
+    script=["disconnect", "wait 30", "act pause", "wait 1", "act resume", "wait 1"],
+    faults=[],
+    late=False,
+)
 def test_laws_1_to_5(
     kind: tuple[str, str], opening: list[str], script: list[str], faults: list[str], late: bool
 ) -> None:
