@@ -106,7 +106,8 @@ def stopped(t: Turn, event: RecordingStopped) -> bool:
     segment = call.segment
     if segment is None or segment.id != ours:
         return False
-    by_us = call.flight is not None and isinstance(call.flight.command, CloseSegment)
+    command = None if call.flight is None else call.flight.command
+    by_us = isinstance(command, CloseSegment) and command.segment == ours
     if by_us:
         call.flight = None
     when = moment(t.now, event.at)

@@ -85,6 +85,13 @@ OPENING = st.sampled_from((
     faults=[],
     late=False,
 )
+@example(  # the end of the segment ended the stop of a stray
+    kind=("opt_out", "always"),
+    opening=["call a", "answer a", "wait 1"],
+    script=["wait 9", "press a *9", "wait 1", "hangup a"],
+    faults=["late", "fine", "fine", "fine", "fine", "fine", "fine", "lost", "late", "fine"],
+    late=True,
+)
 def test_laws_1_to_5(
     kind: tuple[str, str], opening: list[str], script: list[str], faults: list[str], late: bool
 ) -> None:
