@@ -125,7 +125,8 @@ def _acknowledged(call: Call, act: Act) -> bool:
         case Act.START | Act.RESUME:
             return call.actual is Capture.ON and call.flight is None
         case Act.PAUSE:
-            return call.paused is not None and (call.actual is Capture.MASKED or off)
+            masked = call.actual is Capture.MASKED and call.flight is None  # else an unmask may be under way
+            return call.paused is not None and (masked or off)
         case Act.STOP:
             return off
         case _:

@@ -178,11 +178,12 @@ def _paused(call: Call) -> str:
 def _state(call: Call) -> str:
     """What a restart needs beyond what everybody may read above."""
     flight = None if call.flight is None else type(call.flight.command).__name__
+    sent = None if call.flight is None else call.flight.sent
     before = None if call.before is None else call.before.value
     legs = call.legs.values()
     return (
         f'"stage": "{call.stage._value_}", "actual": "{call.actual._value_}", "before": {_maybe(before)}, '
-        f'"flight": {_maybe(flight)}, "segment": {_running(call)}, '
+        f'"flight": {_maybe(flight)}, "sent": {_maybe(sent)}, "segment": {_running(call)}, '
         f'"segment_numbers": {call.segment_numbers}, '
         f'"strays": {{{", ".join(_stray(*stray) for stray in call.strays.items())}}}, '
         f'"numbers": {call.numbers}, "caller": {_texts(call.caller)}, "dialled": {_texts(call.dialled)}, '

@@ -25,6 +25,8 @@ from fsgov.call.state import (
     Tag,
 )
 from fsgov.call.stops import Halt
+from fsgov.call.timeline import unmasked
+from fsgov.commands import UnmaskSegment
 from fsgov.errors import Damaged
 from fsgov.events import Direction
 from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, PartyFacts, Policy, Side
@@ -54,6 +56,8 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
     state = source["state"]
     consents = tuple(_consent(row) for row in source["consents"])
     segment = None if state["segment"] is None else _segment(state["segment"])
+    if segment is not None and state["flight"] == UnmaskSegment.__name__:
+        segment = unmasked(segment, int(state["sent"]))  # it may have been carried out, then or later
     call = Call(
         id=str(source["call"]),
         site=site,

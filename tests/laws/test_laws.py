@@ -92,6 +92,20 @@ OPENING = st.sampled_from((
     faults=["late", "fine", "fine", "fine", "fine", "fine", "fine", "lost", "late", "fine"],
     late=True,
 )
+@example(  # a pause was acknowledged while the unmask before it was still under way
+    kind=("none", "always"),
+    opening=["call a", "answer a", "wait 1"],
+    script=["act pause", "wait 1", "act resume", "wait 1", "act pause", "wait 1", "act resume", "wait 1"],
+    faults=["lost", "fine"],
+    late=True,
+)
+@example(  # killed after an unmask was sent: the mask had ended
+    kind=("none", "always"),
+    opening=["call a", "answer a", "wait 1"],
+    script=["act pause", "wait 1", "act resume", "wait 1", "restart fsgov"],
+    faults=["lost", "fine"],
+    late=True,
+)
 def test_laws_1_to_5(
     kind: tuple[str, str], opening: list[str], script: list[str], faults: list[str], late: bool
 ) -> None:
