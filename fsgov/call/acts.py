@@ -120,12 +120,13 @@ def answer_waiting(t: Turn) -> None:
 
 
 def _acknowledged(call: Call, act: Act) -> bool:
-    off = call.actual is Capture.OFF and call.segment is None and call.flight is None
+    off = call.actual is Capture.OFF and not (call.segment or call.flight or call.strays)
     match act:
         case Act.START | Act.RESUME:
             return call.actual is Capture.ON and call.flight is None
         case Act.PAUSE:
-            masked = call.actual is Capture.MASKED and call.flight is None  # else an unmask may be under way
+            # with an unmask under way, or a second recording that should not run, sound may be captured
+            masked = call.actual is Capture.MASKED and not (call.flight or call.strays)
             return call.paused is not None and (masked or off)
         case Act.STOP:
             return off

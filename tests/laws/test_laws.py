@@ -106,6 +106,33 @@ OPENING = st.sampled_from((
     faults=["lost", "fine"],
     late=True,
 )
+@example(  # a stop was acknowledged while a recording that had been given up ran
+    kind=("notice", "always"),
+    opening=["call a", "call b", "answer b", "answer a", "bridge b"],
+    script=["wait 1", "answer a", "wait 1", "press a 1", "wait 1", "wait 9", "act stop", "kill 1", "wait 1"],
+    faults=[
+        "late",
+        "fine",
+        "fine",
+        "lost",
+        "dropped",
+        "lost",
+        "refused",
+        "fine",
+        "fine",
+        "late",
+        *["fine"] * 4,
+    ],
+    late=True,
+)
+@example(  # and so was a pause
+    kind=("notice", "always"),
+    opening=["call a", "call b", "answer b", "answer a", "bridge b"],
+    script=["answer a", "wait 1", "press a 1", "wait 1", "hold a", "wait 4", "hold a", "wait 1", "act pause",
+            "wait 4", "act resume", "wait 4"],
+    faults=["lost", *["fine"] * 4, "late", *["fine"] * 4],
+    late=True,
+)  # fmt: skip
 def test_laws_1_to_5(
     kind: tuple[str, str], opening: list[str], script: list[str], faults: list[str], late: bool
 ) -> None:
