@@ -6,7 +6,10 @@ it raises `Unreachable` for that and something else for everything a retry canno
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
+
+FULL_OR_FAILING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
 
 
 class FsgovError(Exception):
@@ -69,3 +72,14 @@ class Damaged(FsgovError):
     """A digest, signature, seal or proof does not match what it is about."""
 
     exit_code = 8
+
+
+def refused_by_system(fault: OSError) -> FsgovError | None:
+    """A file that this login may not use, or a disk that takes nothing, in our words; None for all else."""
+    detail = f"{fault.filename}: {fault.strerror}" if fault.filename else str(fault.strerror or fault)
+    if isinstance(fault, PermissionError):
+        hint = "act as the login that may: each part has its own, and root may all"
+        return NotPermitted("This user may not use a file", detail, hint)
+    if fault.errno in FULL_OR_FAILING:
+        return Unreachable("The system refuses a file", detail, "df and dmesg tell why")
+    return None

@@ -24,8 +24,7 @@ LOOK_EVERY = 0.1
 def run_all(settings: Settings) -> int:
     """Govern, ship and keep as children; the exit code. What is missing for any of them is told at once."""
     logs.set_up("run", settings.log.level)
-    for part in daemon.PARTS:
-        settings.need(part)
+    settings.need(*daemon.PARTS)
     config.load_policy(settings.policy.file, settings.vaults)
     return daemon.run(settings, settings.path)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -99,11 +99,19 @@ def verify_export(
     )
 
 
-def verify_directory(directory: Path, key: PublicKey, expect: bytes | None = None) -> Report:
-    """What the export in `directory` proves; NotFound where a part of it is missing."""
+def verify_directory(
+    directory: Path,
+    key: PublicKey,
+    expect: bytes | None = None,
+    seen: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """What the export in `directory` proves; NotFound where a part of it is missing.
+
+    seen: is told how many bytes of the lines were read since it was told last.
+    """
     try:
         with (directory / ENTRIES).open("rb") as entries, (directory / CHECKPOINTS).open("rb") as notes:
-            return verify_export(read_lines(entries), read_notes(notes), key, expect)
+            return verify_export(_told(read_lines(entries), seen), read_notes(notes), key, expect)
     except FileNotFoundError as error:
         raise NotFound(
             "not an exported log", f"{error.filename} is missing", "fsgov events export writes one"
@@ -139,6 +147,12 @@ def write_export(directory: Path, lines: Iterable[bytes], checkpoints: Iterable[
 def read_lines(entries: BinaryIO) -> Iterator[bytes]:
     """The lines of a file, each with its newline; one that never ends is given in pieces without."""
     return iter(lambda: entries.readline(_LONGEST_LINE), b"")
+
+
+def _told(lines: Iterable[bytes], seen: Callable[[int], None]) -> Iterator[bytes]:
+    for line in lines:
+        seen(len(line))
+        yield line
 
 
 def read_notes(notes: BinaryIO) -> Iterator[bytes]:

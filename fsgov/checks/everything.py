@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from fsgov.checks import database, keys, policy, spool, switch, vaults
@@ -40,7 +41,8 @@ def parts_here(settings: Settings) -> Iterator[str]:
     """Which run here: govern and ship on every switch host, keep where its login or key is."""
     yield from (GOVERN, SHIP)
     login = settings.database.credentials
-    if login is None or (login / KEEP).exists() or settings.log.signing_key.exists():
+    places = [settings.log.signing_key, *([login / KEEP] if login else [])]
+    if login is None or any(os.access(place, os.F_OK) for place in places):
         yield KEEP
 
 

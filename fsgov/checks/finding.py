@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fsgov.errors import FsgovError
+from fsgov.errors import FsgovError, refused_by_system
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,8 @@ def gathered(of: str, looks: Iterator[Finding]) -> Iterator[Finding]:
         yield from looks
     except FsgovError as fault:
         yield failed(of, fault)
+    except OSError as fault:
+        told = refused_by_system(fault)
+        if told is None:
+            raise
+        yield failed(of, told)

@@ -13,8 +13,7 @@ from fsgov.errors import BadConfiguration
 
 def parts(settings: Settings, wanted: tuple[str, ...]) -> Iterator[Finding]:
     """Whether the configuration has what these parts cannot do without."""
-    for part in wanted:
-        settings.need(part)
+    settings.need(*wanted)
     yield ok("parts", f"{', '.join(wanted)}: the configuration has what they need")
 
 

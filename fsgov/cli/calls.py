@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsgov.cli import output
+from fsgov.cli import completing, output
 from fsgov.cli.frame import Frame, Group, Moment, a_call, pass_frame
 from fsgov.errors import Unreachable
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fsgov.catalog.rows import WholeCall
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, example="fsgov calls list --outcome failed")
 def calls() -> None:
     """What became of each call, recorded or not; and acts on live ones."""
 
@@ -22,7 +22,7 @@ def calls() -> None:
 @calls.command("list", example="fsgov calls list --outcome refused --since 2026-11-01")
 @click.option("--since", type=Moment(), help="Opened at or after: 2026-11-21 or 2026-11-21T16:00Z (UTC).")
 @click.option("--until", type=Moment(), help="Opened before.")
-@click.option("--outcome", help="For instance recorded, refused, failed.")
+@click.option("--outcome", help="For instance recorded, refused, failed.", shell_complete=completing.outcomes)
 @click.option("--rule", help="Decided by the rule of this name.")
 @click.option("--tag", help="With this tag.")
 @click.option("--number", help="With this party: E.164, or as the switch gave it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -31,12 +32,13 @@ def check(frame: Frame, part: str | None) -> None:
     from fsgov.checks import Finding
 
     settings = frame.settings
-    findings = [Finding("configuration", "ok", str(settings.path)), *looks(frame, settings, part)]
+    findings = []
+    for finding in chain([Finding("configuration", "ok", str(settings.path))], looks(frame, settings, part)):
+        findings.append(finding)
+        if not frame.json:
+            output.print_line(line(finding))  # at once: a part that is away takes its seconds
     if frame.json:
         output.print_json(findings)
-    else:
-        for finding in findings:
-            output.print_line(line(finding))
     failed = [finding for finding in findings if finding.state == "failed"]
     if failed:
         raise click.exceptions.Exit(failed[0].code)

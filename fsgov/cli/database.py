@@ -8,7 +8,7 @@ from fsgov.cli.frame import Frame, Group, pass_frame
 from fsgov.errors import BadConfiguration
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, example="fsgov db status")
 def db() -> None:
     """Make, upgrade and describe the database."""
 

@@ -6,18 +6,17 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsgov.cli import output
-from fsgov.cli.frame import Frame, Group, a_path, pass_frame
+from fsgov.cli import completing, output
+from fsgov.cli.frame import Frame, Group, a_path, pass_frame, read_text
 from fsgov.errors import BadUsage, NotFound
 
 if TYPE_CHECKING:
-    from fsgov.catalog.log import Log
     from fsgov.catalog.rows import LineRow
 
 POLL = 1.0
@@ -26,7 +25,7 @@ CURSOR = re.compile(r"([0-9A-Za-z._-]{1,64}):([0-9]{1,18})")
 TYPE = re.compile(r"(?:fsgov\.)?([a-z]+(?:\.[a-z_]+)+?)(?:\.v1)?")
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, example="fsgov events tail --follow")
 def events() -> None:
     """The event log: read it, export it, verify it."""
 
@@ -100,9 +99,10 @@ def export(frame: Frame, directory: Path) -> None:
     with frame.desk() as desk:
         state = desk.log.state()
         notes = [row.note.encode() for row in desk.log.checkpoints(state.log_id)]
-        lines = (row.line for row in desk.log.lines(state.log_id, 0, state.size))
         try:
-            count = verifier.write_export(directory, lines, notes)
+            with frame.bar("exporting", state.size, "lines") as seen:
+                lines = (row.line for row in _counted(desk.log.lines(state.log_id, 0, state.size), seen))
+                count = verifier.write_export(directory, lines, notes)
         except OSError as fault:
             raise BadUsage("The export cannot be written", f"{fault.filename}: {fault.strerror}") from None
     facts = {
@@ -132,15 +132,18 @@ def verify(frame: Frame, directory: Path | None, live: bool, key: str, expect: P
             "Name an export, or --live", "", "fsgov events verify DIRECTORY --key … | --live --key …"
         )
     public = _public_key(key)
-    wanted = _read(expect) if expect is not None else None
+    wanted = read_text(expect, "checkpoint").encode() if expect is not None else None
     facts: dict[str, Any] = {}
     if directory is not None:
-        report = verifier.verify_directory(directory, public, wanted)
+        with frame.bar("verifying", _size(directory / verifier.ENTRIES), "bytes") as seen:
+            report = verifier.verify_directory(directory, public, wanted, seen)
     else:
         with frame.desk() as desk:
             state = desk.log.state()
             notes = [row.note.encode() for row in desk.log.checkpoints(state.log_id)]
-            report = verifier.verify_export(_whole(desk.log, state.log_id, state.size), notes, public, wanted)
+            with frame.bar("verifying", state.size, "lines") as seen:
+                rows = _counted(desk.log.lines(state.log_id, 0, state.size), seen)
+                report = verifier.verify_export((row.line + b"\n" for row in rows), notes, public, wanted)
             facts = {"waiting": state.waiting}
     facts |= {
         "intact": True,
@@ -157,8 +160,18 @@ def verify(frame: Frame, directory: Path | None, live: bool, key: str, expect: P
     frame.said(f"{report.log_id or 'the log'} is {report}{rest}", facts)
 
 
-def _whole(log: Log, log_id: str, size: int) -> Iterator[bytes]:
-    return (row.line + b"\n" for row in log.lines(log_id, 0, size))
+def _counted(rows: Iterator[LineRow], seen: Callable[[int], None]) -> Iterator[LineRow]:
+    for row in rows:
+        seen(1)
+        yield row
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 where it is not there, which its reader tells."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _public_key(text: str) -> Any:
@@ -166,30 +179,16 @@ def _public_key(text: str) -> Any:
 
     path = Path(text)
     if "+" not in text or path.is_file():
-        return PublicKey.parse(_read(path).decode(errors="replace"))
+        return PublicKey.parse(read_text(path, "public key"))
     return PublicKey.parse(text)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as fault:
-        raise NotFound("The file cannot be read", f"{path}: {fault.strerror}") from None
-
-
 @events.command(example="fsgov events schema segment.masked")
-@click.argument("type_", metavar="[TYPE]", required=False)
+@click.argument("type_", metavar="[TYPE]", required=False, shell_complete=completing.entry_types)
 @pass_frame
 def schema(frame: Frame, type_: str | None) -> None:
     """The JSON Schema of an entry type; without TYPE, all types with their meaning."""
-    from importlib import resources
-
-    folder = resources.files("fsgov") / "schemas"
-    known = {
-        item.name.removesuffix(".v1.json"): item
-        for item in folder.iterdir()
-        if item.name.endswith(".v1.json")
-    }
+    known = completing.entry_schemas()
     if type_ is None:
         found = [
             {"type": name, "title": json.loads(known[name].read_text()).get("description", "")}

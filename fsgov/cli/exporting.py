@@ -10,15 +10,12 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
-
-import click
 
 from fsgov import media
 from fsgov.cli.frame import read_text
@@ -32,6 +29,8 @@ if TYPE_CHECKING:
     from fsgov.config import Settings
 
 IDENTITY = "FSGOV_IDENTITY"
+Seen = Callable[[int], None]
+"""Is told of each block, in bytes."""
 
 
 def identities_of(path: Path | None) -> tuple[Identity, ...]:
@@ -89,12 +88,17 @@ def release(desk: Desk, segment: str, purpose: str, reason: str) -> tuple[str, R
 
 
 def opened(
-    bucket: Bucket, row: SegmentRow, key: ReleasedKey, identities: Iterable[Identity], target: BinaryIO
+    bucket: Bucket,
+    row: SegmentRow,
+    key: ReleasedKey,
+    identities: Iterable[Identity],
+    target: BinaryIO,
+    seen: Seen,
 ) -> Opened:
     """Write the recording to `target`. Raises Damaged, NotFound (no identity fits); then it is worthless."""
     object_key, version, size, digest = stored_at(row)
     identity = unwrap_identity(key.wrapped_key, identities)
-    blocks = verified(progress(bucket.get(object_key, version), size, row.segment), digest, size)
+    blocks = verified(counted(bucket.get(object_key, version), seen), digest, size)
     found = unseal(io.BufferedReader(_Blocks(blocks), BLOCK), target, [identity])
     if found.sha256 != row.audio_sha256:
         raise Damaged(
@@ -127,15 +131,16 @@ class _Blocks(io.RawIOBase):
         return size
 
 
-def progress(blocks: Iterator[bytes], size: int, label: str) -> Iterator[bytes]:
-    """The same blocks, with a progress bar on a terminal."""
-    if not sys.stderr.isatty():
-        yield from blocks
-        return
-    with click.progressbar(length=size, label=label, file=sys.stderr) as bar:
-        for block in blocks:
-            bar.update(len(block))
-            yield block
+def counted(blocks: Iterable[bytes], seen: Seen) -> Iterator[bytes]:
+    """The same blocks; `seen` is told the size of each."""
+    for block in blocks:
+        seen(len(block))
+        yield block
+
+
+def sealed_size(rows: Iterable[SegmentRow]) -> int:
+    """Bytes that the vaults have of these."""
+    return sum(row.sealed_size or 0 for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,7 @@ def export(
     key: ReleasedKey,
     identities: Iterable[Identity],
     path: Path,
+    seen: Seen,
     *,
     as_found: bool,
 ) -> Copy:
@@ -164,7 +170,7 @@ def export(
     as_found: exactly as the switch wrote it; else a header that was never closed gets its sizes.
     """
     with fresh(path) as file:
-        found = opened(bucket, row, key, identities, file)
+        found = opened(bucket, row, key, identities, file, seen)
         digest = found.sha256
         repaired = not as_found and repair(file, found.size)
         if repaired:

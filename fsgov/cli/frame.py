@@ -5,10 +5,10 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -74,6 +74,12 @@ class Frame:
 
     # -- output ------------------------------------------------------------------------------------------
 
+    def bar(
+        self, label: str, total: int, unit: Literal["bytes", "lines"]
+    ) -> AbstractContextManager[Callable[[int], None]]:
+        """How far a long command is: a bar on a terminal's standard error, nothing with --json."""
+        return nullcontext(lambda _: None) if self.json else output.bar(label, total, unit)
+
     def rows(
         self, rows: Sequence[Row], columns: Mapping[str, Callable[[Row], Any]], nothing: str = "none"
     ) -> None:
@@ -119,12 +125,17 @@ def _user(dsn: str) -> str | None:
     return unquote(urlsplit(dsn).username or "") or os.environ.get("PGUSER") or getpass.getuser()
 
 
+def _epilog(example: str, more: str | None = None) -> str:
+    """The end of a help: an example, as it is written."""
+    lines = "\n".join(f"  {line}" for line in example.splitlines())
+    return "\n\n".join(filter(None, (f"\b\nExample:\n{lines}", more)))
+
+
 class Command(click.Command):
     """A command with `--json`, and an example at the end of its help."""
 
-    def __init__(self, *args: Any, example: str = "", **options: Any) -> None:
-        if example:
-            options["epilog"] = "\b\nExample:\n" + "\n".join(f"  {line}" for line in example.splitlines())
+    def __init__(self, *args: Any, example: str, **options: Any) -> None:
+        options["epilog"] = _epilog(example)
         super().__init__(*args, **options)
         self.example = example
         self.params.append(
@@ -135,10 +146,15 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """Commands of this kind, groups of this kind."""
+    """Commands of this kind, groups of this kind, with an example as well."""
 
     command_class = Command
     group_class = type
+
+    def __init__(self, *args: Any, example: str, **options: Any) -> None:
+        options["epilog"] = _epilog(example, options.get("epilog"))
+        super().__init__(*args, **options)
+        self.example = example
 
 
 def _wants_json(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -151,8 +167,8 @@ pass_frame = click.make_pass_decorator(Frame, ensure=True)
 
 
 def a_path(**options: Any) -> click.Path:
-    """A path argument as pathlib has it; whether it is there is told in our words, later."""
-    return click.Path(path_type=Path, **options)
+    """A path argument as pathlib has it; whether it is there, and for us, is told in our words, later."""
+    return click.Path(path_type=Path, readable=False, **options)
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsgov.cli import output
+from fsgov.cli import completing, output
 from fsgov.cli.frame import Frame, a_path, pass_frame
 from fsgov.cli.policies import FILE, load, policy
 from fsgov.errors import BadConfiguration, Conflict, NotFound
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["acting", "policy"]
 
-IN_FORCE = "in-force"
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
@@ -75,8 +74,8 @@ def test(frame: Frame, file: Path | None) -> None:
 
 
 @policy.command(example="fsgov policy diff in-force /etc/fsgov/policy.toml")
-@click.argument("old")
-@click.argument("new")
+@click.argument("old", shell_complete=completing.policies)
+@click.argument("new", shell_complete=completing.policies)
 @pass_frame
 def diff(frame: Frame, old: str, new: str) -> None:
     """What changes between two policies, by key; rules are compared by their names.
@@ -272,7 +271,7 @@ def _text(frame: Frame, name: str) -> str:
     if Path(name).is_file():
         return config.load_policy(Path(name)).text
     with acting(frame) as person:
-        if name != IN_FORCE:
+        if name != completing.IN_FORCE:
             return person.stored(name)[1]
         now = in_force(person.history())
         if now is None:

@@ -13,12 +13,12 @@ from fsgov.errors import FsgovError
 PRIVATE = 0o600
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, example="fsgov keys list --json")
 def keys() -> None:
     """Whom recordings are sealed to, and who signs the log."""
 
 
-@keys.group()
+@keys.group(example="fsgov keys generate recipient --output ./identity.txt")
 def generate() -> None:
     """Make a key pair; no file is ever overwritten."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from fsgov import errors
+from fsgov.cli import output
 from fsgov.cli.root import fsgov
 from fsgov.errors import FsgovError
 
@@ -48,6 +49,9 @@ def run() -> int:
         _debug()
         tell(fault.message, fault.detail, fault.hint or HINTS.get(type(fault), ""))
         return fault.exit_code
+    except click.exceptions.NoArgsIsHelpError as fault:  # a group alone: its help is the answer
+        click.echo(fault.ctx.get_help() if fault.ctx else fault.format_message(), err=True)
+        return BAD_USAGE
     except click.UsageError as fault:
         where = fault.ctx.command_path if fault.ctx else "fsgov"
         tell(fault.format_message(), "", f"{where} --help")
@@ -63,6 +67,10 @@ def run() -> int:
         return UNEXPECTED
     except Exception as fault:
         _debug()
+        told = errors.refused_by_system(fault) if isinstance(fault, OSError) else None
+        if told is not None:
+            tell(told.message, told.detail, told.hint)
+            return told.exit_code
         words = str(fault).strip().splitlines()
         said = f"{type(fault).__name__}: {words[0]}" if words else type(fault).__name__
         tell("This is a fault of fsgov itself", said, f"{_kept()}; {DEBUG}=1 shows it at once")
@@ -72,8 +80,8 @@ def run() -> int:
 
 def tell(message: str, detail: str = "", hint: str = "") -> None:
     """Message, detail and hint on standard error; colours only for a terminal that wants them."""
-    coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    lines = [click.style(f"fsgov: {message}", fg="red", bold=True) if coloured else f"fsgov: {message}"]
+    first = f"fsgov: {message}"
+    lines = [click.style(first, fg="red", bold=True) if output.styled(sys.stderr) else first]
     lines += [f"  {line}" for line in detail.splitlines()]
     if hint:
         lines.append(f"  hint: {hint}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TextIO, TypeVar
 
 import click
 
@@ -18,6 +20,16 @@ Row = TypeVar("Row")
 
 UNBOUNDED = 10_000
 """Columns of an output that is no terminal: nothing is folded or cut, so that it can be searched."""
+
+
+def steerable(stream: TextIO) -> bool:
+    """Is it a terminal whose cursor can be moved?"""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def styled(stream: TextIO) -> bool:
+    """May what is written there be coloured or bold? Never with NO_COLOR (no-color.org)."""
+    return steerable(stream) and not os.environ.get("NO_COLOR")
 
 
 def plain(value: Any) -> Any:
@@ -91,7 +103,10 @@ def print_rows(rows: Sequence[Row], columns: Mapping[str, Callable[[Row], Any]])
     for row in cells:
         table.add_row(*map(Text, row))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBOUNDED
-    console = Console(width=width, height=100, highlight=False, markup=False, emoji=False)
+    colours: Literal["auto"] | None = "auto" if styled(sys.stdout) else None
+    console = Console(
+        width=width, height=100, color_system=colours, highlight=False, markup=False, emoji=False
+    )
     wide = console.options.update(width=UNBOUNDED)
     if Measurement.get(console, wide, table).minimum <= width:
         console.print(table)
@@ -107,3 +122,21 @@ def print_facts(facts: Mapping[str, Any]) -> None:
     width = max((len(name) for name in facts), default=0)
     for name, value in facts.items():
         click.echo(f"{name:<{width}}  {cell(value)}".rstrip())
+
+
+@contextmanager
+def bar(label: str, total: int, unit: Literal["bytes", "lines"]) -> Iterator[Callable[[int], None]]:
+    """Tell it how much more is done; a terminal shows how far that is, and nothing of it stays there."""
+    if not steerable(sys.stderr):
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    done = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+    console = Console(stderr=True, no_color=not styled(sys.stderr))
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), done, Remaining())
+    with Progress(*columns, console=console, transient=True) as shown:
+        task = shown.add_task(clean(label), total=total)
+        yield lambda more: shown.update(task, advance=more)

@@ -9,14 +9,14 @@ from fsgov.cli.frame import Frame, Group, pass_frame
 ROLES = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, example="fsgov people list --json")
 def people() -> None:
     """Who may act: each person is a login of the database, in roles and tenants."""
 
 
 @people.command(example="fsgov people add alice --role supervisor --os-user alice")
 @click.argument("login")
-@click.option("--role", "roles", multiple=True, required=True, help=f"One or more of {', '.join(ROLES)}.")
+@click.option("--role", "roles", type=click.Choice(ROLES), multiple=True, required=True, help="One or more.")
 @click.option("--os-user", default="", help="User of the switch hosts, for live acts.")
 @click.option("--tenant", "tenants", multiple=True, help="One or more; without it every tenant and the log.")
 @pass_frame

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsgov.cli import output
+from fsgov.cli import completing, output
 from fsgov.cli.frame import Frame, Group, a_path, pass_frame
 from fsgov.errors import BadConfiguration, BadUsage
 
@@ -18,7 +18,7 @@ DIRECTIONS = ("inbound", "outbound", "internal")
 FILE = click.argument("file", type=a_path(), required=False)
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, example="fsgov policy check ./policy.toml")
 def policy() -> None:
     """The policy: check it, show it, ask what it would decide.
 
@@ -101,7 +101,12 @@ def show(frame: Frame, file: Path | None) -> None:
 @click.option("--caller", default="", help="Who calls, E.164 or as dialled.")
 @click.option("--dialled", required=True, help="What was dialled.")
 @click.option("--direction", type=click.Choice(DIRECTIONS), default="inbound", show_default=True)
-@click.option("--tenant", default="", help="Default: by the number that was dialled.")
+@click.option(
+    "--tenant",
+    default="",
+    help="Default: by the number that was dialled.",
+    shell_complete=completing.tenants,
+)
 @click.option("--variable", "variables", multiple=True, metavar="NAME=VALUE", help="A channel variable.")
 @click.option("--crm", multiple=True, metavar="NAME=VALUE", help="A CRM fact of the party outside.")
 @pass_frame

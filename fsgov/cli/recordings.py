@@ -19,6 +19,7 @@ from fsgov.errors import BadUsage, Conflict, Damaged, FsgovError, NotFound
 if TYPE_CHECKING:
     from fsgov.catalog.desk import Desk
     from fsgov.catalog.rows import SegmentRow
+    from fsgov.cli import exporting
     from fsgov.cli.exporting import Copy
     from fsgov.config import Settings
     from fsgov.envelope import Identity
@@ -29,7 +30,7 @@ IDENTITY = click.option(
 )
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, example="fsgov recordings list --state stored")
 def recordings() -> None:
     """What was recorded: find it, export it, verify it.
 
@@ -79,7 +80,8 @@ def show(frame: Frame, id_: str) -> None:
 
 
 @recordings.command(
-    example="fsgov recordings export CALL --purpose training --reason 'coaching' --output ./calls"
+    example="fsgov recordings export 0f6c2d1e-aaaa-4bbb-8ccc-0123456789ab \\\n"
+    "    --purpose evidence --reason 'complaint 17' --identity ./identity.txt --output ./calls"
 )
 @click.argument("id_", metavar="ID")
 @click.option("--purpose", required=True, help="One of the recording's purposes; the log keeps it.")
@@ -106,15 +108,16 @@ def export(
     with frame.desk() as desk:
         rows = segments_of(desk, id_)
         files = _files(rows, target)
-        for row, path in files:
-            with exporting.audio_bucket(settings, row.vault) as bucket:
-                key, version, _, _ = exporting.stored_at(row)
-                bucket.stat(key, version)
-                access, released = exporting.release(desk, row.segment, purpose, reason)
-                copy = exporting.export(bucket, row, released, identities, path, as_found=as_found)
-            manifest = _manifest(row, copy, access, purpose, reason, desk.login)
-            write_new(_beside(path), json.dumps(output.plain(manifest), indent=2) + "\n", 0o600)
-            copies.append({**manifest, "file": path.absolute(), "manifest": _beside(path).absolute()})
+        with frame.bar("exporting", exporting.sealed_size(row for row, _ in files), "bytes") as seen:
+            for row, path in files:
+                with exporting.audio_bucket(settings, row.vault) as bucket:
+                    key, version, _, _ = exporting.stored_at(row)
+                    bucket.stat(key, version)
+                    access, released = exporting.release(desk, row.segment, purpose, reason)
+                    copy = exporting.export(bucket, row, released, identities, path, seen, as_found=as_found)
+                manifest = _manifest(row, copy, access, purpose, reason, desk.login)
+                write_new(_beside(path), json.dumps(output.plain(manifest), indent=2) + "\n", 0o600)
+                copies.append({**manifest, "file": path.absolute(), "manifest": _beside(path).absolute()})
     if frame.json:
         output.print_json(copies)
         return
@@ -216,15 +219,16 @@ def verify(frame: Frame, ids: tuple[str, ...], identity: Path | None, purpose: s
     faults: list[FsgovError] = []
     with frame.desk() as desk:
         rows = [row for id_ in ids for row in segments_of(desk, id_)]
-        for row in rows:
-            verdict = {"segment": row.segment, "object": "nothing was stored", "audio": "-"}
-            try:
-                if row.state != "missing":
-                    verdict |= _verified(settings, desk, row, identities, purpose, reason)
-            except FsgovError as fault:
-                verdict["object"] = str(fault)
-                faults.append(fault)
-            verdicts.append(verdict)
+        with frame.bar("verifying", exporting.sealed_size(rows), "bytes") as seen:
+            for row in rows:
+                verdict = {"segment": row.segment, "object": "nothing was stored", "audio": "-"}
+                try:
+                    if row.state != "missing":
+                        verdict |= _verified(settings, desk, row, identities, purpose, reason, seen)
+                except FsgovError as fault:
+                    verdict["object"] = str(fault)
+                    faults.append(fault)
+                verdicts.append(verdict)
     frame.rows(verdicts, {name: _field(name) for name in ("segment", "object", "audio")})
     if faults:
         worst = next((fault for fault in faults if isinstance(fault, Damaged)), faults[0])
@@ -240,6 +244,7 @@ def _verified(
     identities: Iterable[Identity],
     purpose: str,
     reason: str,
+    seen: exporting.Seen,
 ) -> dict[str, str]:
     from fsgov.cli import exporting
     from fsgov.vault import verified
@@ -250,11 +255,11 @@ def _verified(
         if found.size != size:
             raise Damaged("The stored object has another length", f"{key}: {found.size}, the row says {size}")
         if not identities:
-            for _ in verified(exporting.progress(bucket.get(key, version), size, row.segment), digest, size):
+            for _ in verified(exporting.counted(bucket.get(key, version), seen), digest, size):
                 pass
             return {"object": "ok", "audio": "not opened"}
         _, released = exporting.release(desk, row.segment, purpose, reason)
-        exporting.opened(bucket, row, released, identities, _Nowhere())
+        exporting.opened(bucket, row, released, identities, _Nowhere(), seen)
     return {"object": "ok", "audio": "ok"}
 
 

@@ -31,7 +31,12 @@ Exit codes:
   4  a part did not answer    130  interrupted"""
 
 
-@click.group(cls=Group, epilog=CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    example="fsgov check\nfsgov --config ./fsgov.toml calls list --json",
+    epilog=CODES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--config", type=a_path(), help="Configuration file; else FSGOV_CONFIG, else /etc/fsgov/fsgov.toml."
 )

@@ -75,9 +75,9 @@ def _spool(directory: Path) -> Mapping[str, Any]:
     """Counted from the files, by reading only; nothing is made where nothing is."""
     from fsgov import spool
 
-    if not directory.is_dir():
-        raise NotFound("There is no spool yet", str(directory), "govern makes it when it starts")
     try:
+        if not directory.is_dir():
+            raise NotFound("There is no spool yet", str(directory), "govern makes it when it starts")
         disk = spool.disk(directory)
         states = Counter(_state(path) for path in (directory / "segments").glob("*.json"))
         return {

@@ -22,7 +22,11 @@ def find(path: Path | None = None) -> Path:
     """`--config`, else FSGOV_CONFIG, else /etc/fsgov/fsgov.toml; raises BadConfiguration without one."""
     named = path or (Path(value) if (value := os.environ.get("FSGOV_CONFIG")) else None)
     found = named or USUAL
-    if not found.is_file():
+    try:
+        there = found.is_file()
+    except PermissionError:  # of a directory above: reading it tells so
+        there = True
+    if not there:
         by = (
             "--config" if path else "FSGOV_CONFIG" if named else "neither --config nor FSGOV_CONFIG names one"
         )
@@ -41,9 +45,8 @@ def load(path: Path | None = None) -> Settings:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as fault:
         why = fault.strerror if isinstance(fault, OSError) else "it is not UTF-8"
-        raise BadConfiguration(
-            "The configuration cannot be read", f"{file}: {why}", "check the file"
-        ) from None
+        hint = "act as a login that may read it" if isinstance(fault, PermissionError) else "write it anew"
+        raise BadConfiguration("The configuration cannot be read", f"{file}: {why}", hint) from None
     return parse(text, file)
 
 

@@ -159,26 +159,29 @@ class Settings:
     tenants: Mapping[str, Tenant]
     health: Health = field(default_factory=Health)
 
-    def need(self, part: str) -> None:
-        """Raise BadConfiguration with everything that `govern`, `ship`, `keep` or a `desk` lacks."""
+    def need(self, *users: str) -> None:
+        """Raise BadConfiguration with everything that these lack: `govern`, `ship`, `keep`, a `desk`."""
         faults = Faults()
-        wants_rows = part in ("ship", "keep") or (part == "desk" and not self.admin.dsn)
-        if part == "govern" and not self.switch.password:
+        a_database = 'dsn = "postgresql://HOST/fsgov" or "embedded:PATH"'
+        if "govern" in users and not self.switch.password:
             faults.add("switch.password", "is missing", 'password = "file:/etc/fsgov/switch.password"')
-        if wants_rows and not self.database.dsn:
-            key = "admin.dsn" if part == "desk" else "database.dsn"
-            faults.add(key, "is missing", 'dsn = "postgresql://HOST/fsgov" or "embedded:PATH"')
-        if part in ("ship", "keep"):
-            self._need_vaults(part, faults)
-        faults.raise_any(f"The configuration {self.path}", f"{part} needs this; see docs/fsgov.toml")
+        if "desk" in users and not (self.admin.dsn or self.database.dsn):
+            faults.add("admin.dsn", "is missing", a_database)
+        if "ship" in users or "keep" in users:
+            if not self.database.dsn:
+                faults.add("database.dsn", "is missing", a_database)
+            self._need_vaults("ship" in users, faults)
+        who = " and ".join("a desk" if user == "desk" else user for user in users)
+        verb = "needs" if len(users) == 1 else "need"
+        faults.raise_any(f"The configuration {self.path}", f"{who} {verb} this; see docs/fsgov.toml")
 
-    def _need_vaults(self, part: str, faults: Faults) -> None:
+    def _need_vaults(self, seals: bool, faults: Faults) -> None:
         if not self.vaults:
             faults.add("vault", "is missing", "name one: [vault.main] with url, keys and recipients")
         for name, vault in self.vaults.items():
             if not vault.keys:
                 hint = "another bucket: who may read the audio must not read its keys"
                 faults.add(f"vault.{name}.keys", "is missing", hint)
-            if part == "ship" and not vault.recipients:
+            if seals and not vault.recipients:
                 hint = "fsgov keys generate recipient, and keep the identity off this host"
                 faults.add(f"vault.{name}.recipients", "is missing", hint)

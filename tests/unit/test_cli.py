@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any, cast
 
 import click
 import pytest
@@ -16,7 +19,7 @@ from click.testing import CliRunner
 
 from fsgov.cli import live, main, output
 from fsgov.cli.events import _cursor
-from fsgov.cli.frame import Command, Moment, a_call
+from fsgov.cli.frame import Command, Frame, Group, Moment, a_call
 from fsgov.cli.root import fsgov
 from fsgov.errors import BadUsage, FsgovError, Unreachable
 
@@ -77,6 +80,75 @@ def test_a_command_has_json_an_example_and_help(name: str) -> None:
     assert shown.exit_code == 0
     assert "--json" in shown.output
     assert "Example:" in shown.output
+
+
+def groups(group: click.Group, path: str = "") -> Iterator[tuple[str, Group]]:
+    assert isinstance(group, Group), path
+    yield path, group
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from groups(command, f"{path} {name}".strip())
+
+
+GROUPS = dict(groups(fsgov))
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_group_has_an_example_and_shows_its_help_where_it_stands_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["fsgov", *name.split()])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    shown = capsys.readouterr().err
+    assert shown.startswith("Usage: ")
+    assert "Example:\n    fsgov " in shown
+
+
+def parsed(text: str) -> tuple[str, click.Context]:
+    """The command that a line means, with its words as the command gets them. Raises click.UsageError."""
+    words = shlex.split(text)
+    assert words[0] == "fsgov"
+    path, command = [], cast(click.Command, fsgov)
+    context = command.make_context("fsgov", words[1:])
+    while isinstance(command, click.Group):
+        words = [*context._protected_args, *context.args]
+        name, found, rest = command.resolve_command(context, words)
+        assert name
+        assert found
+        path.append(name)
+        command, context = found, found.make_context(name, rest, parent=context)
+    return " ".join(path), context
+
+
+def lines_of(text: str) -> list[str]:
+    """Lines of a shell; one that ends in a backslash goes on in the next."""
+    return [line for line in text.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("name", [*ALL, *GROUPS])
+def test_an_example_is_understood(name: str) -> None:
+    command = ALL.get(name) or GROUPS[name]
+    for line in lines_of(cast(Any, command).example):
+        found, _ = parsed(line)
+        assert f"{found} ".startswith(f"{name} ".lstrip()), line
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_is_documented_is_understood_and_has_the_example_of_the_help(name: str) -> None:
+    written = [
+        line for block in documented()[name].split("```sh\n")[1:] for line in lines_of(block.split("```")[0])
+    ]
+    assert {parsed(line)[0] for line in written} == {name}
+    assert set(lines_of(cast(Any, ALL[name]).example)) <= set(written)
+
+
+@pytest.mark.parametrize(
+    "line", ["fsgov calls", "fsgov run --part all", "fsgov stop a b", "fsgov calls show"]
+)
+def test_an_example_that_would_not_be_understood_is_found(line: str) -> None:
+    with pytest.raises((click.UsageError, click.exceptions.NoArgsIsHelpError)):
+        parsed(line)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -149,7 +221,7 @@ def test_json_has_instants_in_utc_and_bytes_in_hex() -> None:
 
 
 class Terminal:
-    """Standard error as a terminal."""
+    """Standard output or error as a terminal."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -163,15 +235,51 @@ class Terminal:
         return True
 
 
-@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
-def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool) -> None:
-    terminal = Terminal()
+@pytest.mark.parametrize(
+    ("no_color", "term", "coloured"), [("", "xterm", True), ("1", "xterm", False), ("", "dumb", False)]
+)
+def test_no_color_and_a_dumb_terminal_are_respected(
+    monkeypatch: pytest.MonkeyPatch, no_color: str, term: str, coloured: bool
+) -> None:
+    terminal, table = Terminal(), Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(sys, "stdout", table)
     monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", term)
     main_module = sys.modules["fsgov.cli.main"]
     main_module.tell("wrong", "a\nb", "do this")
+    output.print_rows(["x"], {"name": str})
     assert ("\x1b[" in terminal.text) is coloured
+    assert ("\x1b[" in table.text) is coloured
     assert terminal.text.endswith("\n  a\n  b\n  hint: do this\n")
+
+
+@pytest.mark.parametrize(
+    ("term", "json_", "shown"), [("xterm", False, True), ("dumb", False, False), ("xterm", True, False)]
+)
+def test_a_bar_is_for_a_terminal_and_never_for_json(
+    monkeypatch: pytest.MonkeyPatch, term: str, json_: bool, shown: bool
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("NO_COLOR", "1")
+    frame = Frame()
+    frame.json = json_
+    with frame.bar("verifying", 4_000_000, "bytes") as seen:
+        seen(1_000_000)
+        seen(3_000_000)
+    assert ("verifying" in terminal.text) is shown
+    assert ("4.0/4.0 MB" in terminal.text) is shown
+    assert "\x1b[3" not in terminal.text  # colours
+    if shown:
+        assert terminal.text.endswith("\x1b[2K")  # nothing of it stays
+
+
+def test_there_is_no_bar_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with output.bar("verifying", 2, "lines") as seen:
+        seen(2)
+    assert capsys.readouterr() == ("", "")
 
 
 # -- faults ----------------------------------------------------------------------------------------------
@@ -226,6 +334,34 @@ def test_debug_shows_the_traceback(
     monkeypatch.setenv("FSGOV_DEBUG", "1")
     assert ended(monkeypatch, Unreachable("It is away")) == 4
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "said"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/etc/fsgov/x"),
+            5,
+            "/etc/fsgov/x: Permission denied",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), 4, "No space left on device"),
+        (OSError(errno.EBADF, "Bad file descriptor"), 1, "This is a fault of fsgov itself"),
+    ],
+)
+def test_what_the_system_refuses_is_told_in_our_words(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    fault: OSError,
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert ended(monkeypatch, fault) == code
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "\n  hint: " in shown
+    assert (tmp_path / "fsgov").exists() is (code == 1)
 
 
 def test_an_interruption_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:

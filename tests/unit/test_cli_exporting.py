@@ -65,13 +65,20 @@ class Stored:
 
     def export(self, path: Path, *, as_found: bool = False, who: Identity = RECIPIENT) -> exporting.Copy:
         bucket = cast(Bucket, Shelf(self.content))
-        return exporting.export(bucket, self.row, self.key, [who], path, as_found=as_found)
+        self.seen = 0
+
+        def seen(more: int) -> None:
+            self.seen += more
+
+        return exporting.export(bucket, self.row, self.key, [who], path, seen, as_found=as_found)
 
 
 def test_the_copy_is_exact_and_private(tmp_path: Path) -> None:
     path = tmp_path / "new" / "c-01.wav"
-    copy = Stored(AUDIO).export(path)
+    stored = Stored(AUDIO)
+    copy = stored.export(path)
     assert path.read_bytes() == AUDIO
+    assert stored.seen == exporting.sealed_size([stored.row]) == len(stored.content)
     assert path.stat().st_mode & 0o777 == 0o600
     assert copy.sha256 == copy.stored_sha256 == hashlib.sha256(AUDIO).hexdigest()
     assert not copy.repaired
