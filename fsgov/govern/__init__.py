@@ -1,7 +1,8 @@
 """govern: the gevent daemon beside FreeSWITCH. Events in, one dispatch loop, commands out; never the vault.
 
 __main__.py   monkey-patches first, before any other import
-part.py       the process: its pieces, its signals, its end
+starting.py   the process: its configuration, its signals, its exit code
+part.py       its pieces, joined; reload and stop
 dispatch.py   the one loop that feeds the core, in the order of arrival
 lanes.py      one conversation's commands in order: the spool first, then the switch
 writing.py    the line to the scribe, which writes the spool

@@ -6,6 +6,6 @@ monkey.patch_all()
 
 import sys  # noqa: E402
 
-from fsgov.govern.part import main  # noqa: E402
+from fsgov.govern.starting import main  # noqa: E402
 
 sys.exit(main(sys.argv[1:]))

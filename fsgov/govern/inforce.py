@@ -19,13 +19,12 @@ from typing import Any
 import gevent
 import structlog
 
-from fsgov import config
 from fsgov.call.stops import Stop, Stops, StopsInForce
 from fsgov.catalog.inforce import Look, Looking
 from fsgov.config import Settings
 from fsgov.errors import BadConfiguration, Damaged, FsgovError, Unreachable
 from fsgov.events import Event
-from fsgov.govern.compiling import compiled
+from fsgov.govern.compiling import compiled, compiled_file
 from fsgov.govern.kept import Kept
 from fsgov.policy import Policy
 
@@ -79,7 +78,7 @@ class InForce:
             self.stops = look.stops
         policy = self._beginning(look, kept)
         if policy is None:
-            return config.load_policy(self._settings.policy.file, self._settings.vaults)
+            return compiled_file(self._settings.policy.file, self._settings.vaults)
         self.activated = policy.sha256
         self._check_file()
         return policy
@@ -106,7 +105,7 @@ class InForce:
     def _check_file(self) -> None:
         """The file is not in force; whoever edits it should know whether it could be."""
         try:
-            config.load_policy(self._settings.policy.file, self._settings.vaults)
+            compiled_file(self._settings.policy.file, self._settings.vaults)
         except FsgovError as fault:
             log.warning("policy.file_faulty", reason=fault.message, detail=fault.detail)
 

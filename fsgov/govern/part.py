@@ -1,22 +1,18 @@
-"""govern as a process: makes its pieces, joins them, reacts to signals, stops without hurting a call."""
+"""All of govern: makes its pieces, joins them, takes a reload up, stops without hurting a call."""
 
 from __future__ import annotations
 
-import argparse
 import os
-import signal
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import gevent
 import structlog
 from gevent.event import Event as Signal
 
-from fsgov import config, logs, reloading
+from fsgov import reloading
 from fsgov.announcements import Announcements
 from fsgov.catalog.govern import people_of_hosts
 from fsgov.commands import Command, Enter
@@ -37,7 +33,7 @@ from fsgov.govern.watching import Watch, serving
 from fsgov.govern.writing import Writing
 from fsgov.health.pages import add_pages
 from fsgov.notify import Systemd
-from fsgov.parties import Parties, cooperate, forget_old
+from fsgov.parties import Parties, forget_old
 from fsgov.policy import Policy
 from fsgov.recorder import Recorder
 from fsgov.spool import Spool
@@ -215,7 +211,7 @@ class Govern:
             reload.clear()
             self._systemd.reloading()
             try:
-                settings, policy = gevent.get_hub().threadpool.apply(read_again, (self._settings,))
+                settings, policy = read_again(self._settings)
                 if self.in_force.activated is None:
                     self._take(policy)
                 else:
@@ -275,25 +271,3 @@ class Govern:
 def restarts() -> int:
     """How often the supervisor has started this part again."""
     return int(os.environ.get("FSGOV_RESTARTS", "0"))
-
-
-def main(arguments: list[str]) -> int:
-    """The process: exit 0 after a signal, else the error's code with its sentence on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m fsgov.govern", description=__doc__)
-    parser.add_argument("--config", type=Path)
-    path = parser.parse_args(arguments).config
-    cooperate()
-    stop, reload = Signal(), Signal()
-    gevent.signal_handler(signal.SIGTERM, stop.set)
-    gevent.signal_handler(signal.SIGINT, stop.set)
-    gevent.signal_handler(signal.SIGHUP, reload.set)
-    try:
-        settings = config.load(path)
-        logs.set_up("govern", settings.log.level)
-        settings.need("govern")
-        Govern(settings, InForce(settings)).run(stop, reload)
-    except FsgovError as fault:
-        for line in filter(None, (fault.message, fault.detail, fault.hint)):
-            print(line, file=sys.stderr)  # noqa: T201 - the last words of a process, for journald
-        return fault.exit_code
-    return 0

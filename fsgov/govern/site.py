@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from fsgov import config, reloading
+import gevent
+
+from fsgov import reloading
 from fsgov.call.site import Site
 from fsgov.config import Settings
+from fsgov.govern.compiling import compiled_file
 from fsgov.policy import Policy
 
 
@@ -35,6 +38,6 @@ def reloaded(site: Site, settings: Settings) -> Site:
 
 
 def read_again(settings: Settings) -> tuple[Settings, Policy]:
-    """Configuration and policy as the files say them now. Raises BadConfiguration with every fault."""
-    found = reloading.read_again(settings, "govern")
-    return found, config.load_policy(found.policy.file, found.vaults)
+    """Configuration and policy as the files say them now. Cooperative; raises BadConfiguration."""
+    found = gevent.get_hub().threadpool.apply(reloading.read_again, (settings, "govern"))
+    return found, compiled_file(found.policy.file, found.vaults)

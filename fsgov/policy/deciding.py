@@ -7,7 +7,7 @@ matches, the strictest decides (`never` before everything, then the consent mode
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fsgov.policy.conditions import Call, Verdict, judge
 from fsgov.policy.decision import Ask, Decision
@@ -30,7 +30,7 @@ def decide(policy: Policy, inputs: Inputs) -> Decision:
     return settle(policy, rule, call)
 
 
-def choose(rules: tuple[Rule, ...], call: Call, candidates: Iterable[int]) -> int:
+def choose(rules: Sequence[Rule], call: Call, candidates: Iterable[int]) -> int:
     """The number of the deciding rule among candidates in ascending order."""
     undecided: list[int] = []
     for number in candidates:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fsgov.policy.conditions import Call
@@ -51,7 +51,7 @@ class Index:
     """Of `caller` and `dialled`, those that a rule is filed under by country."""
 
     @staticmethod
-    def of(rules: tuple[Rule, ...]) -> Index:
+    def of(rules: Sequence[Rule]) -> Index:
         weight = Counter(key for rule in rules for keys in conditions(rule.when) for key in keys)
         filed: dict[Key, list[int]] = {}
         anywhere: list[int] = []

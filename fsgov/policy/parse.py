@@ -80,6 +80,7 @@ def parse(
         trials=trials,
         names_of_variables=frozenset(name for rule in rules for name in rule.when.variables),
         names_of_facts=frozenset(name for rule in rules for name in rule.when.crm),
+        looks_up=any(rule.when.crm or rule.consent is ConsentMode.ON_FILE for rule in rules),
     )
 
 

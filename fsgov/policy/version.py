@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fsgov.policy.decision import Decision
@@ -25,7 +25,8 @@ class Policy:
     timezone: str
     approval: Approval = Approval.NONE
     """Whether it takes two persons to put it in force, or another in its place."""
-    rules: tuple[Rule, ...]
+    rules: Sequence[Rule]
+    """A tuple, or where the policy was compiled by another process, packed."""
     purposes: Mapping[str, Purpose] = field(default_factory=dict)
     prompts: Mapping[str, Prompt] = field(default_factory=dict)
     laws: Mapping[str, Law] = field(default_factory=dict)
@@ -38,6 +39,8 @@ class Policy:
     """Channel variables that conditions look at."""
     names_of_facts: frozenset[str] = frozenset()
     """CRM facts that conditions look at: only these are kept."""
+    looks_up: bool = False
+    """Whether the CRM is asked before anything is decided: for its facts, or for consents on file."""
     index: Index = field(default=UNMADE, compare=False, repr=False)
 
     decisions: dict[Kept, Decision] = field(default_factory=dict, compare=False, repr=False)

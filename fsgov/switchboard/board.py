@@ -40,7 +40,7 @@ from fsgov.events import (
     SwitchConnected,
     SwitchLost,
 )
-from fsgov.policy import ConsentMode, Policy
+from fsgov.policy import Policy
 from fsgov.switchboard.census import Census
 from fsgov.switchboard.conversations import Conversations
 from fsgov.switchboard.directory import UUID
@@ -62,9 +62,6 @@ class Switchboard:
     def use_policy(self, policy: Policy) -> None:
         """Conversations that begin from now on are decided by this version; a running one keeps its own."""
         self.policy = policy
-        self._looks_up = bool(policy.names_of_facts) or any(
-            rule.consent is ConsentMode.ON_FILE for rule in policy.rules
-        )
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -161,7 +158,7 @@ class Switchboard:
             site=self.site,
             policy=self.policy,
             opened=event.now if event.at is None else event.at,
-            looks_up=self._looks_up,
+            looks_up=self.policy.looks_up,
             core=event.core or self._core,
             adrift=self._adrift,
             halt=Halt(stops=self._stops),

@@ -30,7 +30,7 @@ def main(part: str, config: str, file: Path) -> int:
         monkey.patch_all()
         import gevent
 
-        from fsgov.govern import part as govern
+        from fsgov.govern import starting as govern
         from fsgov.switchboard import Switchboard
 
         when_there(file, Switchboard, "next_deadline", gevent.sleep)

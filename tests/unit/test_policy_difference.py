@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
-
 import pytest
 
 from fsgov.cli.stopping import meant
 from fsgov.errors import BadUsage
-from fsgov.govern.compiling import taken_apart
 from fsgov.policy import Approval, parse
 from fsgov.policy.difference import difference
 from tests.unit.conversation import ALWAYS, OPT_IN, policy
@@ -55,13 +52,6 @@ def test_approval_is_part_of_the_document() -> None:
     plain = policy(ALWAYS)
     guarded = parse('approval = "two_persons"\n' + plain.text)
     assert (plain.approval, guarded.approval) == (Approval.NONE, Approval.TWO_PERSONS)
-
-
-def test_a_policy_taken_apart_has_every_piece() -> None:
-    whole = policy(ALWAYS)
-    frames = [pickle.loads(pickle.dumps(frame)) for frame in taken_apart(whole)]
-    assert {name for name, _ in frames} == {"policy", "rules", "index"}
-    assert frames[0][1]["sha256"] == whole.sha256
 
 
 @pytest.mark.parametrize(
