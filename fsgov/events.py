@@ -43,7 +43,7 @@ class LegCreated(LegEvent):
     dialled: str
     """Both numbers as the switch gives them, not normalised."""
     profile: str = ""
-    """Channel name without its last part: `sofia/internal`, `sofia/gateway/berlin`, `loopback`."""
+    """Channel name without its last part: `sofia/internal`, `sofia/external`, `loopback`."""
     domain: str = ""
     user: str = ""
     """The registered user the leg belongs to (`user@domain`), or ""."""
@@ -279,11 +279,11 @@ class Act(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActAsked(Event):
-    """A live act. `request` names it for the answer (`Answer` command); `actor` is people.id."""
+    """A live act. `request` names it for the answer; `actor` is people.id, None for a code on a leg."""
 
     call: str
     act: Act
-    actor: str
+    actor: str | None
     request: str
     tag: str = ""
 

@@ -17,7 +17,7 @@ class Site:
 
     host: str
     trunks: tuple[str, ...] = ()
-    """Profiles or gateways that lead outside: `external`, `sofia/gateway/berlin`, `berlin`."""
+    """Profiles that lead outside: `external`, `sofia/external`."""
     tenants: Mapping[str, Tenant] = field(default_factory=dict)
     audio: str = ""
     """Directory of the recordings as the switch sees it; "" compares file names only."""

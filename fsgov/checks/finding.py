@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fsgov.errors import FsgovError, refused_by_system
+from fsgov.errors import FsgovError, NotPermitted, refused_by_system
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,10 @@ def warning(of: str, message: str, detail: str = "", hint: str = "") -> Finding:
 
 
 def failed(of: str, fault: FsgovError) -> Finding:
-    return Finding(of, "failed", fault.message, fault.detail, fault.hint, fault.exit_code)
+    hint = fault.hint
+    if not hint and isinstance(fault, NotPermitted):
+        hint = "run fsgov check as root, or with --part as the login of that part"
+    return Finding(of, "failed", fault.message, fault.detail, hint, fault.exit_code)
 
 
 def gathered(of: str, looks: Iterator[Finding]) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The switch: login, version, commands, who else records, its heartbeat, the prompts and spool it sees."""
+"""The switch: login, version, commands, other recorders, heartbeat, trunks, the prompts and spool it sees."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fsgov.checks import switch_user
 from fsgov.checks.event_socket import Asked, logged_in
-from fsgov.checks.finding import Finding, ok, warning
+from fsgov.checks.finding import Finding, failed, ok, warning
 from fsgov.config import Settings
 from fsgov.config.sections import LOOPBACK, PUBLIC_PASSWORD
 from fsgov.errors import BadConfiguration, FsgovError, NotPermitted, Unreachable
@@ -31,6 +31,7 @@ WANTED: Mapping[str, str] = {
 }
 """Commands that fsgov gives, with a word of the usage that each prints when it is given nothing."""
 MOST_CHANNELS = 200
+NO_PROFILE = "Invalid Profile"
 SWITCH_CONF = "xml_locate configuration configuration name switch.conf"
 _UUID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _VERSION = re.compile(r"FreeSWITCH Version (\d+)\.(\d+)[\w.]*")
@@ -53,10 +54,8 @@ def switch(settings: Settings) -> Iterator[Finding]:
         for of, look in (
             ("switch.commands", commands(asked)),
             ("switch.recorders", recorders(asked, f"{settings.spool.switch_directory}/audio/")),
-            (
-                "switch.heartbeat",
-                heartbeat(asked.api(SWITCH_CONF)),
-            ),
+            ("switch.heartbeat", heartbeat(asked.api(SWITCH_CONF))),
+            ("switch.trunks", trunks(asked, at.trunks)),
             ("switch.prompts", prompts(asked, settings)),
             ("switch.spool", spool(asked, settings)),
         ):
@@ -65,7 +64,7 @@ def switch(settings: Settings) -> Iterator[Finding]:
             except Unreachable:
                 raise
             except FsgovError as fault:
-                yield Finding(of, "failed", fault.message, fault.detail, fault.hint, fault.exit_code)
+                yield failed(of, fault)
 
 
 def version(said: str) -> str:
@@ -125,6 +124,31 @@ def heartbeat(said: str) -> Iterator[Finding]:
         yield warning("switch.heartbeat", f"every {seconds} s: one late looks like a loss", hint=hint)
         return
     yield ok("switch.heartbeat", f"every {seconds} s")
+
+
+def trunks(asked: Asked, named: tuple[str, ...]) -> Iterator[Finding]:
+    """Which calls lead outside: by profiles that are there, or by a guess that is wrong for queues."""
+    if not named:
+        if asked.api("module_exists mod_callcenter").strip() != "true":
+            yield ok("switch.trunks", "none named: who is no user of this switch counts as outside")
+            return
+        hint = 'name the profiles that lead outside: trunks = ["sofia/external"]'
+        words = "mod_callcenter is loaded, and an agent who is no user of this switch counts as outside"
+        yield warning("switch.trunks", words, hint=hint)
+        return
+    lost = [name for name in named if asked.api(f"sofia status profile {_last(name)}").startswith(NO_PROFILE)]
+    detail = f"{', '.join(lost)}: calls through it count as inside, and nobody outside is asked"
+    hint = "a profile as `sofia status` lists it; a gateway is told by its profile"
+    if any(name.startswith("sofia/") for name in lost):
+        raise BadConfiguration("the switch has no such SIP profile", detail, hint)
+    if lost:
+        yield warning("switch.trunks", "no SIP profile of the switch has this name", detail, hint)
+        return
+    yield ok("switch.trunks", f"calls through {', '.join(named)} lead outside")
+
+
+def _last(trunk: str) -> str:
+    return trunk.rpartition("/")[2]
 
 
 def prompts(asked: Asked, settings: Settings) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 
@@ -10,6 +11,9 @@ from fsgov.checks.finding import Finding, ok, warning
 from fsgov.config import Settings
 from fsgov.errors import Damaged, FsgovError, NotPermitted
 from fsgov.vault import Bucket, Credentials, Probe, open_vault
+
+STILL_TRIED = 600.0
+"""Seconds for which a probe may be another check's, at work elsewhere."""
 
 
 def vault(settings: Settings, name: str, part: str) -> Iterator[Finding]:
@@ -20,8 +24,20 @@ def vault(settings: Settings, name: str, part: str) -> Iterator[Finding]:
     opened = open_vault(name, configured.url, configured.keys, credentials)
     with closing(opened.audio), closing(opened.keys):
         for use, bucket in (("audio", opened.audio), ("keys", opened.keys)):
-            yield tried(f"vault.{name}.{use}", bucket.probe(), bucket.url, part)
+            probe = bucket.probe()
+            yield tried(f"vault.{name}.{use}", probe, bucket.url, part)
+            if part != "ship" and probe.removable and (left := sweep(bucket)):
+                yield ok(f"vault.{name}.{use}", f"removed {left} probes that another login had left")
         yield keys_are_closed(f"vault.{name}.keys", opened.keys, part)
+
+
+def sweep(bucket: Bucket) -> int:
+    """Remove what checks by a login that may not (ship's) have left below probe/; how many versions."""
+    before = (time.time() - STILL_TRIED) * 1_000_000
+    old = [version for version in bucket.list("probe/") if version.modified < before]
+    for version in old:
+        bucket.remove(version.key, version.version_id)
+    return len(old)
 
 
 def tried(of: str, probe: Probe, url: str, part: str) -> Finding:

@@ -27,6 +27,7 @@ NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PUBLIC_PASSWORD = "ClueCon"  # noqa: S105 - FreeSWITCH's default, in every copy of its configuration
+TRUNK = re.compile(r"[A-Za-z0-9_.+:-]+(?:/[A-Za-z0-9_.+:-]+)*")
 LEVELS = ("debug", "info", "warning", "error")
 LONGEST_SOCKET = 107
 A_DSN = "postgresql://HOST/DATABASE"
@@ -123,11 +124,23 @@ def read_switch(top: Table, base: Path) -> Switch:
         host=host,
         port=switch.integer("port", 8021, 1, 65_535),
         password=secret(switch, "password", base, harmless=public),
-        trunks=switch.texts("trunks"),
+        trunks=read_trunks(switch),
         insecure=insecure,
     )
     switch.end()
     return read
+
+
+def read_trunks(switch: Table) -> tuple[str, ...]:
+    """Profiles. A leg's name never tells its gateway (mod_sofia's sofia_glue_set_name writes the profile)."""
+    named = switch.texts("trunks")
+    for place, trunk in enumerate(named, 1):
+        if not TRUNK.fullmatch(trunk):
+            switch.fault(f"trunks[{place}]", f"{trunk!r} is no profile", "sofia/external")
+        elif "gateway" in trunk.split("/"):
+            hint = "name its profile: sofia/external"
+            switch.fault(f"trunks[{place}]", "is a gateway, which no leg of FreeSWITCH is named after", hint)
+    return named
 
 
 def read_spool(top: Table, base: Path) -> Spool:

@@ -22,7 +22,7 @@ class Switch:
     port: int = 8021
     password: Secret = field(default_factory=lambda: Secret("switch.password"))
     trunks: tuple[str, ...] = ()
-    """Gateways and profiles that lead outside."""
+    """Profiles that lead outside."""
     insecure: bool = False
     """The socket may be on another host, though nothing on it is encrypted."""
 

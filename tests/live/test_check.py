@@ -11,7 +11,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from fsgov.checks import event_socket, switch_user
 from fsgov.errors import BadConfiguration, NotPermitted, Unreachable
 from fsgov.simulator.remote import Remote
 from fsgov.spool import layout
+from fsgov.vault import open_bucket
 from tests.live.cli import Company, company
 from tests.parts.rgw import Rgw
 
@@ -163,6 +164,21 @@ def test_a_heartbeat_that_is_too_rare(host: Host) -> None:
         assert host.check()["switch.heartbeat"]["state"] == "warning"
     with host.says("xml_locate", "can't find anything\n"):
         assert host.check()["switch.heartbeat"]["state"] == "warning"
+
+
+def test_trunks_that_are_not_there_and_agents_that_would_count_as_outside(host: Host) -> None:
+    assert host.check()["switch.trunks"]["state"] == "ok"
+    with host.says("module_exists", "true"):
+        found = host.check()["switch.trunks"]
+    assert (found["state"], "mod_callcenter" in found["message"]) == ("warning", True)
+    assert "trunks = " in found["hint"]
+    for trunk, state, code in (("sofia/extern", "failed", 3), ("extern", "warning", 0)):
+        with host.configured("[switch]\n", f'[switch]\ntrunks = ["{trunk}"]\n') as who:
+            assert host.check(who=who)["switch.trunks"]["state"] == "ok"
+            with host.says("sofia", "Invalid Profile!\n"):
+                found = host.check(who=who, code=code)["switch.trunks"]
+        assert found["state"] == state
+        assert trunk in found["detail"]
 
 
 def test_somebody_elses_recording_is_told_without_its_name(host: Host, tmp_path: Path) -> None:
@@ -375,6 +391,19 @@ def test_dumps_that_are_gone_before_the_next(host: Host) -> None:
 
 
 # -- vaults ----------------------------------------------------------------------------------------------
+
+
+def test_probes_that_ship_had_to_leave_are_removed_by_keep(host: Host) -> None:
+    with closing(open_bucket(f"file:{host.firm.root}/vault/audio")) as bucket:
+        old = bucket.put_bytes("probe/0123456789abcdef", b"one", {})
+        new = bucket.put_bytes("probe/fedcba9876543210", b"two", {})
+        for path in (host.firm.root / "vault" / "audio" / old.key).iterdir():
+            os.utime(path, (0, 0))
+        host.check("--part", "ship")
+        assert len(list(bucket.list("probe/"))) == 2
+        host.check("--part", "keep")
+        assert [each.key for each in bucket.list("probe/")] == [new.key]
+        bucket.remove(new.key, new.version_id)
 
 
 def test_an_object_store_with_locks_and_a_login_that_may_only_put(rgw: Rgw, host: Host) -> None:

@@ -133,6 +133,8 @@ ONE_BY_ONE = [
     ('"file:switch.password"', '"file:"', "switch.password", "file: names nothing", "file:PATH"),
     ('"file:switch.password"', '""', "switch.password", "is empty", "file:PATH"),
     ('["sofia/external"]', '["sofia/external", 1]', "switch.trunks[2]", "must be a text", ""),
+    ('["sofia/external"]', '["sofia/gateway/berlin"]', "switch.trunks[1]", "is a gateway", "its profile"),
+    ('["sofia/external"]', '["a", "b c"]', "switch.trunks[2]", "'b c' is no profile", "sofia/external"),
     ('"/srv/spool"', '"spool"', "spool.switch_directory", "must be absolute", "does not know"),
     ('"/srv/spool"', '"/srv/my spool"', "spool.switch_directory", "cannot be named", "no space"),
     ('"48 h"', '"48"', "spool.keep_sealed", "'48' is no duration", "48 h"),

@@ -37,7 +37,7 @@ def after(before: Settings, old: str, new: str) -> Settings:
 
 def test_what_govern_takes_up_waits_for_nothing(before: Settings) -> None:
     for old, new in (
-        ('trunks = ["external"]', 'trunks = ["sofia/gateway/berlin"]'),
+        ('trunks = ["external"]', 'trunks = ["sofia/berlin"]'),
         ('region = "DE"', 'region = "GB"'),
         ("[vault.eu]", "[vault.uk]"),
     ):
