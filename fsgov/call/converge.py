@@ -151,7 +151,7 @@ def _must_wait(call: Call, move: Move, now: Instant) -> bool:
     if move in (Move.OPEN, Move.ARM, Move.SETTLE) and call.retry_at is not None and call.retry_at > now:
         return True
     leg = None if call.segment is None else call.legs.get(call.segment.leg)
-    return move not in (Move.OPEN, Move.ARM) and (leg is None or leg.ended is not None)
+    return move not in (Move.OPEN, Move.ARM) and leg is not None and leg.ended is not None
 
 
 def _stop_stray(t: Turn) -> None:

@@ -140,11 +140,11 @@ def held_or_not(t: Turn, event: LegHeld | LegUnheld) -> bool:
     call = t.call
     leg = call.legs[event.leg]
     on = isinstance(event, LegHeld)
-    t.change_leg(replace(leg, held=on, unseen=False))
+    when = moment(t.now, t.time)
+    t.change_leg(replace(leg, held=on, turned=when, unseen=False))
     t.rests = True
     segment = call.segment
     if segment is not None and segment.leg == event.leg and segment.opened is not None:
-        when = moment(t.now, t.time)
         call.segment = held(segment, when) if on else unheld(segment, when)
     return True
 

@@ -53,7 +53,11 @@ def inspected(t: Turn, event: LegInspected) -> bool:
         return False
     call.flight = None
     if not event.exists:
-        legs.hung_up(t, LegGone(now=t.now, leg=event.leg, cause="LOST"))
+        call.strays = {s: stray for s, stray in call.strays.items() if stray.leg != event.leg}
+        if event.leg in call.legs:
+            legs.hung_up(t, LegGone(now=t.now, leg=event.leg, cause="LOST"))
+        elif segment is not None and segment.leg == event.leg:
+            lose(t)
         return True
     others(t, event.leg, event.recordings)
     _stray(t, flight.command.segment, event)

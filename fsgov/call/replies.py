@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsgov.call.segments import back_off, release
+from fsgov.call.segments import back_off, pause_of, release
 from fsgov.call.site import SECOND
-from fsgov.call.state import Call, Capture, Flight
+from fsgov.call.state import Capture, Flight
 from fsgov.call.tables import Sign
 from fsgov.call.timeline import masked, unmasked, unproven_mask
 from fsgov.call.turn import Turn
@@ -76,14 +76,6 @@ def _accepted(t: Turn, flight: Flight, event: CommandAccepted) -> None:
             call.flight = None
 
 
-def pause_of(call: Call, flight: Flight) -> tuple[str, Instant, str | None]:
-    """How, since when and by whom the pause was asked for."""
-    by = "cut" if isinstance(flight.command, MaskSegment) and flight.command.cut else "mask"
-    if call.paused is None:
-        return by, flight.sent, None
-    return by, call.paused.asked, call.paused.actor
-
-
 def _refused(t: Turn, flight: Flight, reason: str) -> None:
     """-ERR: to a start, nothing runs; to anything else, we were wrong about what runs."""
     call = t.call
@@ -100,7 +92,7 @@ def _refused(t: Turn, flight: Flight, reason: str) -> None:
     elif flight.command.segment in call.strays:
         call.flight = None
         stray = call.strays[flight.command.segment]
-        if stray.look:
+        if stray.look or stray.every:
             back_off(t)
         call.strays = {**call.strays, flight.command.segment: replace(stray, look=True)}
     else:
@@ -125,10 +117,8 @@ def doubt(t: Turn, why: str) -> None:
     if call.actual is Capture.UNKNOWN and not look:
         back_off(t)
     match flight.command:
-        case MaskSegment(cut=cut):
-            asked = t.now if call.paused is None else call.paused.asked
-            actor = None if call.paused is None else call.paused.actor
-            call.segment = unproven_mask(segment, "cut" if cut else "mask", asked, actor)
+        case MaskSegment():
+            call.segment = unproven_mask(segment, *pause_of(call, flight))
         case UnmaskSegment():
             call.segment = unmasked(segment, flight.sent)
         case CloseSegment() if flight.accepted:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from fsgov.call.document import sidecar
 from fsgov.call.site import SECOND
-from fsgov.call.state import Call, Capture, Segment, Stray
+from fsgov.call.state import Call, Capture, Flight, Segment, Stray
 from fsgov.call.tables import Sign
-from fsgov.call.timeline import held, moment
+from fsgov.call.timeline import held, moment, unmasked, unproven_mask
 from fsgov.call.turn import Turn
-from fsgov.commands import CloseSegment, OpenSegment, Release
+from fsgov.commands import CloseSegment, MaskSegment, OpenSegment, Release, UnmaskSegment
 from fsgov.events import Instant, RecordingSeen, RecordingStarted, RecordingStopped
 
 FIRST_RETRY: Instant = SECOND // 2
@@ -39,9 +39,10 @@ def started(t: Turn, event: RecordingStarted) -> bool:
     if segment.opened is not None:
         return False
     armed = segment.armed and event.leg in call.legs and call.legs[event.leg].answered is None
-    opened = replace(segment, opened=when)
     leg = call.legs.get(event.leg)
-    call.segment = held(opened, when) if leg is not None and leg.held else opened
+    turned = 0 if leg is None else leg.turned  # later than `when`: the events came in another order
+    opened = replace(segment, opened=when, unsure=segment.unsure or turned > when)
+    call.segment = held(opened, max(when, turned)) if leg is not None and leg.held else opened
     if call.actual is not Capture.OFF:
         return True
     if call.flight is not None and isinstance(call.flight.command, OpenSegment):
@@ -161,6 +162,7 @@ def release(t: Turn, *, cause: str, discarded: bool) -> None:
     call = t.call
     segment = call.segment
     assert segment is not None
+    segment = _cut_short(call, segment)
     if segment.closed is None:
         segment = replace(segment, closed=t.now, cause=cause, discarded=discarded)
     t.commands.append(Release(call=call.id, segment=segment.id, sidecar=sidecar(call, segment, "captured")))
@@ -169,6 +171,24 @@ def release(t: Turn, *, cause: str, discarded: bool) -> None:
     call.segment = None
     call.inspect = False
     call.lose_at = None
+
+
+def _cut_short(call: Call, segment: Segment) -> Segment:
+    """The segment ended while a mask or unmask was under way, which may have been carried out or not."""
+    match call.flight:
+        case Flight(command=UnmaskSegment(), sent=sent):
+            return unmasked(segment, sent)
+        case Flight(command=MaskSegment()) as flight:
+            return unproven_mask(segment, *pause_of(call, flight))
+    return segment
+
+
+def pause_of(call: Call, flight: Flight) -> tuple[str, Instant, str | None]:
+    """How, since when and by whom the pause was asked for."""
+    by = "cut" if isinstance(flight.command, MaskSegment) and flight.command.cut else "mask"
+    if call.paused is None:
+        return by, flight.sent, None
+    return by, call.paused.asked, call.paused.actor
 
 
 def seen(t: Turn, event: RecordingSeen) -> bool:

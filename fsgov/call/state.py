@@ -61,8 +61,7 @@ class Leg:
     uuid: str
     name: str
     direction: Direction
-    party: int
-    """0: nobody's (a loopback)."""
+    party: int  # 0: nobody's (a loopback)
     created: Instant
     answered: Instant | None = None
     ended: Instant | None = None
@@ -71,6 +70,7 @@ class Leg:
     gone: bool = False
     cause: str = ""
     held: bool = False
+    turned: Instant = 0  # when it was last held or resumed
     unseen: bool = False
     """Whether it is held is not known: it lived while the switch could not be seen."""
 

@@ -252,18 +252,22 @@ def finish(t: Turn) -> None:
 
 
 def seal(t: Turn) -> list[Command]:
-    """The commands in their binding order: releases, the file, then the switch, then entries and answers.
+    """The commands in their binding order: entries, releases, the file, then the switch, then answers.
 
-    A segment is handed over before its call forgets that it runs, else a kill between the two would leave it
-    to nobody. (As it is, a restart may release it again; the shell leaves alone what is ship's already.)
+    The first three are the disk's part: a kill takes all of it or nothing. A power loss may cut it short: an
+    end has then been told before the file forgets the call, a segment handed over before its call forgets
+    that it runs. (A restart may release it again; the shell leaves alone what is ship's already.)
     """
+    entered: list[Command] = []
     released: list[Command] = []
     recorder: list[Command] = []
     first: list[Command] = []
     rest: list[Command] = []
     for command in t.commands:
         match command:
-            case Enter() | Answer():
+            case Enter():
+                entered.append(command)
+            case Answer():
                 rest.append(command)
             case Release():
                 released.append(command)
@@ -272,7 +276,7 @@ def seal(t: Turn) -> list[Command]:
             case _:
                 first.append(command)
     if not (t.durable or t.rests):
-        return [*released, *recorder, *first, *rest]
+        return [*entered, *released, *recorder, *first, *rest]
     t.call.revision += 1
     remember = Remember(call=t.call.id, text=document(t.call), durable=t.durable)
-    return [*released, remember, *recorder, *first, *rest]
+    return [*entered, *released, remember, *recorder, *first, *rest]

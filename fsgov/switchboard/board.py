@@ -147,10 +147,11 @@ class Switchboard:
     def _begin(self, event: LegCreated, other: str) -> str:
         """A new conversation, named after its first a-leg, which may be told of after its b-leg.
 
-        A leg found by a resync names its other leg whichever of the two it is: an inbound one is the a-leg.
+        A leg found names its other leg whichever of the two it is: an inbound one is the a-leg. A resync
+        tells of elder legs first: one it has not told of is gone, and its conversation may be over.
         """
         id_ = event.leg
-        called = event.direction is Direction.OUTBOUND
+        called = event.direction is Direction.OUTBOUND and not (event.found and self._adrift)
         if called and UUID.fullmatch(other) and not self._directory.gone(other) and other not in self._live:
             id_ = other
         call = Call(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fsgov import events as ev
+from fsgov.call.converge import ATTEMPTS
 from fsgov.commands import Answer, CloseSegment, RecorderCommand
 from fsgov.events import Act
 from fsgov.switchboard import Switchboard
@@ -296,7 +297,7 @@ class History(World):
             assert all(file.state in ("masked", "cut") for file in running), "a pause that does nothing"
         assert len(running) <= 1, f"law 3: {running}"
         wanted = a is not None and a.answered and self.told(a) and not self.forbidden() and not self.paused
-        if wanted and self.mode in ("none",) and self.record == "always":
+        if wanted and self.mode == "none" and self.record == "always" and self.failed < ATTEMPTS:
             assert len(running) == 1, "law 3: what is wanted is opened again"
             assert running[0].state == "on"
         for file in self.switch.files.values():
@@ -345,7 +346,8 @@ class History(World):
             if mask["acknowledged"] is None or mask["by"] != "mask":
                 continue
             end = sum(to - at for at, to, _ in file.frames())
-            begin, until = mask["from_ms"] + 60, min((mask["to_ms"] or end), end) - 60
+            to_ms = end if mask["to_ms"] is None else mask["to_ms"]
+            begin, until = mask["from_ms"] + 60, min(to_ms, end) - 60
             for at, to, zeros in file.frames():
                 overlap = min(to, until) - max(at, begin)
                 assert zeros or overlap <= 0, f"pause proof: {mask} against {file.frames()}"

@@ -55,7 +55,8 @@ class World:
         self.board = Switchboard(policy, self.site)
         self.switch = Switch()
         self.faults = faults
-        self.faulty = bool(faults)
+        self.failed = 0
+        """Recorder commands that went wrong."""
         self.now = T0
         self.order = itertools.count()
         self.queue: list[tuple[int, int, Callable[[], None]]] = []
@@ -63,7 +64,7 @@ class World:
         self.generation = 0
         self.restarts = 0
         self.kill_after: int | None = None
-        """fsgov is killed after so many commands of the next list."""
+        """fsgov is killed at the next commands: after the disk's part (1), one later (2), two later (3)."""
         # what was remembered, released and answered
         self.texts: dict[str, str] = {}
         self.released: dict[str, dict[str, Any]] = {}
@@ -141,10 +142,12 @@ class World:
     # -- commands --------------------------------------------------------------------------------------
 
     def run(self, commands: list[Command]) -> None:
-        """Carry out, in order; where a kill is due, only the first few."""
+        """Carry out, in order; where a kill is due, only the first few: the disk's part is one request."""
         if self.kill_after is not None and commands:
-            first, self.kill_after = commands[: self.kill_after], None
-            self.run(first)
+            disk = sum(isinstance(command, Enter | Release | Remember) for command in commands)
+            after = disk + self.kill_after - 1
+            self.kill_after = None
+            self.run(commands[:after])
             self.restart()
             return
         for command in commands:
@@ -190,6 +193,7 @@ class World:
         if isinstance(command, OpenSegment | UnmaskSegment):
             self.judge_start(command)
         fault = self.fault()
+        self.failed += fault not in ("fine", "twice")
         if fault == "refused":
             self.later(0.02, lambda: self.reply(command, _refused(command)))
             return

@@ -50,9 +50,10 @@ def test_a_pause_is_acknowledged_by_the_switch_not_by_us() -> None:
 def test_a_pause_is_remembered_durably_before_the_switch_hears_of_it() -> None:
     talk = running(ALWAYS)
     talk.act(Act.PAUSE)
-    assert isinstance(talk.last[0], Remember)
-    assert talk.last[0].durable
-    assert isinstance(talk.last[1], MaskSegment)
+    _, remembered, sent = talk.last
+    assert isinstance(remembered, Remember)
+    assert remembered.durable
+    assert isinstance(sent, MaskSegment)
 
 
 def test_the_mask_is_a_file_interval_from_its_acknowledgement_to_when_the_unmask_was_sent() -> None:
