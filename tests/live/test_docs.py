@@ -1,0 +1,226 @@
+"""The commands of docs/cli.md, docs/policy.md and docs/operations.md, executed as written. About 40 s.
+
+A company that has recorded calls, its switch, and govern with a call that is up; names of places and of what
+differs everywhere (a path, the id of a live call, a public key) are replaced, nothing else.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from fsgov.embedded import find
+from fsgov.simulator.remote import Remote
+from tests.live.cli import POLICY, Company, company, environment_of
+from tests.live.shipping import CALL
+from tests.live.test_cli_acts import ON_DEMAND, until
+from tests.unit.test_cli import ALL, documented, lines_of
+
+DOCS = Path(__file__).parents[2] / "docs"
+OLDER, NEWER = "2026-10-01", "2026-11-21"
+ELSEWHERE = {"demo": "tests/acceptance/test_demo.py"}
+
+# in this order; who: whose configuration (default: alice's)
+ORDER: dict[str, str] = {
+    "check": "host", "status": "host", "db init": "host", "db upgrade": "host", "db status": "host",
+    "people add": "host", "people list": "host", "people disable": "host",
+    "keys generate recipient": "host", "keys generate signing": "host", "keys list": "host",
+    "policy check": "host", "policy show": "host", "policy explain": "host", "policy test": "host",
+    "policy diff": "bob", "policy activate": "bob", "policy approve": "alice", "policy history": "alice",
+    "policy rollback": "bob",
+    "calls list": "alice", "calls show": "alice", "calls explain": "alice",
+    "calls start": "host", "calls pause": "host", "calls resume": "host", "calls tag": "host",
+    "calls stop": "host",
+    "recordings list": "alice", "recordings show": "alice", "recordings export": "alice",
+    "recordings verify": "alice",
+    "events tail": "alice", "events export": "alice", "events verify": "alice", "events schema": "alice",
+    "stop": "me", "run": "host",
+}  # fmt: skip
+
+
+@dataclass
+class Place:
+    """The company as the page finds it."""
+
+    firm: Company
+    switch: Remote
+    environment: dict[str, str]
+    replaced: dict[str, str] = field(default_factory=dict)
+
+    def run(self, line: str, who: str, code: int = 0) -> str:
+        """What a line of the page prints, in a shell; everything that it asks is answered by yes."""
+        for old, new in self.replaced.items():
+            line = line.replace(old, new)
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=self.firm.root / "desk", input="y\n" * 3, text=True,
+            capture_output=True, timeout=60,
+            env={**self.environment, "FSGOV_CONFIG": str(self.firm.root / f"{who}.toml")}, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, f"{line}: {done}"
+        return done.stdout
+
+    def interrupted(self, line: str, who: str, word: str, by: signal.Signals) -> None:
+        """A line that goes on until it is told to end, which it then does well."""
+        for old, new in self.replaced.items():
+            line = line.replace(old, new)
+        environment = {**self.environment, "FSGOV_CONFIG": str(self.firm.root / f"{who}.toml")}
+        with subprocess.Popen(
+            ["bash", "-c", f"exec {line}"], cwd=self.firm.root / "desk", env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ) as process:  # fmt: skip
+            assert process.stdout
+            said = ""
+            while word not in said:
+                more = process.stdout.readline()
+                assert more, said
+                said += more
+            process.send_signal(by)
+            rest, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, said + rest
+
+    def call(self, name: str, dialled: str) -> str:
+        """A live call between two people; its id."""
+        placed = self.switch.do("call", **{"as": name, "caller": "+493012345", "dialled": dialled})
+        self.switch.do("bridge", call=name, agent="1000")
+        return str(placed["call"])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    root = tmp_path_factory.mktemp("d")
+    with company(root) as firm:
+        firm.hire("me", "supervisor", "--os-user", getpass.getuser())
+        policy = POLICY.replace('[[rule]]\nname = "rest"\n', ON_DEMAND.lstrip())
+        (root / "policy.toml").write_text(policy)
+        etc = root / "etc"
+        etc.mkdir()
+        (etc / "policy.toml").write_text('approval = "two_persons"\n' + policy)
+        (root / "older.toml").write_text(policy.replace(NEWER, OLDER))
+        firm.fsgov("policy", "activate", "older.toml", "--yes", who="bob")
+        shutil.copy(root / "desk" / "id.txt", root / "desk" / "identity.txt")
+        program = root / "bin" / "fsgov"
+        program.parent.mkdir()
+        program.write_text(f"#!{sys.executable}\nfrom fsgov.cli import main\nmain()\n")
+        program.chmod(0o755)
+        (root / "sim").mkdir()
+        with Remote.start(recordings=root / "spool" / "audio", directory=root / "sim") as switch:
+            (root / "host.toml").write_text(host(root).replace("port = 1\n", f"port = {switch.address[1]}\n"))
+            environment = environment_of(HOME=str(root), PATH=f"{program.parent}:{os.environ['PATH']}")
+            with firm.part("govern"):
+                until(lambda: firm.fsgov("status", "--json", code=None).json["govern"]["switch"]["connected"])
+                yield Place(firm, switch, environment)
+
+
+def host(root: Path) -> str:
+    return (root / "host.toml").read_text()
+
+
+def examples(name: str) -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```$", documented()[name], re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in lines_of(block)]
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_the_examples_of_a_command_do_what_they_say(place: Place, name: str) -> None:
+    root, who = place.firm.root, ORDER[name]
+    place.replaced = {"/etc/fsgov": str(root / "etc"), "alice": "dave", "bob": "carol"}
+    match name:
+        case "run":
+            text = re.sub(
+                r'"((?:embedded:|file:)?)(?=pg"|logins"|spool"|vault/|keys/|sink")',
+                rf'"\1{root}/',
+                host(root),
+            )
+            (root / "etc" / "fsgov.toml").write_text(text)
+        case "calls start":
+            place.replaced[CALL] = place.call("two", "+4930901830")
+            time.sleep(1.0)
+        case "calls pause" | "calls resume" | "calls tag" | "calls stop":
+            if name == "calls pause":
+                place.call("one", "+493090182012")
+                until(lambda: len(place.switch.world("opened")) == 2)
+                time.sleep(0.5)
+            place.replaced[CALL] = str(place.switch.world("opened")[-1]["file"]).rpartition("/")[2][:36]
+        case "events tail":
+            state = place.firm.fsgov("events", "tail", "--json", who="alice").out.splitlines()[0]
+            place.replaced["log-akfmpjmjmjdb:1204"] = re.findall(r'"log_id": "([^"]*)"', state)[0] + ":0"
+        case "events verify":
+            place.firm.keep()
+            place.replaced["fsgov+244591f5+AVk5OS…"] = place.firm.public
+    for line in examples(name):
+        if name == "run":
+            place.interrupted(line, who, "part.started", signal.SIGTERM)
+        elif "--follow" in line:
+            place.interrupted(line, who, "log_id", signal.SIGINT)
+        else:
+            assert place.run(line, who).strip(), line
+    place.replaced = {}
+
+
+@pytest.mark.installed("pg_dump")
+def test_the_dumps_of_the_page_are_apart(place: Place, tmp_path: Path) -> None:
+    """docs/operations.md: a dump without keys, and one of the keys alone."""
+    page = (DOCS / "operations.md").read_text()
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    with closing(psycopg2.connect(place.firm.site.dsn)) as connection:
+        of = connection.info.dsn_parameters
+    environment = {
+        "PGHOST": of["host"], "PGPORT": of["port"], "PGUSER": of["user"], "PGDATABASE": of["dbname"],
+        "PGPASSWORD": (place.firm.root / "pg" / "password").read_text().strip(),
+        "PATH": f"{find().directory}:{os.environ['PATH']}",
+    }  # fmt: skip
+    script = f"set -e\n{block}" + "".join(
+        f"pg_restore --data-only --file=- {name} | grep -o '^COPY fsgov.[a-z_]*' > {name}.tables\n"
+        for name in ("fsgov.dump", "fsgov-keys.dump")
+    )
+    subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env={**os.environ, **environment}, check=True, timeout=60
+    )
+    rest, keys = (
+        (tmp_path / f"{name}.tables").read_text().split() for name in ("fsgov.dump", "fsgov-keys.dump")
+    )
+    assert keys == ["COPY", "fsgov.segment_keys"]
+    assert {"fsgov.calls", "fsgov.event_log", "fsgov.policies"} <= set(rest)
+    assert "fsgov.segment_keys" not in rest
+
+
+def test_the_faults_of_a_policy_are_told_as_the_page_says(place: Place) -> None:
+    """docs/policy.md shows a policy of two faults."""
+    (said,) = re.findall(
+        r"^```\n\$ (fsgov policy check .*?)^```$", (DOCS / "policy.md").read_text(), re.M | re.S
+    )
+    line, _, expected = said.partition("\n")
+    place.replaced = {"/etc/fsgov": str(place.firm.root / "etc")}
+    text = (place.firm.root / "policy.toml").read_text().replace('consent = "none"', 'consent = "optin"', 1)
+    text = text.replace('purposes = ["evidence"]', 'purposes = ["evidnce"]', 1)
+    (place.firm.root / "etc" / "policy.toml").write_text(text)
+    told = place.run(f"{line} 2>&1", "host", code=3)
+    assert told.replace(str(place.firm.root / "etc"), "/etc/fsgov") == expected
+
+
+def test_the_way_into_force_of_the_page(place: Place) -> None:
+    """docs/policy.md, from a file to a rollback."""
+    page = (DOCS / "policy.md").read_text()
+    (block,) = re.findall(r"^```\n(fsgov policy check new\.toml.*?)^```$", page, re.M | re.S)
+    text = (place.firm.root / "policy.toml").read_text()
+    (place.firm.root / "desk" / "new.toml").write_text(text.replace(NEWER, "2026-12-01"))
+    place.replaced = {}
+    for line in block.splitlines():
+        place.run(re.split(r" {2,}", line)[0], "bob")
+
+
+def test_every_command_of_the_page_is_executed() -> None:
+    assert {*ORDER, *ELSEWHERE} == set(ALL)
