@@ -35,7 +35,7 @@ unit: $(VENV)/.test
 
 # -- long forms; each has a short form inside `make test` ------------------------------------------------
 laws: $(VENV)/.test ## laws 1-5 with a hundred times the examples, and a million mutated frames
-	FSGOV_LAWS=long $(BIN)/python -m pytest -q --timeout=3600 tests/laws tests/fuzz
+	FSGOV_LAWS=long FSGOV_FUZZ=1000000 $(BIN)/python -m pytest -q --timeout=3600 tests/laws tests/fuzz
 mutants: $(VENV)/.test ## every listed mutant must be killed
 	$(BIN)/python -m tests.mutants
 crash: $(VENV)/.test ## SIGKILL at every step of the durable order

@@ -9,6 +9,7 @@ import itertools
 import os
 import random
 from collections import Counter
+from collections.abc import Callable
 from pathlib import PurePosixPath
 
 import gevent
@@ -54,8 +55,11 @@ def test_mutated_frames_end_in_a_bad_frame_or_not_at_all() -> None:
     assert translator.counts["forged"] > 0
 
 
-def switch_of(stream: list[bytes]) -> object:
-    """A switch that answers commands, and sends the next piece of the stream to whoever subscribes."""
+def switch_of(stream: list[bytes], listened: Callable[[], None]) -> Callable[[Peer], None]:
+    """A switch that answers commands, and sends the next piece of the stream to whoever subscribes.
+
+    `listened` is called when somebody subscribes after the last piece.
+    """
 
     def script(peer: Peer) -> None:
         peer.greet()
@@ -73,6 +77,7 @@ def switch_of(stream: list[bytes]) -> object:
                         peer.write(stream.pop())
                         gevent.sleep(0.002)
                         return  # whatever it was taken for: the connection ends, in a frame or between two
+                    listened()
                 case _:
                     peer.answer("-ERR\n")
 
@@ -87,18 +92,17 @@ def test_a_link_survives_every_stream_and_listens_again(monkeypatch: pytest.Monk
         gevent.get_hub(), "handle_error", lambda where, kind, fault, _: failures.append(f"{where}: {fault!r}")
     )
     pieces = [b"".join(mutants(SEED + n, 20)) for n in range(max(20, COUNT // 400))]
-    left = list(pieces)
-    with serving(switch_of(left)) as port:  # type: ignore[arg-type]
-        told: list[Event] = []
+    left, told, marks = list(pieces), list[Event](), list[int]()
+    with serving(switch_of(left, lambda: marks.append(len(told)))) as port:
         pool = Pool("127.0.0.1", port, PASSWORD, size=3)
         translator = Translator()
         survey = Survey(pool, translator, PurePosixPath("/spool/audio"))
         link = Link("127.0.0.1", port, PASSWORD, survey, translator, told.append)
         pool.start()
         link.start()
-        assert eventually(lambda: not left, 5 + len(pieces) * 0.5)
-        mark = len(told)
-        assert eventually(lambda: link.connected and any(isinstance(e, Resynced) for e in told[mark:]), 10)
+        assert eventually(lambda: marks, 15 + len(pieces) * 0.5)
+        assert eventually(lambda: any(isinstance(event, Resynced) for event in told[marks[-1] :]), 15)
+        assert link.connected
         link.stop()
         pool.stop()
     assert failures == []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, Phase, example, given, settings
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from fsgov.policy import Policy
+from tests.laws.found import FOUND, Found
 from tests.laws.history import History
 from tests.unit.conversation import ALWAYS, NEVER, NOTICE, ON_DEMAND, OPT_IN, OPT_OUT, policy
 
@@ -71,69 +73,19 @@ OPENING = st.sampled_from((
     faults=FAULTS,
     late=st.booleans(),
 )
-@example(  # found by the long form: the end of a stray ended the question about it
-    kind=("none", "always"),
-    opening=["call a", "answer a", "wait 1"],
-    script=["wait 0.1", "wait 1", "kill 2"],
-    faults=["late", "fine"],
-    late=False,
-)
-@example(  # a pause of a call that its pause's limit has stopped was accepted, and its resume, too
-    kind=("none", "always"),
-    opening=["call a", "call b", "answer b", "answer a", "wait 10", "act pause", "wait 1"],
-    script=["disconnect", "wait 30", "act pause", "wait 1", "act resume", "wait 1"],
-    faults=[],
-    late=False,
-)
-@example(  # the end of the segment ended the stop of a stray
-    kind=("opt_out", "always"),
-    opening=["call a", "answer a", "wait 1"],
-    script=["wait 9", "press a *9", "wait 1", "hangup a"],
-    faults=["late", "fine", "fine", "fine", "fine", "fine", "fine", "lost", "late", "fine"],
-    late=True,
-)
-@example(  # a pause was acknowledged while the unmask before it was still under way
-    kind=("none", "always"),
-    opening=["call a", "answer a", "wait 1"],
-    script=["act pause", "wait 1", "act resume", "wait 1", "act pause", "wait 1", "act resume", "wait 1"],
-    faults=["lost", "fine"],
-    late=True,
-)
-@example(  # killed after an unmask was sent: the mask had ended
-    kind=("none", "always"),
-    opening=["call a", "answer a", "wait 1"],
-    script=["act pause", "wait 1", "act resume", "wait 1", "restart fsgov"],
-    faults=["lost", "fine"],
-    late=True,
-)
-@example(  # a stop was acknowledged while a recording that had been given up ran
-    kind=("notice", "always"),
-    opening=["call a", "call b", "answer b", "answer a", "bridge b"],
-    script=["wait 1", "answer a", "wait 1", "press a 1", "wait 1", "wait 9", "act stop", "kill 1", "wait 1"],
-    faults=[
-        "late",
-        "fine",
-        "fine",
-        "lost",
-        "dropped",
-        "lost",
-        "refused",
-        "fine",
-        "fine",
-        "late",
-        *["fine"] * 4,
-    ],
-    late=True,
-)
-@example(  # and so was a pause
-    kind=("notice", "always"),
-    opening=["call a", "call b", "answer b", "answer a", "bridge b"],
-    script=["answer a", "wait 1", "press a 1", "wait 1", "hold a", "wait 4", "hold a", "wait 1", "act pause",
-            "wait 4", "act resume", "wait 4"],
-    faults=["lost", *["fine"] * 4, "late", *["fine"] * 4],
-    late=True,
-)  # fmt: skip
 def test_laws_1_to_5(
+    kind: tuple[str, str], opening: list[str], script: list[str], faults: list[str], late: bool
+) -> None:
+    judge(kind, opening, script, faults, late)
+
+
+@pytest.mark.parametrize("found", FOUND, ids=lambda found: found.why)
+def test_a_history_that_once_broke_a_law(found: Found) -> None:
+    opening, script = found.opening.split(", "), found.script.split(", ")
+    judge((found.mode, found.record), opening, script, found.faults.split(), found.late)
+
+
+def judge(
     kind: tuple[str, str], opening: list[str], script: list[str], faults: list[str], late: bool
 ) -> None:
     history = History(POLICIES[kind], [] if late else list(faults))
