@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fsgov.commands import Command, HangUp, Play, SetVariable, StopPlaying, Transfer
+import structlog
+
+from fsgov.commands import AnswerDialplan, Command, HangUp, Play, SetVariable, StopPlaying, Transfer
 from fsgov.errors import FsgovError
 from fsgov.esl.pool import Pool
 from fsgov.events import CommandAccepted, CommandRefused, CommandUnanswered, Event, Instant
+
+log = structlog.get_logger()
 
 DEADLINE = 3.0
 """Seconds for an answer."""
@@ -27,6 +31,9 @@ class Announcements:
 
     def carry_out(self, command: Command) -> None:
         """Send it, wait for the answer, report."""
+        if isinstance(command, AnswerDialplan):
+            self._answer(command)
+            return
         text = text_of(command)
         number: int = command.number  # type: ignore[attr-defined]
         try:
@@ -39,6 +46,24 @@ class Announcements:
         else:
             reason = reply.text.strip()[:80]
             self._emit(CommandRefused(now=self._now(), call=command.call, command=number, reason=reason))
+
+    def _answer(self, command: AnswerDialplan) -> None:
+        """Set the variables; once they are known to be set, break the sleep; neither after its time.
+
+        The core waits for no reply: what the dialplan then does is told by its own events.
+        """
+        words = ";".join(f"{name}={value}" for name, value in command.variables)
+        for text in (f"uuid_setvar_multi {command.leg} {words}", f"uuid_break {command.leg}"):
+            if self._now() > command.due:
+                log.warning("dialplan.late", call=command.call)
+                return
+            try:
+                reply = self._pool.send(text, deadline=DEADLINE, urgent=True)
+            except FsgovError:
+                log.warning("dialplan.unanswered", call=command.call)
+                return
+            if not reply.text.startswith("+OK"):
+                return
 
 
 def text_of(command: Command) -> str:

@@ -92,6 +92,20 @@ class SetVariable(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerDialplan(Command):
+    """uuid_setvar_multi, then uuid_break: a dialplan that waits in a `sleep` goes on with these variables.
+
+    After `due` nothing is sent: the sleep may have ended, and a break would cut what plays by then.
+    """
+
+    number: int
+    leg: str
+    variables: tuple[tuple[str, str], ...]
+    """From the policy, never from a caller; set in this order."""
+    due: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HangUp(Command):
     number: int
     leg: str

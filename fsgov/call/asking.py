@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call.consent import AGAINST, Gate, asked, gate, note
+from fsgov.call.gates import GO
 from fsgov.call.site import SECOND
 from fsgov.call.state import Answered, Call, Evidence, Leg, Method, Question
 from fsgov.call.stops import halting
@@ -56,11 +57,17 @@ def ask(t: Turn) -> None:
     if decision.ask is None:
         return
     for party, leg in members:
-        if gate(call, decision, party) is Gate.ASK and not _refused_somewhere(call, decision.asks_for):
-            play(t, decision.ask, Question(
+        if gate(call, decision, party) is Gate.ASK and not refused_somewhere(call, decision.asks_for):
+            question = Question(
                 party=party.facts.party, leg=leg.uuid, purpose=decision.asks_for, mode=decision.consent,
                 number=0, asked=t.now, due=0,
-            ))  # fmt: skip
+            )  # fmt: skip
+            if not by_dialplan(call, leg.uuid):
+                play(t, decision.ask, question)
+            elif call.gates[leg.uuid].told == decision.consent.value and question_on(call, leg.uuid) is None:
+                put(t, replace(question, due=t.now + _length(decision.ask) + decision.ask.timeout + SLACK))
+            else:
+                continue  # the dialplan asks something else here, or has gone on unasked: its failure mode
             t.enter(
                 "consent.asked",
                 party=party.facts.party,
@@ -72,7 +79,13 @@ def ask(t: Turn) -> None:
             )
 
 
-def _refused_somewhere(call: Call, purpose: str) -> bool:
+def by_dialplan(call: Call, leg: str) -> bool:
+    """Asking this leg is the business of a dialplan, and what becomes of somebody who declines there."""
+    at = call.gates.get(leg)
+    return at is not None and at.told != GO
+
+
+def refused_somewhere(call: Call, purpose: str) -> bool:
     return any(row.purpose == purpose and row.state in AGAINST for row in call.consents)
 
 
@@ -80,17 +93,20 @@ def _stop_asking_others(t: Turn, members: set[int]) -> None:
     """Somebody outside has joined: who is inside need not answer any more."""
     for party, question in t.call.questions.items():
         if question.open and party not in members and question.leg in t.call.legs:
-            if t.call.legs[question.leg].ended is None:
+            if t.call.legs[question.leg].ended is None and not by_dialplan(t.call, question.leg):
                 t.commands.append(StopPlaying(call=t.call.id, number=t.number(), leg=question.leg))
             put(t, replace(question, open=False))
 
 
 def play(t: Turn, prompt: Ask, question: Question) -> None:
     number = t.number()
-    length = prompt.samples * SECOND // max(prompt.rate, 1)
-    due = t.now + length + SLACK
+    due = t.now + _length(prompt) + SLACK
     put(t, replace(question, number=number, due=due, started=None))
     t.send(Play(call=t.call.id, number=number, leg=question.leg, file=prompt.file))
+
+
+def _length(prompt: Ask) -> Instant:
+    return prompt.samples * SECOND // max(prompt.rate, 1)
 
 
 def put(t: Turn, question: Question) -> None:
@@ -141,7 +157,9 @@ def stopped(t: Turn, event: PromptStopped) -> bool:
     t.enter(
         "notice.interrupted", party=question.party, leg=leg.name, sha256=prompt.sha256, samples=event.samples
     )
-    if leg.ended is None and question.plays < PLAYS:
+    if leg.ended is None and by_dialplan(call, leg.uuid):
+        put(t, question)  # a key may have cut it short: it is the answer, or the dialplan goes on without one
+    elif leg.ended is None and question.plays < PLAYS:
         play(t, prompt, replace(question, plays=question.plays + 1))
     else:
         unanswered(t, question)
@@ -164,7 +182,8 @@ def _proven(t: Turn, question: Question, prompt: Ask, leg: Leg) -> None:
             proof(t.call, question),
         )
     else:
-        put(t, replace(question, due=t.now + prompt.timeout))
+        late = SLACK if by_dialplan(t.call, leg.uuid) else 0  # it says itself when it goes on
+        put(t, replace(question, due=t.now + prompt.timeout + late))
 
 
 def missing(t: Turn, event: PromptMissing) -> bool:
@@ -206,6 +225,7 @@ def overdue(t: Turn) -> None:
             continue
         prompt = prompt_of(t.call)
         lost = question.started is None and question.samples is None and not question.proven
+        lost = lost and not by_dialplan(t.call, question.leg)
         if lost and prompt is not None and question.plays < PLAYS:
             play(t, prompt, replace(question, plays=question.plays + 1))
         else:

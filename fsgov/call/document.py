@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Mapping
 from json.encoder import encode_basestring as text
 
+from fsgov.call.gates import AtGate
 from fsgov.call.state import Call, Consent, Hold, Leg, Mask, Party, Question, Segment, Stray, Tag
 
 ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
@@ -132,7 +133,7 @@ def _consent(consent: Consent) -> str:
 
 
 def _tag(tag: Tag) -> str:
-    return f'{{"tag": {text(tag.tag)}, "actor": {text(tag.actor)}, "at": {tag.at}}}'
+    return f'{{"tag": {text(tag.tag)}, "actor": {_maybe(tag.actor)}, "at": {tag.at}}}'
 
 
 def _question(question: Question) -> str:
@@ -175,6 +176,10 @@ def _paused(call: Call) -> str:
     return f'{{"asked": {paused.asked}, "actor": {_maybe(paused.actor)}, "due": {_maybe(paused.due)}}}'
 
 
+def _gate(leg: str, at: AtGate) -> str:
+    return f"{text(leg)}: [{at.opened}, {text(at.told)}]"
+
+
 def _state(call: Call) -> str:
     """What a restart needs beyond what everybody may read above."""
     flight = None if call.flight is None else type(call.flight.command).__name__
@@ -192,6 +197,7 @@ def _state(call: Call) -> str:
         f'"held": {_texts([leg.uuid for leg in legs if leg.held])}, '
         f'"parties": [{", ".join(map(_more, call.parties))}], '
         f'"questions": [{", ".join(map(_question, call.questions.values()))}], '
+        f'"gates": {{{", ".join(_gate(*gate) for gate in call.gates.items())}}}, '
         f'"started": {TRUTH[call.started]}, "stopped": {TRUTH[call.stopped]}, "paused": {_paused(call)}, '
         f'"halted": {_texts(call.halt.told)}, "kept_off": {TRUTH[call.halt.kept_off]}, '
         f'"failures": {call.failures}, "flawed": {text(call.flawed)}, "captured": {TRUTH[call.captured]}, '

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsgov.call.asking import prompt_of, proof, put, question_on
+from fsgov.call.asking import by_dialplan, prompt_of, proof, put, question_on
 from fsgov.call.consent import AGAINST, asked, in_force, note
 from fsgov.call.state import Answered, Method, Question
 from fsgov.call.turn import Turn
@@ -59,10 +59,11 @@ def _answered(t: Turn, question: Question, state: Answered, digit: str) -> None:
     call = t.call
     evidence = {**proof(call, question), "digit": digit}
     put(t, replace(question, open=False))
-    if not question.proven:
+    ours = not by_dialplan(call, question.leg)
+    if ours and not question.proven:
         t.commands.append(StopPlaying(call=call.id, number=t.number(), leg=question.leg))
     note(t, question.party, question.purpose, state, Method.KEY, question.mode, evidence)
-    if state is Answered.REFUSED:
+    if ours and state is Answered.REFUSED:
         on_refusal(t, question.leg)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fsgov.call import asking, deciding
+from fsgov.call import asking, deciding, gated
 from fsgov.call.consent import learn_variables
 from fsgov.call.site import SECOND
 from fsgov.call.state import Capture, Leg, Party
@@ -93,6 +93,7 @@ def _party(t: Turn, event: LegCreated, leg: Leg, side: Side) -> None:
 
 def _variables(t: Turn, leg: Leg, variables: Mapping[str, str]) -> None:
     """Variables of the first leg are inputs of the decision; of any incoming leg, its party's consents."""
+    variables = gated.own(t, leg, variables)
     if not variables:
         return
     call = t.call

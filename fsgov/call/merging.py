@@ -40,6 +40,7 @@ def absorb(t: Turn, younger: Call) -> None:
         _carry(t, replace(row, party=row.party + shift, evidence={**row.evidence, "from": row.id}))
     for question in younger.questions.values():
         asking.put(t, replace(question, party=question.party + shift, number=0))
+    call.gates = {**younger.gates, **call.gates}
     call.answered = call.answered or younger.answered
     call.foreign = call.foreign or younger.foreign
     call.halt = replace(call.halt, kept_off=call.halt.kept_off or younger.halt.kept_off)

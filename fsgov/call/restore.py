@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from fsgov.call.gates import AtGate
 from fsgov.call.site import Site
 from fsgov.call.state import (
     Answered,
@@ -83,6 +84,7 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
         decision=None if source["decision"] is None else Decision.from_json(source["decision"]),
         consents=consents,
         questions={row["party"]: _question(row) for row in state["questions"]},
+        gates={leg: AtGate(opened=int(at), told=told) for leg, (at, told) in state["gates"].items()},
         started=bool(state["started"]),
         stopped=bool(state["stopped"]),
         paused=None if state["paused"] is None else Paused(**state["paused"]),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from fsgov.call.gates import AtGate
 from fsgov.call.site import Site
 from fsgov.call.stops import Halt
 from fsgov.commands import RecorderCommand
@@ -84,8 +85,7 @@ class Leg:
 class Party:
     facts: PartyFacts
     leg: str
-    evidence: str = ""
-    """The CRM row's own reference."""
+    evidence: str = ""  # the CRM row's own reference
     lookup: int = 0
     """Number of the look-up under way, 0 when there is none."""
     lookup_due: Instant = 0
@@ -188,8 +188,7 @@ class Stray:
 
     leg: str
     every: bool = False
-    look: bool = False
-    """A stop was refused: see whether it runs at all."""
+    look: bool = False  # a stop was refused: see whether it runs at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +210,7 @@ class Waiting:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
     tag: str
-    actor: str
+    actor: str | None
     at: Instant
 
 
@@ -248,6 +247,7 @@ class Call:
     considered: tuple[tuple[Party, ...], Mapping[str, str]] | None = None  # `inputs` were made of these
     consents: tuple[Consent, ...] = ()
     questions: Mapping[int, Question] = field(default_factory=dict)
+    gates: Mapping[str, AtGate] = field(default_factory=dict)  # leg -> where a dialplan asks
     started: bool = False
     stopped: bool = False
     paused: Paused | None = None

@@ -27,7 +27,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fsgov.call import acts, asking, deciding, keys, legs, looking, outcome, replies, resync, segments, stops
+from fsgov.call import (
+    acts,
+    asking,
+    codes,
+    deciding,
+    gated,
+    keys,
+    legs,
+    looking,
+    outcome,
+    replies,
+    resync,
+    segments,
+    stops,
+)
 from fsgov.call.converge import converge, covers_everybody, failing, overdue, wanted
 from fsgov.call.document import document
 from fsgov.call.state import Call, Capture, Stage
@@ -82,6 +96,7 @@ def settle(t: Turn, failures: int) -> None:
     """Everything that follows from what has been learned."""
     stops.tell(t)
     advance(t)
+    gated.answer(t)
     questions = t.call.questions
     asking.ask(t)
     if t.call.questions is not questions:
@@ -92,6 +107,7 @@ def settle(t: Turn, failures: int) -> None:
     if _ended(t.call):
         finish(t)
     acts.answer_waiting(t)
+    codes.answer(t)
 
 
 def learn(t: Turn, event: Event) -> bool:
@@ -134,7 +150,7 @@ def _learn_of_leg(t: Turn, event: LegEvent) -> bool:
         case PromptMissing():
             return asking.missing(t, event)
         case _:
-            return False
+            return gated.heard(t, event)
 
 
 def _learn_reply(t: Turn, event: Reply) -> bool:

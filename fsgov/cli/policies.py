@@ -147,6 +147,30 @@ def explain(
         output.print_line(line)
 
 
+@policy.command("export-dialplan", example="fsgov policy export-dialplan")
+@FILE
+@pass_frame
+def export_dialplan(frame: Frame, file: Path | None) -> None:
+    """What the switch does at the gate when fsgov does not answer, by number, as a dialplan.
+
+    Of a rule counts on_failure: hangup turns the call away, everything else lets it go on unrecorded. Include
+    the file in the switch's dialplan beside gate.xml, and write it anew when the policy changes.
+    """
+    from fsgov.policy.failing import dialplan, failures
+
+    found = load(frame, file)
+    tenants = frame.settings.tenants if file is None or frame.config is not None else {}
+    regions = [tenant.region for tenant in tenants.values()]
+    if frame.json:
+        modes = [
+            {"rule": each.rule, "mode": each.mode, "expression": each.expression}
+            for each in failures(found, regions)
+        ]
+        output.print_json({"version": found.version, "sha256": found.sha256, "failures": modes})
+        return
+    click.echo(dialplan(found, regions), nl=False)
+
+
 def load(frame: Frame, file: Path | None) -> Policy:
     """The policy of a file, or of the configuration. Raises BadConfiguration."""
     from fsgov import config

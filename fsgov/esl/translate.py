@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from fsgov.esl import dialplan
 from fsgov.esl.frames import Headers
 from fsgov.esl.values import Unreadable, is_uuid, number_or_none, segment_or_none
 from fsgov.events import (
@@ -42,7 +43,7 @@ SUBSCRIPTION: Final = (
     "event plain HEARTBEAT CHANNEL_CREATE CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_UNBRIDGE CHANNEL_HOLD "
     "CHANNEL_UNHOLD CHANNEL_HANGUP CHANNEL_HANGUP_COMPLETE CHANNEL_EXECUTE_COMPLETE DTMF "
     "PLAYBACK_START PLAYBACK_STOP "
-    "RECORD_START RECORD_STOP MEDIA_BUG_START CUSTOM conference::maintenance"
+    "RECORD_START RECORD_STOP MEDIA_BUG_START CUSTOM conference::maintenance fsgov::gate fsgov::code"
 )
 """What the link listens to. CUSTOM is last: every name after it would be taken for a subclass."""
 
@@ -230,7 +231,10 @@ def _beat(to: Translator, event: Headers, now: Instant) -> Event:
 
 
 def _custom(to: Translator, event: Headers, now: Instant) -> Event | None:
-    if event.get("Event-Subclass") != "conference::maintenance":
+    subclass = event.get("Event-Subclass")
+    if subclass in (dialplan.GATE, dialplan.CODE):
+        return dialplan.told(event, to.variables(event), now)
+    if subclass != "conference::maintenance":
         return None
     action = event.get("Action")
     if action not in ("add-member", "del-member") or "Unique-ID" not in event:

@@ -64,6 +64,20 @@ def is_country(code: str) -> bool:
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
+def calling_code(region: str) -> tuple[str, bool]:
+    """The calling code of a country, without +, and whether other countries have it as well."""
+    code = phonenumbers.country_code_for_region(region)
+    return str(code), len(phonenumbers.region_codes_for_country_code(code)) > 1
+
+
+def prefixes(region: str) -> tuple[str, str, str]:
+    """Calling code; what is dialled before a number abroad (an expression), and before one at home."""
+    plan = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    if plan is None:
+        return "", "", ""
+    return str(plan.country_code), plan.international_prefix or "00", plan.national_prefix or ""
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """One pattern over numbers: `international` says which form it is about."""

@@ -43,6 +43,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--no-audio", action="store_true", help="write no files")
     p.add_argument("--no-commands", action="store_true", help="leave commands out of the ledger")
     p.add_argument("--watch", default="", help="events whose delivery is noted in the ledger, by commas")
+    p.add_argument("--dialplan", type=Path, action="append", default=[], help="XML for calls with a context")
     p.add_argument("--first-session", type=int, default=1, help="number of the first channel")
     return p.parse_args(argv)
 
@@ -70,6 +71,8 @@ def main(argv: list[str] | None = None) -> int:
         tick=options.tick,
         first_session=options.first_session,
     )
+    for file in options.dialplan:
+        switch.plan.load(file)
     switch.world.commands = not options.no_commands
     switch.world.watch = frozenset(filter(None, options.watch.split(",")))
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -15,6 +15,7 @@ from fsgov.simulator.event import stamp, templates
 if TYPE_CHECKING:
     from fsgov.simulator.playback import Playback
     from fsgov.simulator.recording import Recording
+    from fsgov.simulator.run import Run
 
 NO_VARIABLES = frozenset({"CHANNEL_STATE", "CHANNEL_CALLSTATE", "CODEC", "DTMF", "CHANNEL_OUTGOING"})
 STATES = {
@@ -71,6 +72,10 @@ class Channel:
         self.peer: Channel | None = None
         self.recordings: dict[str, Recording] = {}
         self.playback: Playback | None = None
+        self.run: Run | None = None
+        self.context = ""
+        self.bindings: dict[tuple[str, str], tuple[str, str]] = {}
+        self.meta = False
         self.conference = ""
         self.queue = ""
         self.stage(f"{self.side}.create", without=tokens.get("without", "").split())

@@ -223,6 +223,8 @@ class Life:
     ) -> None:
         """CHANNEL_HANGUP: the channel still executes, but it is over. then: variables set right after it."""
         self.switch.catch_up(c, *([c.peer] if c.peer else []))
+        if c.run is not None:
+            c.run.stop()
         c.learn(extra)
         c.hangup_cause, c.hangup_epoch = cause, self.switch.clock.epoch()
         c.answer_state, c.state_number = "hangup", "10"

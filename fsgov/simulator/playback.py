@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import wave
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,24 @@ if TYPE_CHECKING:
 RATE = 8000
 BUFFER = 16384
 _TONE = re.compile(r"%\((\d+),(\d+)")
+_SILENCE = re.compile(r"silence_stream://(\d+)")
 
 
 class Playback:
     """One prompt on its way to one leg, from the command to its end."""
 
-    def __init__(self, switch: Switch, channel: Channel, path: str, delay: float) -> None:
+    def __init__(
+        self,
+        switch: Switch,
+        channel: Channel,
+        path: str,
+        delay: float,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """then: called when it is over; a dialplan plays it, which tells itself what it executes."""
         self.switch, self.channel, self.path = switch, channel, path
         self.number = switch.prompting.number(path)
+        self.then = then
         self.running = self.over = False
         self.samples = 0
         self._started = 0.0
@@ -39,23 +50,25 @@ class Playback:
             self._forget()
             return
         length = prompt_samples(switch, self.path)
-        c.set("current_application", "playback")
-        c.set("current_application_data", self.path)
+        if self.then is None:
+            c.set("current_application", "playback")
+            c.set("current_application_data", self.path)
         c.unset("current_application_response")
         c.set("total_loops", "1")
         c.set("current_loop", "1")
         if length is None:
             c.set("current_application_response", "FILE NOT FOUND")
-            switch.fire_for(
-                c,
-                "CHANNEL_EXECUTE_COMPLETE",
-                [
-                    ("Application", "playback"),
-                    ("Application-Data", self.path),
-                    ("Application-Response", "FILE NOT FOUND"),
-                    ("Application-UUID", switch.new_uuid()),
-                ],
-            )
+            if self.then is None:
+                switch.fire_for(
+                    c,
+                    "CHANNEL_EXECUTE_COMPLETE",
+                    [
+                        ("Application", "playback"),
+                        ("Application-Data", self.path),
+                        ("Application-Response", "FILE NOT FOUND"),
+                        ("Application-UUID", switch.new_uuid()),
+                    ],
+                )
             c.unset("total_loops", "current_loop")
             self._forget()
             return
@@ -103,6 +116,8 @@ class Playback:
         self.over = True
         if self.channel.playback is self:
             self.channel.playback = None
+        if self.then is not None:
+            self.then()
         self.switch.prompting.go_on(self.channel)
 
 
@@ -134,6 +149,9 @@ class Prompting:
         """`uuid_break`: this prompt, or with those that wait."""
         if everything:
             self._waiting.pop(c.uuid, None)
+        if c.run is not None:
+            run = c.run
+            self.switch.clock.call_later(0.02, lambda: run.wake("break"))
         if c.playback:
             playback = c.playback
             self.switch.clock.call_later(0.02, lambda: playback.end("break"))
@@ -146,6 +164,8 @@ def prompt_samples(switch: Switch, path: str) -> int | None:
     """How long a prompt is, in samples of 8 kHz; None when there is no such file."""
     if path.startswith("tone_stream://"):
         return sum(int(on) + int(off) for on, off in _TONE.findall(path)) * RATE // 1000
+    if silence := _SILENCE.match(path):
+        return int(silence[1]) * RATE // 1000
     if path in switch.prompts:
         return int(switch.prompts[path] * RATE)
     for place in (Path(path), switch.on_disk(path)):

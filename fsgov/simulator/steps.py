@@ -3,7 +3,7 @@
 A step is one object: `do` names it, `call` the call it is about (the name given with `as` when the
 call was made, or its uuid), the rest are its arguments:
 
-    call {as, caller, dialled, caller_name, variables, uuid, dialplan, without}
+    call {as, caller, dialled, caller_name, variables, uuid, dialplan, without, context}
         (caller_name and variables of `say` may be {hex = "4a6fe9"}: bytes that are not UTF-8)
     dial, bridge {call, agent, uuid, variables}    ring {call, agent, uuid}    answer {call, by}
     park, queue, busy, reject {call}
@@ -12,6 +12,7 @@ call was made, or its uuid), the rest are its arguments:
     hang_up, kill {call, by, cause}             say {call, leg, variables}: set channel variables
     api {text}: an api command that no client of the socket sent
     fault {kind, event, command, leg, nth, times, seconds, text, header}      no_faults {}
+    plan {files}: dialplans in XML, for calls with a `context`      globals {variables}
     prompt {path, seconds}   dialplan {extension, action}   disk {directory, limit}   uuids {uuids}
     load {calls, rate, seconds, agent, caller, dialled}: many calls, bridged at once, hung up after `seconds`
     reload {}   shutdown {}   advance {seconds}   time {}   world {since}
@@ -106,6 +107,13 @@ class Steps:
 
     def _uuids(self, uuids: list[str]) -> None:
         self.switch.next_uuids(uuids)
+
+    def _plan(self, files: list[str]) -> None:
+        for file in files:
+            self.switch.plan.load(file)
+
+    def _globals(self, variables: dict[str, str]) -> None:
+        self.switch.globals.update(variables)
 
     def _disk(self, directory: str, limit: int | None = None) -> None:
         place = self.switch.on_disk(directory)

@@ -10,7 +10,7 @@ from gevent.event import Event as Flag
 from gevent.server import StreamServer
 
 from fsgov.errors import Conflict
-from fsgov.simulator import ending, system
+from fsgov.simulator import ending, keys, system
 from fsgov.simulator.bus import Bus
 from fsgov.simulator.call import Call
 from fsgov.simulator.channel import Channel
@@ -19,9 +19,11 @@ from fsgov.simulator.connection import Connection
 from fsgov.simulator.event import Identity
 from fsgov.simulator.faults import Fault, Faults
 from fsgov.simulator.life import Life
+from fsgov.simulator.plan import Plan
 from fsgov.simulator.playback import Prompting
 from fsgov.simulator.recording import Recording
 from fsgov.simulator.rooms import Rooms
+from fsgov.simulator.run import Run
 from fsgov.simulator.wav import Disk
 from fsgov.simulator.world import World
 
@@ -66,6 +68,7 @@ class Switch:
         self.calls: dict[str, Call] = {}
         self.bus = Bus(self, latency)
         self.dialplan: dict[str, str] = {"4000": "park"}
+        self.plan, self.globals = Plan(), dict[str, str]()
         self.prompts: dict[str, float] = {}
         self.base_dir = "/usr/local/freeswitch"
         self.sound_prefix = "/usr/local/freeswitch/share/freeswitch/sounds"
@@ -94,11 +97,13 @@ class Switch:
         uuid: str | None = None,
         dialplan: dict[str, str] | None = None,
         without: str = "",
+        context: str = "",
     ) -> Call:
         """A caller's INVITE arrives: one inbound channel that runs the dialplan.
 
         variables: what the INVITE or the directory brings (there at CHANNEL_CREATE);  dialplan: what its
-        first `set`s do;  without: names of variables this phone's SIP does not give.
+        first `set`s do;  without: names of variables this phone's SIP does not give;  context: where in
+        `plan` (the XML that was loaded) the call comes in, instead of a script that plays the dialplan.
         """
         if "inbound" in self.paused or self.shutting_down in ("asap", "now"):
             raise Conflict("the switch takes no calls", "paused or shutting down: the caller gets 503")
@@ -114,6 +119,9 @@ class Switch:
         call = Call(self, a)
         self.calls[a.uuid] = call
         self.life.create(a)
+        if context:
+            self.route(a, dialled, context)
+            return call
         for name, value in (
             {"hangup_after_bridge": "true", "ringback": "%(2000,4000,440,480)"}
             if dialplan is None
@@ -158,16 +166,12 @@ class Switch:
 
     def dtmf(self, c: Channel, digit: str, source: str = "RTP") -> None:
         if c.up:
-            self.world.note("pressed", leg=c.number, digits=digit)
-            self.fire_for(
-                c,
-                "DTMF",
-                [
-                    ("DTMF-Digit", digit),
-                    ("DTMF-Duration", "2080" if source == "RTP" else "2000"),
-                    ("DTMF-Source", source),
-                ],
-            )
+            keys.pressed(self, c, digit, source)
+
+    def route(self, c: Channel, number: str, context: str) -> None:
+        """A leg runs the extension of `plan` that its number finds in a context."""
+        c.context, c.run = context, Run(self, c, context)
+        c.run.start(number)
 
     def hold(self, c: Channel, on: bool) -> None:
         """CHANNEL_HOLD / CHANNEL_UNHOLD; a recording of the held leg does not advance meanwhile."""

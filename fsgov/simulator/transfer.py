@@ -55,6 +55,11 @@ def extension(
     """Let a leg run an extension of `switch.dialplan`; a number that is not in it is called."""
     action, _, argument = switch.dialplan.get(to, f"bridge:{to}").partition(":")
     c.enter("CS_EXECUTE")
+    if c.run is not None:
+        c.run.stop()
+    if c.context:
+        switch.route(c, to, c.context)
+        return
     match action:
         case "conference":
             switch.rooms.join(c, argument)

@@ -8,6 +8,7 @@ number that time-coded audio carries) and `what`:
     answered     leg
     bridged      a, b: two legs hear each other from here on        unbridged  a, b
     hold, unhold leg
+    executed     leg, application, data: what a dialplan in XML has the leg do
     pressed      leg, digits
     heard        leg, file, samples, of, complete: how much of a prompt was really played
     opened       file, leg, path (as the switch knows it), frames 0: a recording runs

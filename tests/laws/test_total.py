@@ -56,6 +56,7 @@ BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "str": st.text(max_size=8),
     "bool": st.booleans(),
     "int": st.integers(-1, 10**6),
+    "str | None": st.none() | st.text(max_size=8),
     "int | None": st.none() | st.integers(-1, 10**6),
     "Instant": st.integers(T0, T0 + 10**8),
 }

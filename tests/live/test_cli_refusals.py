@@ -46,6 +46,7 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("host", ("policy", "explain", "--dialled", "1", "--crm", "segment"), 2, "NAME=VALUE"),
     ("host", ("policy", "explain", "--dialled", "1", "--tenant", "nobody"), 2, "nobody"),
     ("host", ("policy", "check", "failing.toml"), 3, "the rest is not recorded"),
+    ("host", ("policy", "export-dialplan", "bad-policy.toml"), 3, "rule[1].consent"),
     ("host", ("keys", "generate", "recipient", "--output", "desk/id.txt"), 7, "is there already"),
     ("host", ("keys", "generate", "recipient", "--output", "no/where/id"), 2, "cannot be written"),
     ("host", ("keys", "generate", "recipient"), 2, "--output"),

@@ -27,9 +27,9 @@ DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 EXPECTED = {
     "run", "demo", "check", "status", "db init", "db upgrade", "db status", "people add", "people list",
     "people disable", "keys generate recipient", "keys generate signing", "keys list", "policy check",
-    "policy show", "policy explain", "policy test", "policy diff", "policy history", "policy activate",
-    "policy approve", "policy rollback", "stop", "calls list", "calls show", "calls explain",
-    "calls start", "calls stop",
+    "policy show", "policy explain", "policy export-dialplan", "policy test", "policy diff", "policy history",
+    "policy activate", "policy approve", "policy rollback", "stop", "calls list", "calls show",
+    "calls explain", "calls start", "calls stop",
     "calls pause", "calls resume", "calls tag", "recordings list", "recordings show", "recordings export",
     "recordings verify", "events tail", "events export", "events verify", "events schema",
 }  # fmt: skip

@@ -187,7 +187,11 @@ def test_a_bridge_and_its_end() -> None:
 def test_the_subscription_ends_with_custom() -> None:
     words = SUBSCRIPTION.split()
     assert words[:2] == ["event", "plain"]
-    assert words[words.index("CUSTOM") + 1 :] == ["conference::maintenance"]
+    assert words[words.index("CUSTOM") + 1 :] == [
+        "conference::maintenance",
+        "fsgov::gate",
+        "fsgov::code",
+    ]
 
 
 def test_a_new_leg_with_two_uuids_is_the_first_and_is_counted() -> None:

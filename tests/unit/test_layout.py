@@ -30,6 +30,7 @@ GEVENT = {"esl", "recorder", "announcements", "control", "parties", "govern", "d
 PURE = {
     "events",
     "commands",
+    "dialplan",
     "entries",
     "policy",
     "call",

@@ -1,0 +1,55 @@
+"""What the dialplans that come with fsgov tell it (dialplans/*.xml), as frozen values; pure.
+
+They fire CUSTOM events with the `event` application and wait in a bounded `sleep`; the answer is the command
+`AnswerDialplan`: variables set, then the sleep broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fsgov.events import NOTHING, Act, LegEvent
+
+
+class GateOpened(LegEvent):
+    """The dialplan asks what this leg's party is to be told or asked, and waits two seconds at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatePassed(LegEvent):
+    """The dialplan has played its notice or menu and goes on; `variables` hold what the party said."""
+
+    variables: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodePressed(LegEvent):
+    """Somebody on this leg pressed a code that stands for an act; whether he may is the core's business."""
+
+    act: Act
+    tag: str = ""
+
+
+OWN = frozenset(
+    f"fsgov_{name}"
+    for name in (
+        "action",
+        "answer",
+        "code",
+        "dialled",
+        "done",
+        "key",
+        "key_invalid",
+        "no",
+        "prompt",
+        "prompts",
+        "purpose",
+        "refusal",
+        "terminators",
+        "timeout",
+        "transfer",
+        "yes",
+    )
+)
+"""Channel variables of the dialplans themselves: no inputs of a decision; pressed keys are among them."""
