@@ -151,12 +151,11 @@ def _hangup(run: Run, data: str) -> Steps:
 
 
 def _bridge(run: Run, data: str) -> Steps:
-    """Calls an agent by the number in its address; who answers is up to the script."""
+    """Calls an agent by the number in its address; the phone answers at once."""
     agent = data.rpartition("/")[2].partition("@")[0]
     run.terminal = True
     call = run.switch.call_of(run.channel)
-    call.dial(agent)
-    call.ring()
+    call.dial(agent).answer()
     yield from ()
 
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 def pressed(switch: Switch, c: Channel, digit: str, source: str) -> None:
     """A key of the leg `c`."""
     switch.world.note("pressed", leg=c.number, digits=digit)
+    arrived(switch, c, digit, source)
+
+
+def arrived(switch: Switch, c: Channel, digit: str, source: str) -> None:
+    """The key is heard by what runs on the leg, or by the bridge, which tells of it and knows the codes."""
     if c.run is not None:
         c.run.press(digit, source)
         return

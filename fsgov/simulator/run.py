@@ -118,9 +118,13 @@ class Run:
             self.wake("key")
 
     def _ended(self) -> None:
+        from fsgov.simulator import keys
+
         if self.over:
             return
         self.stop()
+        for digit, source in self.digits:  # what nobody took goes to whatever comes next
+            keys.arrived(self.switch, self.channel, digit, source)
         if not self.terminal and self.channel.peer is None and self.channel.up:
             self.switch.end(self.channel, "NORMAL_CLEARING", "kill")  # nothing is left to do
 
