@@ -24,7 +24,7 @@ FOUND = (
         mode="none",
         opening="call a, answer a, wait 1",
         script="wait 0.1, wait 1, kill 2",
-        faults="late fine",
+        faults="late, fine",
     ),
     Found(
         why="a pause of a call that its pause's limit has stopped was accepted, and its resume, too",
@@ -37,7 +37,7 @@ FOUND = (
         mode="opt_out",
         opening="call a, answer a, wait 1",
         script="wait 9, press a *9, wait 1, hangup a",
-        faults="late fine fine fine fine fine fine lost late fine",
+        faults="late, fine, fine, fine, fine, fine, fine, lost, late, fine",
         late=True,
     ),
     Found(
@@ -45,7 +45,7 @@ FOUND = (
         mode="none",
         opening="call a, answer a, wait 1",
         script="act pause, wait 1, act resume, wait 1, act pause, wait 1, act resume, wait 1",
-        faults="lost fine",
+        faults="lost, fine",
         late=True,
     ),
     Found(
@@ -53,7 +53,7 @@ FOUND = (
         mode="none",
         opening="call a, answer a, wait 1",
         script="act pause, wait 1, act resume, wait 1, restart fsgov",
-        faults="lost fine",
+        faults="lost, fine",
         late=True,
     ),
     Found(
@@ -61,7 +61,7 @@ FOUND = (
         mode="notice",
         opening="call a, call b, answer b, answer a, bridge b",
         script="wait 1, answer a, wait 1, press a 1, wait 1, wait 9, act stop, kill 1, wait 1",
-        faults="late fine fine lost dropped lost refused fine fine late fine fine fine fine",
+        faults="late, fine, fine, lost, dropped, lost, refused, fine, fine, late, fine, fine, fine, fine",
         late=True,
     ),
     Found(
@@ -70,7 +70,7 @@ FOUND = (
         opening="call a, call b, answer b, answer a, bridge b",
         script="answer a, wait 1, press a 1, wait 1, hold a, wait 4, hold a, wait 1, act pause, wait 4, "
         "act resume, wait 4",
-        faults="lost fine fine fine fine late fine fine fine fine",
+        faults="lost, fine, fine, fine, fine, late, fine, fine, fine, fine",
         late=True,
     ),
     Found(
@@ -78,7 +78,7 @@ FOUND = (
         mode="notice",
         opening="call a, call b, answer b, answer a, wait 10, act pause, wait 1",
         script="act resume, wait 0.5, act pause, hold a",
-        faults="late fine fine fine fine dropped fine fine fine",
+        faults="late, fine, fine, fine, fine, dropped, fine, fine, fine",
     ),
     Found(
         why="a segment ended while its unmask was under way",
@@ -93,28 +93,36 @@ FOUND = (
         mode="opt_in",
         opening="call a, call b, answer b, answer a, wait 1, press a 1, wait 1",
         script="hangup a",
-        faults="late fine fine refused fine fine fine fine fine fine",
+        faults="late, fine, fine, refused, fine, fine, fine, fine, fine, fine",
     ),
     Found(
         why="a recording moved to a leg that nobody knew",
         mode="none",
         opening="call a, call b, answer b, answer a, wait 10, act pause, wait 1",
         script="move, act resume",
-        faults="lost lost",
+        faults="lost, lost",
     ),
     Found(
         why="a leg found after a restart took the name of a call that was over",
         mode="opt_out",
         opening="call a, call b, answer b, answer a, wait 1, press a 1, wait 1",
         script="hangup a, wait 1, restart fsgov",
-        faults="lost lost",
+        faults="lost, lost",
     ),
     Found(
         why="a hold that was over before the start of its file was told of",
         mode="none",
         opening="call a",
         script="answer a, wait 0.1, hold a, wait 0.2, hold a, wait 1, act pause, wait 1, act resume, wait 1",
-        faults="late fine fine",
+        faults="late, fine, fine",
+        late=True,
+    ),
+    Found(
+        why="a pause was acknowledged while nothing but a stray ran",
+        mode="opt_out",
+        opening="call a, answer a, wait 1",
+        script="wait 4, wait 4, wait 4, kill 1, act start, act pause",
+        faults="dropped, dropped, fine, no effect, fine, fine, late, fine",
         late=True,
     ),
 )

@@ -82,7 +82,13 @@ def test_laws_1_to_5(
 @pytest.mark.parametrize("found", FOUND, ids=lambda found: found.why)
 def test_a_history_that_once_broke_a_law(found: Found) -> None:
     opening, script = found.opening.split(", "), found.script.split(", ")
-    judge((found.mode, found.record), opening, script, found.faults.split(), found.late)
+    judge(
+        (found.mode, found.record),
+        opening,
+        script,
+        found.faults.split(", ") if found.faults else [],
+        found.late,
+    )
 
 
 def judge(
