@@ -109,7 +109,7 @@ def _forms(pattern: Pattern, regions: tuple[str, ...]) -> Iterator[str]:
     for region in regions:
         code, abroad, trunk = prefixes(region)
         yield f"(?:{abroad}){digits}{end}"
-        home = f"{LONG}(?:{trunk})?" if trunk else LONG
+        home = f"(?!{abroad}){LONG}(?:{trunk})?" if trunk else f"(?!{abroad}){LONG}"
         if digits.startswith(code):
             yield f"{home}{digits[len(code) :]}{end}"
         elif pattern.prefix and code.startswith(digits):
