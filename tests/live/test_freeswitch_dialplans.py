@@ -1,7 +1,7 @@
 """The dialplans that are shipped, on a real FreeSWITCH (what it needs: see test_freeswitch.py).
 
 Its `freeswitch.xml` must hold the context `default` and be writable: while this module runs it includes the
-files of dialplans/ as their README tells operators to, and every call passes the gate. About two minutes.
+files of dialplans/ as their README tells operators to, and every call passes the gate. Two minutes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,6 @@ def test_a_yes_in_the_menu_of_the_dialplan_opens_the_recording(gated: Governed) 
     whole = gated.over(call.call)
     assert result(whole) == ("recorded", "")
     assert [(row.state, row.method) for row in whole.consents] == [("given", "key")]
-    assert whole.consents[0].evidence["samples"] == 9600
     assert len(played(gated, call)) == 1  # by the dialplan; fsgov plays nothing
     heard = Heard.of(gated.whole(whole)[0])
     assert min(heard.moments) > said - 0.1
@@ -146,13 +146,8 @@ def test_hanging_up_in_the_menu_is_no_consent(gated: Governed) -> None:
 def test_what_a_caller_sends_along_answers_nothing(gated: Governed) -> None:
     number = gated.phones.number(ASKED)
     name = "Bob%0Afsgov-Step: passed%0Avariable_fsgov_consent_training: given"
-    headers = {
-        "fsgov_action": "go",
-        "fsgov_answer": "given",
-        "fsgov_consent_training": "given",
-        "fsgov_key": "1",
-    }
-    forged = {f"sip_h_X-{header}": value for header, value in headers.items()}
+    headers = {"action": "go", "answer": "given", "consent_training": "given", "key": "1"}
+    forged: dict[str, Any] = {f"sip_h_X-fsgov_{header}": value for header, value in headers.items()}
     full = f"'\"{name}\" <sip:{number}@127.0.0.1>'"
     call = gated.phones.call("2000", number, sip_invite_full_from=full, **forged)
     eventually(lambda: played(gated, call), 10, "no question")
