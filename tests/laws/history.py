@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fsgov import events as ev
 from fsgov.call.converge import ATTEMPTS
+from fsgov.call.stops import Stop, Stops, StopsInForce
 from fsgov.commands import Answer, CloseSegment, RecorderCommand
 from fsgov.events import Act
 from fsgov.switchboard import Switchboard
@@ -32,6 +33,7 @@ class History(World):
     paused = False
     paused_at = 0
     started = False
+    halted = False
 
     # -- what people do --------------------------------------------------------------------------------
 
@@ -134,6 +136,15 @@ class History(World):
             case _:
                 pass
 
+    def do_halt(self, what: str) -> None:
+        """The kill switch of this host, thrown or taken back."""
+        self.halted = what == "on"
+        self.run(self.board.handle(self.stops()))
+
+    def stops(self) -> StopsInForce:
+        placed = [Stop("s-1", "host", host=self.site.host)] if self.halted else []
+        return StopsInForce(now=self.now, stops=Stops.of(self.site.host, placed))
+
     def do_hold(self, leg: str) -> None:
         channel = self.switch.leg(leg)
         if channel is not None and channel.answered:
@@ -221,6 +232,7 @@ class History(World):
         self.generation += 1
         self.outstanding.clear()
         self.board = Switchboard(self.policy, self.site)
+        self.run(self.board.handle(self.stops()))
         for text in tuple(self.texts.values()):
             self.run(self.board.handle(ev.CallRestored(now=self.now, text=text)))
         self.resync()
@@ -251,6 +263,7 @@ class History(World):
         assert self.record != "on_demand" or self.started, "law 1: nobody asked for it"
         assert self.refused_at is None, "law 1: captured after a refusal or withdrawal"
         assert not self.stopped, "law 1: captured after a stop"
+        assert not self.halted, "law 1: captured though the kill switch is thrown"
         assert not self.paused, "captured during a pause"
         for leg in self.present():
             assert self.may(leg), f"law 1: {command} without what {self.mode} asks of {leg.uuid}"
@@ -280,6 +293,7 @@ class History(World):
             self.record == "never"
             or (self.record == "on_demand" and not self.started)
             or self.stopped
+            or self.halted
             or self.refused_at is not None
             or any(not self.may(leg) for leg in self.present())
         )

@@ -36,7 +36,7 @@ PEOPLE = (
 TIME = ("wait 0.1", "wait 0.5", "wait 1", "wait 4", "wait 9", "wait 30")
 TROUBLE = (
     "disconnect", "connect", "restart fsgov", "restart switch", "move", "stray", "junk",
-    "kill 1", "kill 2", "kill 3",
+    "kill 1", "kill 2", "kill 3", "halt on", "halt off",
 )  # fmt: skip
 WORDS = st.one_of(
     st.sampled_from(PEOPLE), st.sampled_from(TIME), st.sampled_from(TIME), st.sampled_from(TROUBLE)
