@@ -321,6 +321,16 @@ def test_after_a_restart_the_menu_is_still_the_dialplans() -> None:
     assert moves(again.presses("1")) == ["open"]
 
 
+def test_after_a_restart_at_the_gate_what_it_was_told_is_known() -> None:
+    again = at_gate(OPT_IN).restarted()
+    again.created("a", found=True, variables=MENU)
+    again.resync(a=())
+    again.answered("a", variables=MENU)
+    again.plays()
+    assert moves(again.presses("1")) == ["open"]
+    assert not again.all(AnswerDialplan)
+
+
 def test_what_a_dialplan_needs_for_itself_is_no_input_and_no_key_is_kept() -> None:
     talk = in_menu(OPT_IN)
     passes(talk, fsgov_key_invalid="7", fsgov_consent_training="refused")
