@@ -74,6 +74,12 @@ class Damaged(FsgovError):
     exit_code = 8
 
 
+def in_lines(message: str, detail: str = "", hint: str = "") -> list[str]:
+    """What a process says of a failure on standard error: who, what, the fact behind it, what to do."""
+    told = [f"fsgov: {message}", *(f"  {line}" for line in detail.splitlines())]
+    return [*told, f"  hint: {hint}"] if hint else told
+
+
 def refused_by_system(fault: OSError) -> FsgovError | None:
     """A file that this login may not use, or a disk that takes nothing, in our words; None for all else."""
     detail = f"{fault.filename}: {fault.strerror}" if fault.filename else str(fault.strerror or fault)

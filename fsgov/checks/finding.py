@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fsgov.errors import FsgovError, NotPermitted, refused_by_system
+from fsgov.errors import FsgovError, NotFound, NotPermitted, Unreachable, refused_by_system
+
+HINTS: dict[type[FsgovError], str] = {
+    NotPermitted: "run fsgov check as root, or with --part as the login of that part",
+    Unreachable: "is it running, and is that its address?",
+    NotFound: "make it, or mend its name in the configuration",
+}
+"""What to do where whoever raised the fault did not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +36,9 @@ def warning(of: str, message: str, detail: str = "", hint: str = "") -> Finding:
 
 
 def failed(of: str, fault: FsgovError) -> Finding:
-    hint = fault.hint
-    if not hint and isinstance(fault, NotPermitted):
-        hint = "run fsgov check as root, or with --part as the login of that part"
-    return Finding(of, "failed", fault.message, fault.detail, hint, fault.exit_code)
+    return Finding(
+        of, "failed", fault.message, fault.detail, fault.hint or HINTS.get(type(fault), ""), fault.exit_code
+    )
 
 
 def gathered(of: str, looks: Iterator[Finding]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ from fsgov.checks.finding import Finding, ok
 from fsgov.config import Settings
 from fsgov.errors import BadConfiguration
 
-SECRET_KEY = b"AGE-SECRET-KEY-1"
+IDENTITY = re.compile(rb"AGE-SECRET-KEY-1[0-9A-Z]{58}", re.IGNORECASE)
+"""Not its beginning alone, which documentation may name."""
 LONGEST_KEY_FILE = 65_536
 
 
@@ -50,7 +52,7 @@ def key_files(settings: Settings) -> Iterator[Path]:
 def holds_identity(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return SECRET_KEY in file.read(LONGEST_KEY_FILE)
+            return IDENTITY.search(file.read(LONGEST_KEY_FILE)) is not None
     except OSError:
         return False
 

@@ -8,7 +8,7 @@ import click
 
 from fsgov.cli import completing, output
 from fsgov.cli.frame import Frame, Group, Moment, a_call, pass_frame
-from fsgov.errors import Unreachable
+from fsgov.errors import BadUsage, Unreachable
 
 if TYPE_CHECKING:
     from fsgov.catalog.rows import WholeCall
@@ -30,6 +30,9 @@ def calls() -> None:
 @pass_frame
 def list_(frame: Frame, /, **wanted: Any) -> None:
     """The newest calls first."""
+    since, until = wanted["since"], wanted["until"]
+    if since and until and since >= until:
+        raise BadUsage("--since is not before --until", f"{since.isoformat()}, {until.isoformat()}")
     with frame.desk() as desk:
         found = desk.calls(**wanted)
     frame.rows(

@@ -200,12 +200,13 @@ def read_text(path: Path, what: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise NotFound(f"There is no {what}", str(path)) from None
+        raise NotFound(f"There is no {what}", str(path), "name a file that is there") from None
     except PermissionError:
-        raise NotPermitted(f"The {what} is not for this user", str(path)) from None
+        hint = "act as its owner, or let them give it to you"
+        raise NotPermitted(f"The {what} is not for this user", str(path), hint) from None
     except (OSError, UnicodeDecodeError) as fault:
         why = fault.strerror if isinstance(fault, OSError) else "it is no text"
-        raise BadUsage(f"The {what} cannot be read", f"{path}: {why}") from None
+        raise BadUsage(f"The {what} cannot be read", f"{path}: {why}", "name a file of text") from None
 
 
 def write_new(path: Path, text: str, mode: int) -> None:

@@ -80,12 +80,9 @@ def run() -> int:
 
 def tell(message: str, detail: str = "", hint: str = "") -> None:
     """Message, detail and hint on standard error; colours only for a terminal that wants them."""
-    first = f"fsgov: {message}"
-    lines = [click.style(first, fg="red", bold=True) if output.styled(sys.stderr) else first]
-    lines += [f"  {line}" for line in detail.splitlines()]
-    if hint:
-        lines.append(f"  hint: {hint}")
-    for line in lines:
+    first, *rest = errors.in_lines(message, detail, hint)
+    click.echo(click.style(first, fg="red", bold=True) if output.styled(sys.stderr) else first, err=True)
+    for line in rest:
         click.echo(line, err=True)
 
 

@@ -12,7 +12,7 @@ import gevent
 from gevent.event import Event as Signal
 
 from fsgov import config, logs
-from fsgov.errors import FsgovError
+from fsgov.errors import FsgovError, in_lines
 from fsgov.govern.inforce import InForce
 from fsgov.govern.part import Govern
 from fsgov.parties import cooperate
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
         settle()
         govern.run(stop, reload)
     except FsgovError as fault:
-        for line in filter(None, (fault.message, fault.detail, fault.hint)):
+        for line in in_lines(fault.message, fault.detail, fault.hint):
             print(line, file=sys.stderr)  # noqa: T201 - the last words of a process, for journald
         return fault.exit_code
     return 0

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from fsgov.errors import BadConfiguration, Damaged
 
 _ED25519 = b"\x01"
+LINE_OF_A_KEY = "it is the line in log.key.pub, which `fsgov keys list` shows"
 _KEY_LENGTH = 32
 _MARK = "\u2014 "  # an em dash and a space
 _NAME = re.compile(r"[^\s+]+")
@@ -60,11 +61,12 @@ class PublicKey:
             or len(value) != 1 + _KEY_LENGTH
         ):
             raise BadConfiguration(
-                "not a public key of a log", "it is not name+hash+base64 of an Ed25519 key"
+                "not a public key of a log", "it is not name+hash+base64 of an Ed25519 key", LINE_OF_A_KEY
             )
         key = cls(name, value[1:])
         if key.key_id.hex() != stated:
-            raise BadConfiguration("not a public key of a log", "its hash does not fit its name and key")
+            detail = "its hash does not fit its name and key"
+            raise BadConfiguration("not a public key of a log", detail, LINE_OF_A_KEY)
         return key
 
     @property

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.cli import CALL, DESK, NOBODY, QUARANTINED, UNRECORDED, Company, Done, company, write_private
+from tests.live.cli import DESK, NOBODY, QUARANTINED, UNRECORDED, Company, Done, company, write_private
+from tests.live.shipping import CALL
 from tests.unit.test_cli import ALL
 
 FIRST, MISSING = f"{CALL}-01", f"{CALL}-03"

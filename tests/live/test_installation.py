@@ -1,4 +1,4 @@
-"""docs/installation.md, executed: by an account with an empty home, and as a service. About three minutes."""
+"""README.md and docs/installation.md, executed in a clone, by an account with an empty home. Two minutes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from tests.live.cli import environment_of
 from tests.live.test_packaging import Made, made
 
 __all__ = ["made"]
-DOC = Path(__file__).parents[2] / "docs" / "installation.md"
+ROOT = Path(__file__).parents[2]
+DOC, README = ROOT / "docs" / "installation.md", ROOT / "README.md"
 pytestmark = pytest.mark.timeout(600)
 
 
-def commands(chapter: str) -> list[str]:
-    """The blocks of commands of one chapter, in their order."""
-    text = DOC.read_text().partition(f"\n## {chapter}\n")[2].partition("\n## ")[0]
+def commands(chapter: str, page: Path = DOC) -> list[str]:
+    """The blocks of commands of one chapter ("": of the page), in their order."""
+    text = page.read_text()
+    if chapter:
+        text = text.partition(f"\n## {chapter}\n")[2].partition("\n## ")[0]
     return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
@@ -31,20 +34,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_a_newcomer_with_an_empty_home_reaches_a_verified_recording(made: Made, tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_a_newcomer_with_an_empty_home_reaches_a_demo_and_a_verified_recording(
+    made: Made, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("n")  # short: a unix socket is below it
+    home, clone = root / "home", root / "clone"
     home.mkdir()
-    shutil.copy(made.wheel, home)
+    shutil.copytree(made.tree, clone, ignore=shutil.ignore_patterns("build", "*.egg-info"))
+    demo = commands("A minute of demo", README)
     blocks = commands("As anybody, beside a simulated switch")
-    assert len(blocks) >= 9
-    script = "set -eu\n" + "\n".join(blocks).replace("8021", str(free_port()))
-    environment = environment_of(HOME=str(home), LANG="C.UTF-8")
+    assert (len(demo), len(blocks)) == (1, 10)
+    script = "set -eu\n" + "\n".join(demo + blocks).replace("8021", str(free_port()))
+    environment = environment_of(HOME=str(home), LANG="C.UTF-8", TOOLS=f"{ROOT}/.parts/build")
     environment.pop("PYTHONPATH", None)
     environment.pop("VIRTUAL_ENV", None)
-    with (tmp_path / "said").open("w+") as said:
+    with (root / "said").open("w+") as said:
         done = subprocess.Popen(
             ["bash", "-c", script],
-            cwd=home,
+            cwd=clone,
             env=environment,
             stdout=said,
             stderr=said,
@@ -57,10 +64,11 @@ def test_a_newcomer_with_an_empty_home_reaches_a_verified_recording(made: Made, 
         said.seek(0)
         words = said.read()
     assert code == 0, words[-4000:]
-    assert list((home / "desk").glob("*.wav"))
+    assert "every call came out as expected" in words
+    assert list((home / "trial" / "desk").glob("*.wav"))
     assert "is complete to" in words
-    assert "order line" in (home / "host" / "policy.toml").read_text()
-    shutil.rmtree(home / "fsgov")
+    for venv in (home / "trial" / "venv", clone / ".venv"):
+        shutil.rmtree(venv)
 
 
 def stop_all_of(group: int) -> None:

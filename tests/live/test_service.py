@@ -1,4 +1,4 @@
-"""docs/installation.md as root: logins, units, a spool of three, in namespaces of our own. A minute."""
+"""docs/installation.md as root, and docs/metrics.md: logins, units, one spool, in namespaces. A minute."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.timeout(600), pytest.mark.root, pytest.mark.installed("systemd-sysusers"),
 ]  # fmt: skip
 
+METRICS = Path(__file__).parents[2] / "docs" / "metrics.md"
 BUCKETS = ("service-audio", "service-keys")
 OWN = ("etc", "usr/local/bin", "opt", "var/lib", "var/log", "run")
 COPIED = ("etc", "usr/local/bin")
@@ -60,12 +61,15 @@ recipients = ["{recipient}"]
 credentials = {{ access = "cred:vault-access", secret = "cred:vault-secret" }}
 [log]
 file = "/var/log/fsgov"
+[health]
+ship = "127.0.0.1:{health}"
 """
 PRELUDE = """
 mount --make-rprivate /
 for place in OWN; do mount --bind "$ROOT/$place" "/$place"; done
 echo "freeswitch:x:61001:61001::/:/bin/false" >> /etc/passwd
 echo "freeswitch:x:61001:" >> /etc/group
+echo "alice:x:61002:61002::/:/bin/false" >> /etc/passwd
 umask 022
 soon() {
     for _ in $(seq 60); do if bash -c "$1"; then return; fi; sleep 0.5; done
@@ -105,6 +109,7 @@ for part in govern ship keep; do
 done
 echo "FACT socket $(stat -c '%a %U %G' /run/fsgov/control.sock)"
 echo "FACT sink $(find /var/log/fsgov -type f -printf '%u\\n' | sort -u)"
+echo "FACT live $(grep ^fsgov-live: /etc/group | cut -d: -f4)"
 """
 REFUSED = """
 echo 'version = 3' > /etc/fsgov/policy.toml
@@ -130,12 +135,14 @@ def test_the_service_of_the_page_records_ships_and_is_upgraded_under_a_call(
     stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("systemctl.py")} "$@"\n')
     stand_in.chmod(0o755)
     (root / "policy.toml").write_text(POLICY)
-    install, secrets, start = commands("As a service, with systemd")
+    install, secrets, *live, start = commands("As a service, with systemd")
     (upgrade,) = commands("Upgrade and restart with calls up")
-    switch = free_port()
+    switch, health = free_port(), free_port()
+    pages = "\n".join(commands("", METRICS)).replace("9465", str(health))
     script = [
-        "set -eu", PRELUDE.replace("OWN", " ".join(OWN)), install, CONFIGURED, secrets, SWITCH, start,
+        "set -eu", PRELUDE.replace("OWN", " ".join(OWN)), install, CONFIGURED, secrets, *live, SWITCH, start,
         CALL.replace("NAME", "one"), OVER.replace("NAME", "one"), SHIPPED.replace("COUNT", "1"), FACTS,
+        pages.replace("python -c", "/opt/fsgov/bin/python -c"),
         CALL.replace("NAME", "two"), upgrade, "sleep 1", OVER.replace("NAME", "two"),
         SHIPPED.replace("COUNT", "2"), "fsgov calls list --json > \"$ROOT/calls.json\"", REFUSED,
     ]  # fmt: skip
@@ -150,7 +157,12 @@ def test_the_service_of_the_page_records_ships_and_is_upgraded_under_a_call(
         audio, keys = map(rgw.url, BUCKETS)
         recipient = Identity.generate(os.urandom).recipient
         text = CONFIG.format(
-            switch=switch, dsn=f"postgresql://{login[3]}", audio=audio, keys=keys, recipient=recipient
+            switch=switch,
+            health=health,
+            dsn=f"postgresql://{login[3]}",
+            audio=audio,
+            keys=keys,
+            recipient=recipient,
         )
         (root / "fsgov.toml").write_text(text)
         environment = environment_of(
@@ -173,7 +185,11 @@ def test_the_service_of_the_page_records_ships_and_is_upgraded_under_a_call(
         "keep": "fsgov-keep fsgov-keep",
         "socket": "660 fsgov-govern fsgov-live",
         "sink": "fsgov-keep",
+        "live": "alice",
     }
+    assert '"ready": true' in done.stdout  # docs/metrics.md
+    assert "\nfsgov_spool_waiting_segments" in done.stdout
+    assert "/health/alerts.yml" in done.stdout
     calls = json.loads((root / "calls.json").read_text())
     assert [call["outcome"] for call in calls] == ["recorded", "recorded"]
     assert not list((root / "var/lib/fsgov/spool/audio").glob("*.wav"))

@@ -223,4 +223,5 @@ def test_an_identity_file_that_is_not_there(tmp_path: Path) -> None:
 def test_check_recognises_an_identity_in_any_file(tmp_path: Path) -> None:
     assert holds_identity(identity_file(tmp_path / "notes.txt", f"see below\n\n  {RECIPIENT}\n"))
     assert not holds_identity(identity_file(tmp_path / "public", str(RECIPIENT.recipient)))
+    assert not holds_identity(identity_file(tmp_path / "prose", "a line that starts with AGE-SECRET-KEY-1"))
     assert not holds_identity(tmp_path / "absent")
