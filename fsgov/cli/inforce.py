@@ -11,8 +11,8 @@ import click
 
 from fsgov.cli import completing, output
 from fsgov.cli.frame import Frame, a_path, pass_frame
-from fsgov.cli.policies import FILE, load, policy
-from fsgov.errors import BadConfiguration, Conflict, NotFound
+from fsgov.cli.policies import FILE, failing, load, policy
+from fsgov.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from fsgov.catalog.inforce import Acting, ActivationRow
@@ -68,9 +68,7 @@ def test(frame: Frame, file: Path | None) -> None:
         "the document has no [[test]]",
     )
     if failures:
-        raise BadConfiguration(
-            "The policy's own tests fail", "\n".join(map(str, failures)), "mend the rules, or the tests"
-        )
+        raise failing(failures)
 
 
 @policy.command(example="fsgov policy diff in-force /etc/fsgov/policy.toml")
@@ -239,9 +237,7 @@ def _tested(found: Policy) -> None:
 
     failures = run_tests(found)
     if failures:
-        raise BadConfiguration(
-            "The policy's own tests fail", "\n".join(map(str, failures)), "mend the rules, or the tests"
-        )
+        raise failing(failures)
 
 
 def in_force(rows: Sequence[ActivationRow]) -> ActivationRow | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,9 +46,7 @@ def check(frame: Frame, file: Path | None) -> None:
     if failures:
         if frame.json:
             output.print_json(facts)
-        raise BadConfiguration(
-            "The policy's own tests fail", "\n".join(map(str, failures)), "mend the rules, or the tests"
-        )
+        raise failing(failures)
     rules, tests = len(found.rules), len(found.trials)
     frame.said(f"version {found.version} ({found.sha256[:16]}): {rules} rules, {tests} tests hold", facts)
 
@@ -169,6 +168,12 @@ def export_dialplan(frame: Frame, file: Path | None) -> None:
         output.print_json({"version": found.version, "sha256": found.sha256, "failures": modes})
         return
     click.echo(dialplan(found, regions), nl=False)
+
+
+def failing(failures: Sequence[object]) -> BadConfiguration:
+    """What is said of a policy whose own tests do not come out."""
+    hint = "mend the rules, or the tests"
+    return BadConfiguration("The policy's own tests fail", "\n".join(map(str, failures)), hint)
 
 
 def load(frame: Frame, file: Path | None) -> Policy:
