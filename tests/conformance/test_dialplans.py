@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -302,3 +304,33 @@ def test_a_lost_reply_to_the_answer_costs_the_gate_its_two_seconds_and_no_more(s
     api.execute(switch, "uuid_setvar_multi", f"{call.a.uuid} {MENU};fsgov_action=opt_in")
     switch.clock.advance(2.1)
     assert call.a.playback is not None
+
+
+# -- the page for operators ------------------------------------------------------------------------------
+
+
+def test_the_page_names_every_file_code_and_prompt() -> None:
+    page = (SHIPPED / "README.md").read_text(encoding="utf-8")
+    for file in (*SHIPPED.glob("*.xml"), *SHIPPED.glob("enter/*.xml")):
+        assert f"`{file.relative_to(SHIPPED)}`" in page, file
+    for code, act in (("*1", "pause"), ("*2", "resume"), ("*3", "stop"), ("*4", "tag"), ("*5", "start")):
+        assert f"`{code}` {act}" in page
+        assert f"`{act}-yes.wav`" in page
+        assert f"`{act}-no.wav`" in page
+
+
+def test_the_xml_of_the_page_is_understood(tmp_path: Path) -> None:
+    page = (SHIPPED / "README.md").read_text(encoding="utf-8")
+    blocks = [textwrap.dedent(block.split("```")[0]) for block in re.split(r"```xml", page)[1:]]
+    assert len(blocks) == 3
+    file = tmp_path / "page.xml"
+    inside = f"<extension><condition>{blocks[2]}</condition></extension>"
+    file.write_text(f'<include><context name="c">{inside}</context></include>')
+    plan = Plan()
+    plan.load(file)
+    found = plan.hunt("c", "x", lambda _: "")
+    assert found is not None
+    assert [application for application, _ in found] == [
+        "set", "execute_extension", "execute_extension", "bridge",
+    ]  # fmt: skip
+    assert "/enter/fsgov.xml" in blocks[1]
