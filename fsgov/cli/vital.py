@@ -13,8 +13,8 @@ from fsgov.config.settings import Address
 from fsgov.errors import Unreachable
 
 SECONDS = 5.0
-RAISED_BY = {"govern": "govern", "spool": "ship", "ship": "ship", "keep": "keep"}
-"""Section of the status -> the part whose alarms it tells: ship keeps its own in the spool as well."""
+RAISED_BY = {"govern": "govern", "spool": "ship", "ship": "ship", "keep": "keep", "catalog": "keep"}
+"""Section of the status -> whose alarms it tells: ship leaves its own in the spool, keep in the catalog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,16 @@ def readiness(part: str, address: Address) -> Mapping[str, Any]:
     try:
         connection.request("GET", "/readyz")
         told: dict[str, Any] = json.loads(connection.getresponse().read())
-    except (OSError, http.client.HTTPException, ValueError) as fault:
+        missing = {check: state["reason"] for check, state in told["checks"].items() if not state["ok"]}
+        return {"ready": told["ready"], "missing": missing, "alarms": told["alarms"]}
+    except (OSError, http.client.HTTPException) as fault:
         why = getattr(fault, "strerror", None) or type(fault).__name__
-        hint = f"does {part} run, and is health.{part} its address?"
-        raise Unreachable(f"{part} does not answer", f"{address}: {why}", hint) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        why = "what answers there is another program"
     finally:
         connection.close()
-    missing = {check: state["reason"] for check, state in told["checks"].items() if not state["ok"]}
-    return {"ready": told["ready"], "missing": missing, "alarms": told["alarms"]}
+    hint = f"does {part} run, and is health.{part} its address?"
+    raise Unreachable(f"{part} does not answer", f"{address}: {why}", hint)
 
 
 def alarms(told: Mapping[str, Mapping[str, Any]]) -> list[Raised]:

@@ -51,6 +51,12 @@ ORDER: dict[str, str] = {
     "stop": "me", "run": "host",
 }  # fmt: skip
 
+PROGRAM = """import signal
+from fsgov.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is started with it ignored
+main()
+"""
+
 
 @dataclass
 class Place:
@@ -114,7 +120,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         shutil.copy(root / "desk" / "id.txt", root / "desk" / "identity.txt")
         program = root / "bin" / "fsgov"
         program.parent.mkdir()
-        program.write_text(f"#!{sys.executable}\nfrom fsgov.cli import main\nmain()\n")
+        program.write_text(f"#!{sys.executable}\n{PROGRAM}")
         program.chmod(0o755)
         (root / "sim").mkdir()
         with Remote.start(recordings=root / "spool" / "audio", directory=root / "sim") as switch:

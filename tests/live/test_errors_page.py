@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from fsgov.checks.database import clock
-from fsgov.cli import live
-from fsgov.errors import NotPermitted
+from fsgov.cli import live, vital
+from fsgov.config.settings import Address
+from fsgov.errors import NotPermitted, Unreachable
 from tests.live.cli import NOBODY, Company, write_private
 from tests.live.shipping import CALL, talk
 from tests.live.test_check import Host, host
@@ -264,3 +266,20 @@ def test_a_socket_that_is_for_others(tmp_path_factory: pytest.TempPathFactory) -
         said = os.read(read, 1000).decode()
         os.close(read)
     assert said == "The daemon's socket is not for this user|join its group|5"
+
+
+def test_another_program_at_the_address_of_a_part_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        answer = b"HTTP/1.0 200 OK\r\n\r\n[1]"
+
+        def serve() -> None:
+            connection = other.accept()[0]
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(Unreachable, match="what answers there is another program"):
+            vital.readiness("ship", Address("127.0.0.1", other.getsockname()[1]))
+        thread.join()
