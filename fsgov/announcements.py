@@ -58,7 +58,7 @@ class Announcements:
                 log.warning("dialplan.late", call=command.call)
                 return
             try:
-                reply = self._pool.send(text, deadline=DEADLINE, urgent=True)
+                reply = self._pool.send(text, deadline=DEADLINE)  # not before stops and masks
             except FsgovError:
                 log.warning("dialplan.unanswered", call=command.call)
                 return

@@ -46,11 +46,11 @@ def pressed(t: Turn, event: CodePressed) -> bool:
 
 def answer(t: Turn) -> None:
     """Tell the dialplans what has become of the codes."""
-    legs = {leg.name: leg for leg in t.call.legs.values()}
     for command in tuple(t.commands):
         if not (isinstance(command, Answer) and command.request.startswith(REQUEST)):
             continue
-        leg = legs.get(command.request.split("-")[1])
+        name = command.request.split("-")[1]
+        leg = next((leg for leg in t.call.legs.values() if leg.name == name), None)
         if leg is not None and leg.ended is None:
             done = "yes" if command.status == 200 else "no"
             t.commands.append(

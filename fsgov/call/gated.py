@@ -109,8 +109,10 @@ def own(t: Turn, leg: Leg, variables: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _known(call: Call) -> bool:
-    """The decision rests on all that will be known in time."""
-    return call.decision is not None and not call.adrift and not any(party.lookup for party in call.parties)
+    """The decision rests on all that will be known in time, and is this conversation's to tell."""
+    if call.decision is None or call.adrift or call.merged_into:
+        return False
+    return not any(party.lookup for party in call.parties)
 
 
 def _owed(call: Call, decision: Decision, leg: Leg) -> Ask | None:

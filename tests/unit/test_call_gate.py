@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fsgov import events as ev
 from fsgov.announcements import Announcements
@@ -352,6 +355,61 @@ def test_a_gate_of_a_leg_that_has_ended_or_is_not_there_does_nothing() -> None:
     assert rows(talk) == []
 
 
+# -- in any order --------------------------------------------------------------------------------------
+
+SAID = st.sampled_from(
+    [{}, {"fsgov_consent_training": "refused"}, {"fsgov_action": "failure"}, {"fsgov_action": "opt_in"},
+     {"fsgov_key": "1", "fsgov_answer": "given"}, {"fsgov_action": "notice"}]
+)  # fmt: skip
+LEG = st.sampled_from(["a", "b", "zz"])
+HAPPENING = st.one_of(
+    st.builds(lambda leg: (GateOpened, {"leg": leg}), LEG),
+    st.builds(lambda leg, said: (GatePassed, {"leg": leg, "variables": said}), LEG, SAID),
+    st.builds(
+        lambda leg, act: (CodePressed, {"leg": leg, "act": act, "tag": "x"}), LEG, st.sampled_from(Act)
+    ),
+    st.builds(lambda leg, said: (ev.LegAnswered, {"leg": leg, "variables": said}), LEG, SAID),
+    st.builds(lambda leg: (ev.PromptStarted, {"leg": leg, "file": PROMPT}), LEG),
+    st.builds(
+        lambda leg, samples: (
+            ev.PromptStopped,
+            {"leg": leg, "file": PROMPT, "status": "done", "samples": samples},
+        ),
+        LEG,
+        st.sampled_from([0, SAMPLES]),
+    ),
+    st.builds(lambda leg, digit: (ev.KeyPressed, {"leg": leg, "digit": digit}), LEG, st.sampled_from("2*9")),
+    st.just((ev.LegHungUp, {"leg": "b"})),
+    st.just((ev.SwitchLost, {})),
+    st.just((ev.Resynced, {"core": "core-1", "recordings": {"a": (), "b": ()}})),
+)
+
+
+@given(st.lists(st.tuples(HAPPENING, st.sampled_from([0.0, 0.1, 2.0, 20.0])), max_size=20), st.booleans())
+def test_without_a_yes_no_order_of_events_records_and_no_leg_is_asked_twice(
+    happenings: list[tuple[tuple[Any, dict[str, Any]], float]], restarts: bool
+) -> None:
+    talk = Talk(OPT_IN)
+    talk.created("a")
+    talk.created("b", other="a")
+    legs = {"a", "b"}
+    for number, ((kind, fields), later) in enumerate(happenings):
+        talk.push(kind, **fields)
+        talk.wait(later)
+        if restarts and number == 5 and talk.board.calls:
+            before = talk.sent
+            talk = talk.restarted()
+            talk.resync(a=(), b=())
+            talk.sent = before + talk.sent
+    assert not talk.all(OpenSegment)
+    for leg in legs:
+        told = [answer for answer in talk.all(AnswerDialplan) if answer.leg == leg]
+        menus = [answer for answer in told if ("fsgov_action", "opt_in") in answer.variables]
+        if menus:
+            first = talk.sent.index(menus[0])
+            assert not [c for c in talk.sent[first:] if isinstance(c, Play) and c.leg == leg]
+
+
 # -- codes ---------------------------------------------------------------------------------------------
 
 
@@ -449,7 +507,7 @@ class Wire(Pool):
         self._took = took
 
     def send(self, command: str, deadline: float, *, urgent: bool = False) -> Reply:
-        assert urgent
+        assert not urgent  # stops and masks go first
         self.sent.append(command.partition(" ")[0])
         self.now += self._took
         text = self._replies.pop(0)
