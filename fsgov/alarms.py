@@ -90,6 +90,14 @@ TABLE: Mapping[str, Alarm] = {
             "See in_force.refused in govern's log: a prompt or a vault that is not here, a full disk.",
         ),
         Alarm(
+            "part",
+            GOVERN,
+            "This part has not been heard for a minute, or has ended under `fsgov run` in the last 10 minutes"
+            " without being told to: recordings, or the log, wait.",
+            "See its last words: journalctl -u fsgov-ship, -u fsgov-keep, or before part.ended in the log.",
+            of="ship or keep",
+        ),
+        Alarm(
             "database",
             SHIP,
             "PostgreSQL does not take what ship enters; it waits in the spool.",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -26,6 +27,7 @@ import structlog
 
 from fsgov import embedded
 from fsgov.config import Settings
+from fsgov.spool.layout import ENDS
 
 log = structlog.get_logger()
 
@@ -36,6 +38,8 @@ LIVED_LONG = 60.0
 """Seconds after which an end counts as a new story."""
 STOP_WITHIN = 20.0
 """Seconds that one part may take to stop before it is killed."""
+REMEMBERED = 10
+"""Ends of a part that are written down."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -73,6 +77,8 @@ class Child:
     not_before: float = 0.0
     pause: float = field(default=SHORTEST_PAUSE)
     restarts: int = -1
+    ends: list[int] = field(default_factory=list)
+    """When it ended without being told to, lately: microseconds since the epoch."""
 
     def start(self) -> None:
         self.restarts += 1
@@ -90,6 +96,7 @@ class Child:
         self.pause = SHORTEST_PAUSE if lived > LIVED_LONG else min(2 * self.pause, LONGEST_PAUSE)
         self.not_before = time.monotonic() + self.pause
         self.popen = None
+        self.ends = [*self.ends[1 - REMEMBERED :], time.time_ns() // 1000]
         log.error("part.ended", part=self.part, code=code, lived=round(lived, 1), again_in=self.pause)
 
     def stop(self) -> None:
@@ -116,6 +123,14 @@ def die_with(parent: int) -> Callable[[], None]:
     return ask
 
 
+def write_down(children: list[Child], path: Path) -> None:
+    """Each part's unwanted ends. What cannot be written is in the log all the same."""
+    with contextlib.suppress(OSError):
+        new = path.with_name(f".run-{path.name}")
+        new.write_text(json.dumps({child.part: child.ends for child in children}))
+        new.replace(path)
+
+
 def command_of(part: str, config: Path) -> list[str]:
     """How a part is started: govern patches gevent in before anything else is imported, the others do not."""
     if part == "govern":
@@ -131,14 +146,17 @@ def run(settings: Settings, config: Path) -> int:
             stack.enter_context(embedded.joined(Path(settings.database.dsn.removeprefix(embedded.SCHEME))))
         children = [Child(part, command_of(part, config)) for part in PARTS]
         try:
-            return watch(children, flags)
+            return watch(children, flags, settings.spool.directory / ENDS)
         finally:
             for child in children:
                 child.stop()
 
 
-def watch(children: list[Child], flags: Flags) -> int:
-    """Loop until told to stop (0) or govern has ended (its exit code, never 0)."""
+def watch(children: list[Child], flags: Flags, ends: Path) -> int:
+    """Loop until told to stop (0) or govern has ended (its exit code, never 0).
+
+    ends: where it is written down how the others ended, for govern to tell.
+    """
     while not flags.stop:
         for child in children:
             code = child.ended()
@@ -147,6 +165,7 @@ def watch(children: list[Child], flags: Flags) -> int:
                 return code if code > 0 else 1
             if code is not None:
                 child.back_off(code)
+                write_down(children, ends)
             if child.popen is None and time.monotonic() >= child.not_before:
                 child.start()
         if flags.reload:

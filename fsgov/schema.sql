@@ -424,6 +424,16 @@ CREATE TABLE fsgov.sinks (
 );
 COMMENT ON TABLE fsgov.sinks IS 'How many lines each sink has had, for status. The sink itself knows where to go on. Written by sink_reached (keep).';
 
+CREATE TABLE fsgov.keepers (
+    host     text PRIMARY KEY,
+    tenant   text NOT NULL DEFAULT '*',
+    alarms   jsonb NOT NULL,
+    heard_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE fsgov.keepers IS 'The keep of each host that has one: its sign of life, for status and for govern. Written by keep_says (keep).';
+COMMENT ON COLUMN fsgov.keepers.alarms IS 'Alarm that is up -> its reason.';
+COMMENT ON COLUMN fsgov.keepers.heard_at IS 'When its loop last went round, to ten seconds.';
+
 
 -- == Never changed =======================================================================================
 
@@ -550,7 +560,7 @@ BEGIN
             ' USING (tenant IN (SELECT fsgov.my_tenants()) OR ''*'' IN (SELECT fsgov.my_tenants()))', name);
     END LOOP;
     -- keep reads what it moves, signs and ships to sinks
-    FOREACH name IN ARRAY ARRAY['origins', 'outbox', 'log', 'event_log', 'checkpoints', 'sinks', 'version'] LOOP
+    FOREACH name IN ARRAY ARRAY['origins', 'outbox', 'log', 'event_log', 'checkpoints', 'sinks', 'keepers', 'version'] LOOP
         EXECUTE format('CREATE POLICY keep ON fsgov.%I FOR SELECT TO fsgov_keep USING (true)', name);
     END LOOP;
     CREATE POLICY services ON fsgov.version FOR SELECT TO fsgov_govern, fsgov_ship USING (true);
@@ -576,7 +586,7 @@ GRANT SELECT ON fsgov.activations TO fsgov_supervisor, fsgov_privacy, fsgov_audi
 GRANT SELECT (id, tenant, kind, host, placed_by, placed_at, lifted_by, lifted_at) ON fsgov.stops TO fsgov_agent, fsgov_ops;
 GRANT SELECT ON fsgov.stops TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.accesses, fsgov.people, fsgov.memberships TO fsgov_privacy, fsgov_auditor;
-GRANT SELECT ON fsgov.origins, fsgov.outbox, fsgov.log, fsgov.event_log, fsgov.checkpoints, fsgov.sinks
+GRANT SELECT ON fsgov.origins, fsgov.outbox, fsgov.log, fsgov.event_log, fsgov.checkpoints, fsgov.sinks, fsgov.keepers
     TO fsgov_keep, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_integrator;
 
 
@@ -1192,6 +1202,19 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION fsgov.sink_reached IS 'This sink has the first p_size lines.';
 GRANT EXECUTE ON FUNCTION fsgov.sink_reached TO fsgov_keep;
+
+CREATE FUNCTION fsgov.keep_says(p_host text, p_alarms jsonb) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    INSERT INTO fsgov.keepers (host, alarms) VALUES (p_host, p_alarms)
+    ON CONFLICT (host) DO UPDATE SET alarms = excluded.alarms, heard_at = now()
+$$;
+COMMENT ON FUNCTION fsgov.keep_says IS 'The keep of this host lives, and these are its alarms.';
+GRANT EXECUTE ON FUNCTION fsgov.keep_says TO fsgov_keep;
+
+CREATE FUNCTION fsgov.keep_heard() RETURNS timestamptz LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$ SELECT max(heard_at) FROM fsgov.keepers $$;
+COMMENT ON FUNCTION fsgov.keep_heard IS 'For govern: the last sign of life of any keep; null where there never was one.';
+GRANT EXECUTE ON FUNCTION fsgov.keep_heard TO fsgov_govern;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA fsgov FROM PUBLIC;
 RESET ROLE;

@@ -50,11 +50,13 @@ class StopRow:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What govern saw: the digest of the activated policy, its text where that is new, the stops."""
+    """What govern saw: the digest of the activated policy, its text where that is new, the stops, keep."""
 
     sha256: str | None
     text: str | None
     stops: tuple[Stop, ...]
+    keep_heard: datetime | None = None
+    """The last sign of life of any keep."""
 
 
 _HISTORY = """(
@@ -181,7 +183,10 @@ class Looking:
         with committed(self._connection) as cursor:
             cursor.execute("SELECT sha256, text FROM fsgov.policy_in_force(%s)", (known,))
             sha256, text = cursor.fetchone() or (None, None)
-            return Look(sha256, text, tuple(selected(cursor, Stop, "fsgov.stops_in_force()")))
+            stops = tuple(selected(cursor, Stop, "fsgov.stops_in_force()"))
+            cursor.execute("SELECT fsgov.keep_heard()")
+            (heard,) = cursor.fetchone() or (None,)
+            return Look(sha256, text, stops, heard)
 
     def close(self) -> None:
         with closing(self._connection):

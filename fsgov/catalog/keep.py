@@ -6,12 +6,13 @@ whoever finds that it `leads` no more looks where the log is now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psycopg2
 from psycopg2 import Binary
+from psycopg2.extras import Json
 
 from fsgov.catalog import log
 from fsgov.catalog.connection import Connection, Cursor, committed, connect
@@ -178,6 +179,11 @@ class Keep:
         """For status: this sink has the first `size` lines."""
         with self._asking() as cursor:
             cursor.execute("SELECT fsgov.sink_reached(%s, %s, %s)", (sink, log_id, size))
+
+    def say(self, host: str, alarms: Mapping[str, str]) -> None:
+        """The keep of this host lives, and these alarms of its are up: for status, and for govern."""
+        with self._asking() as cursor:
+            cursor.execute("SELECT fsgov.keep_says(%s, %s)", (host, Json(dict(alarms))))
 
     def sink_size(self, sink: str, log_id: str) -> int:
         """How many lines `sink_reached` last said this sink has."""

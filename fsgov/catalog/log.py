@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsgov.catalog.connection import Cursor, Database
-from fsgov.catalog.rows import CheckpointRow, LineRow, LogState, SinkRow, selected
+from fsgov.catalog.rows import CheckpointRow, KeeperRow, LineRow, LogState, SinkRow, selected
 from fsgov.errors import NotFound
 
 BATCH = 1000
@@ -53,6 +53,11 @@ class Log:
         """Signed states larger than `above` lines, the smallest first."""
         with self._database.transaction() as cursor:
             return checkpoints(cursor, log_id, above)
+
+    def keepers(self) -> list[KeeperRow]:
+        """The keep of each host that has, or had, one."""
+        with self._database.transaction() as cursor:
+            return selected(cursor, KeeperRow, "fsgov.keepers ORDER BY host")
 
     def sinks(self) -> list[SinkRow]:
         """How far each sink is."""

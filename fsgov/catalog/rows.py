@@ -253,6 +253,15 @@ class LogState:
 
 
 @dataclass(frozen=True, slots=True)
+class KeeperRow:
+    """The keep of one host: its alarms, and when it was last heard."""
+
+    host: str
+    alarms: dict[str, str]
+    heard_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SinkRow:
     sink: str
     log_id: str

@@ -21,7 +21,7 @@ from fsgov.errors import Damaged, FsgovError, NotFound, NotPermitted
 def status(frame: Frame) -> None:
     """Daemon, spool, catalog, log and alarms, each as far as it answers; the code is the first fault's.
 
-    The alarms of keep, and whether ship and keep are ready, are known where [health] names their addresses.
+    Whether ship and keep are ready is known where [health] names their addresses.
     On a desk there is no daemon and no spool: they are told as not being here, which is no fault.
     """
     from fsgov.cli import vital
@@ -116,6 +116,7 @@ def _catalog(frame: Frame) -> Mapping[str, Any]:
         counts = desk.counts()
         state = desk.log.state()
         sinks = {row.sink: row.size for row in desk.log.sinks() if row.log_id == state.log_id}
+        keepers = desk.log.keepers()
     return {
         "calls": counts.calls,
         "recordings": counts.recordings,
@@ -126,4 +127,6 @@ def _catalog(frame: Frame) -> Mapping[str, Any]:
         "waiting": state.waiting,
         "oldest_waiting": state.oldest_waiting,
         "sinks": sinks,
+        "keep_heard": {row.host: row.heard_at for row in keepers},
+        "alarms": {name: reason for row in keepers for name, reason in row.alarms.items()},
     }

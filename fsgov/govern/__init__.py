@@ -12,4 +12,5 @@ kept.py       what of that is remembered on disk, for a start without PostgreSQL
 compiling.py  a policy is compiled in a child, so that ten thousand rules do not hold the loop up
 roster.py     which person an operating-system user is, cached on disk
 watching.py   health and alarms of this part
+others.py     whether ship and keep do their work
 """

@@ -58,6 +58,8 @@ class InForce:
         self.stops: tuple[Stop, ...] = ()
         self.here: tuple[Stop, ...] = ()
         """Stops of this host alone, placed through its control socket."""
+        self.seen: Look | None = None
+        """What the database said last; None while it does not answer."""
         self._failed: tuple[str, str] | None = None
         """Digest and text of an activated policy that this host cannot carry out."""
         self._try_at = 0.0
@@ -134,6 +136,7 @@ class InForce:
             gevent.sleep(LOOK_EVERY)
             known = self._failed[0] if self._failed else self.activated
             look: Look | None = pool.apply(self._ask, (known,))
+            self.seen = look
             try:
                 if look is not None:
                     self._learn(look)

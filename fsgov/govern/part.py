@@ -27,6 +27,7 @@ from fsgov.events import CallRestored, Event, Instant, Reply, Stopping
 from fsgov.govern.dispatch import Dispatch
 from fsgov.govern.inforce import InForce, Pieces
 from fsgov.govern.lanes import Hands, Lanes
+from fsgov.govern.others import Others
 from fsgov.govern.roster import Roster
 from fsgov.govern.site import audio_of, read_again, reloaded, site_of
 from fsgov.govern.watching import Watch, serving
@@ -93,7 +94,9 @@ class Govern:
         )
         acts = Acts(self.desk, self.roster.person, self._tenant_of)
         self.vitals = self.watch.over(self.board, self.dispatch, self.link, self.pool, self.translator)
-        self.vitals.further = in_force.troubles
+        heard, seen = (lambda: self.spool.heard("ship")), (lambda: in_force.seen)
+        self.others = Others(settings.spool.directory, heard, seen, now)
+        self.vitals.further = lambda: {**in_force.troubles(), **self.others.troubles()}
         self.control = application(acts, self._live, self.status, LocalStops(in_force, self.roster.person))
         add_pages(self.control, self.vitals)
 
@@ -161,6 +164,7 @@ class Govern:
             self._watch,
             self.watch.run,
             self.watch.probe,
+            self.others.run,
         )
         background = [gevent.spawn(each) for each in loops]
         if self._settings.database.dsn:

@@ -47,7 +47,12 @@ def run(settings: Settings, stop: threading.Event, systemd: Systemd) -> None:
         vitals = stack.enter_context(closing(ShipVitals(shipper, room, settings.vaults)))
         stack.enter_context(serving(application(vitals), settings.health.ship, "ship"))
         log.info("ship.started", vaults=sorted(settings.vaults))
-        shipper.run(stop, lambda: systemd.turned(lambda: words(shipper)))
+
+        def turned() -> None:
+            room.alive()
+            systemd.turned(lambda: words(shipper))
+
+        shipper.run(stop, turned)
         log.info("ship.stopped", **shipper.waiting)
 
 

@@ -30,6 +30,8 @@ MODES = {
 SHARED_ROOT_MODE = 0o2771
 SHARED_MODES = {**MODES, **dict.fromkeys(("segments", "calls", "entries", "policies"), 0o2770)}
 """At most, where the switch's login owns `audio`: then the group is fsgov's, and the switch is not in it."""
+ENDS = "parts.json"
+"""Where `fsgov run` writes down which parts ended without being told to, and when."""
 OF_ONE_PART = {"sealed": "ship", "parties": "govern"}
 """What only that part must be able to read and write."""
 

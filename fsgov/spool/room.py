@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,9 @@ from fsgov.spool import layout, policies
 from fsgov.spool.entries import EntryFiles, EntryWriter
 from fsgov.spool.names import call_id, segment_id
 from fsgov.spool.shelf import Shelf, Stamp
+
+ALIVE_EVERY = 5.0
+"""Seconds between two signs of life."""
 
 
 class Spool:
@@ -31,6 +35,7 @@ class Spool:
         self.sealed_directory = directory / "sealed"
         self.entries_directory = directory / "entries"
         self._lock: int | None = None
+        self._alive_next = 0.0
         if part in ("govern", "ship"):
             self._lock = _lock(directory / f".{part}.lock", part)
         self._audio = os.open(self.audio_directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -172,6 +177,23 @@ class Spool:
 
     def entry_files(self) -> EntryFiles:
         return EntryFiles(self.entries_directory)
+
+    # -- the other part ------------------------------------------------------------------------------
+
+    def alive(self) -> None:
+        """A sign of life of the part that has this lock, for `heard`; one every few seconds is written."""
+        now = time.monotonic()
+        if self._lock is not None and now >= self._alive_next:
+            self._alive_next = now + ALIVE_EVERY
+            with suppress(OSError):
+                os.utime(self._lock)
+
+    def heard(self, part: str) -> int | None:
+        """When that part last gave one: nanoseconds since the epoch; None where it was never here."""
+        try:
+            return (self.directory / f".{part}.lock").stat().st_mtime_ns
+        except OSError:
+            return None
 
     # -- disk ----------------------------------------------------------------------------------------
 

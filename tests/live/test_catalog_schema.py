@@ -20,11 +20,11 @@ from tests.parts.catalog import World
 TABLES = {
     "version", "people", "memberships", "calls", "legs", "parties", "consents", "tags", "segments",
     "segment_keys", "masks", "holds", "policies", "accesses", "origins", "outbox", "log", "event_log",
-    "checkpoints", "sinks", "activations", "stops",
+    "checkpoints", "sinks", "keepers", "activations", "stops",
 }  # fmt: skip
 GROUPS = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 ROWS = {"calls", "legs", "segments", "masks", "tags", "holds", "consents", "version"}
-LOG = {"origins", "outbox", "log", "event_log", "checkpoints", "sinks"}
+LOG = {"origins", "outbox", "log", "event_log", "checkpoints", "sinks", "keepers"}
 # Who may SELECT from what; `calls-` and `consents-`: without the columns that hold numbers.
 MAY_READ = {
     "agent": ROWS - {"calls", "consents"} | {"calls-", "consents-", "stops-"},
@@ -63,6 +63,8 @@ FUNCTIONS = {
     "sequence": {"keep"},
     "store_checkpoint": {"keep"},
     "sink_reached": {"keep"},
+    "keep_says": {"keep"},
+    "keep_heard": {"govern"},
 }
 
 

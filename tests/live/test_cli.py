@@ -15,6 +15,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from fsgov import config, embedded
+from fsgov.catalog.keep import Keep
 from fsgov.policy import decide, describe, parse
 from fsgov.vault import open_bucket
 from tests.live.cli import (
@@ -368,6 +370,21 @@ def test_status_tells_each_part_as_far_as_it_answers(firm: Company) -> None:
     assert told["spool"]["segments"] == {"entered": 4}
     assert told["catalog"]["calls"] == {"not-required": 1, "recorded": 2}
     assert told["catalog"]["recordings"] == {"missing": 1, "quarantined": 1, "stored": 2}
+
+
+def test_the_alarms_of_keep_are_in_the_catalog_and_so_in_the_status(firm: Company) -> None:
+    settings = config.load(firm.root / "host.toml")
+    keep = Keep(embedded.resolve(settings.database.dsn), settings.database.password("keep"))
+    keep.say("fs1", {"sink.file": "The file takes no line"})
+    told = firm.fsgov("status", "--json", who="alice", code=None).json
+    assert list(told["catalog"]["keep_heard"]) == ["fs1"]
+    (raised,) = told["alarms"]
+    assert (raised["part"], raised["alarm"], raised["reason"]) == (
+        "keep", "sink.file", "The file takes no line",
+    )  # fmt: skip
+    keep.say("fs1", {})
+    assert firm.fsgov("status", "--json", who="alice", code=None).json["alarms"] == []
+    keep.close()
 
 
 def test_keys_and_policy_are_shown(firm: Company) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import resource
 import socket
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from fsgov.catalog.desk import Desk
 from fsgov.cli import live
 from fsgov.config.settings import Address
 from fsgov.demo import site
+from fsgov.demo.scenes import Talk
 from fsgov.demo.site import Site
 from fsgov.demo.stage import Stage
 from fsgov.errors import BadConfiguration
@@ -76,7 +78,7 @@ def test_a_call_moves_the_counters_and_leaves_no_trace_of_who_called(service: Se
     assert live.ask(service.stage.site.control, "POST", f"/v1/calls/{played.call}/pause")[0] == 200
     assert service.scrape("govern").value("fsgov_paused_calls") == 1
     assert service.scrape("govern").value("fsgov_pause_age_seconds") > 0
-    go_on(service.stage, played, hang_up())
+    go_on(service.stage, played, Talk(0.5), hang_up())
     until(lambda: service.scrape("govern").value("fsgov_calls_total", outcome="recorded") == 1)
     assert service.scrape("govern").value("fsgov_paused_calls") == 0
     until(lambda: service.scrape("ship").value("fsgov_spool_segments", state="entered") == 1)
@@ -142,7 +144,7 @@ def test_a_database_that_is_stopped(service: Service) -> None:
     told(service, "keep", "log", True)
     assert service.ready("govern")[0] == 200
     played = begun(stage, plain("without a database"))
-    go_on(stage, played, hang_up())
+    go_on(stage, played, Talk(0.5), hang_up())
     until(lambda: service.scrape("ship").value("fsgov_spool_segments", state="stored") == 1)
     assert service.scrape("ship").value("fsgov_spool_unentered_bytes") > 0
     assert service.scrape("keep").value("fsgov_log_leading") == 0
@@ -197,3 +199,41 @@ def test_an_address_that_is_taken_is_told(service: Service) -> None:
         taken = pytest.raises(BadConfiguration, match=r"health\.ship = 127\.0\.0\.1:")
         with taken, serving(lambda *_: [], address, "ship"):
             pass
+
+
+def test_a_part_that_ends_by_itself_is_told_by_those_that_live(service: Service) -> None:
+    """The last of this file: the alarm stays up for ten minutes."""
+    ready(service)
+    for part, how in (("ship", "once"), ("ship", "2 times"), ("keep", "once")):
+        _process(service, part).kill()
+        until(partial(_again, service, part))
+        until(partial(_told_of, service, part))
+        if how == "once":
+            assert service.alarms("govern")[f"part.{part}"] == f"{part} has ended once without being told to"
+            until(partial(once, service, "alarm.raised", f"part.{part}"))
+    assert service.scrape("govern").value("fsgov_alarms", alarm="part") == 2
+    assert service.up() == {("govern", "part.ship"), ("govern", "part.keep")}
+    assert "part.keep (govern): keep has ended once" in service.status()
+    ends = json.loads((service.stage.site.spool / "parts.json").read_text())
+    assert {part: len(times) for part, times in ends.items()} == {"govern": 0, "ship": 2, "keep": 1}
+
+
+def _told_of(service: Service, part: str) -> bool:
+    return f"part.{part}" in service.alarms("govern")
+
+
+def _process(service: Service, part: str) -> psutil.Process:
+    assert service.stage.service is not None
+    children = psutil.Process(service.stage.service.pid).children()
+    (found,) = [child for child in children if child.cmdline()[-2:] == ["--part", part]]
+    return found
+
+
+def _again(service: Service, part: str) -> bool:
+    """It has been started again, and its loop goes round."""
+    known = re.findall(r"event=health.listening port=(\d+) part=(\w+)", service.words())
+    service.ports.update({name: int(port) for port, name in known})
+    try:
+        return _process(service, part).is_running() and service.get(part, "/readyz")[0] == 200
+    except (ValueError, OSError, psutil.Error):
+        return False

@@ -256,10 +256,14 @@ def test_a_copy_that_fails_holds_up_nothing_and_is_an_alarm(
         entered(world, "fs1.ship.1", n, n)
         assert sequencer.run_once(sign=True).moved
         alarms.follow(sequencer.troubles)
+    said = "SELECT host, alarms FROM fsgov.keepers"
+    assert world.sql("keep", said) == [("fs1", {"sink.vault.gone": "The vault does not answer"})]
     assert sink.size(keep.log_id()) == sequencer.run_once(sign=True).size
     broken.away = False
     sequencer.run_once()
     alarms.follow(sequencer.troubles)
+    assert world.sql("keep", said) == [("fs1", {})]
+    assert world.sql("govern", "SELECT fsgov.keep_heard() IS NOT NULL") == [(True,)]
     sequencer.run_once(sign=True)
     assert broken.got[-1] == signed(world)[-1].size
     told = [json.loads(text) for _, origin, _, text in log_of(world) if ".keep." in origin]

@@ -117,6 +117,12 @@ class Outbox:
     def __init__(self) -> None:
         self.away = True
         self.lines: list[dict[str, Any]] = []
+        self.said: list[tuple[str, dict[str, str]]] = []
+
+    def say(self, host: str, alarms: Mapping[str, str]) -> None:
+        if self.away:
+            raise Unreachable("PostgreSQL is away")
+        self.said.append((host, dict(alarms)))
 
     def enter(self, origin: str, first: int, lines: Sequence[bytes]) -> int:
         if self.away:
@@ -156,3 +162,26 @@ def test_a_refused_line_of_keep_is_not_entered_twice() -> None:
     alarms.follow({"file": Damaged("broken")})
     alarms.follow({})
     assert [line["id"].rpartition(".")[2] for line in outbox.lines] == ["1", "2"]
+
+
+def test_keep_says_which_are_up_and_that_it_lives() -> None:
+    outbox, clock = Outbox(), [0.0]
+    outbox.away = False
+    alarms = OfKeep(cast(Keep, outbox), "fs1", lambda: 1, lambda: clock[0])
+    alarms.follow({})
+    alarms.follow({})
+    alarms.follow({"file": AWAY})
+    assert outbox.said == [("fs1", {}), ("fs1", {"sink.file": "It does not answer"})]
+    clock[0] += 10
+    alarms.follow({"file": AWAY})
+    assert outbox.said[2:] == outbox.said[1:2]
+    alarms.stuck(Damaged("The log is not what was signed"))
+    assert outbox.said[-1][1] == {
+        "sink.file": "It does not answer", "log": "The log is not what was signed",
+    }  # fmt: skip
+    told = len(outbox.said)
+    alarms.clear("log")
+    outbox.away = True
+    alarms.stuck(Unreachable("PostgreSQL is away"))
+    alarms.stuck(Damaged("The log is not what was signed"))
+    assert len(outbox.said) == told
