@@ -12,11 +12,11 @@ from fsgov.catalog.migrate import Status, status_of
 
 EVERY = frozenset({"whoami", "my_tenants"})
 CALLS: Mapping[str, frozenset[str]] = {
-    "govern": EVERY | {"policy_in_force", "stops_in_force", "people_of_hosts"},
+    "govern": EVERY | {"policy_in_force", "stops_in_force", "people_of_hosts", "keep_heard"},
     "ship": EVERY
     | {"enter_lines", "entered", "enter_policy", "enter_call", "revise_outcome", "enter_segment"},
     "keep": EVERY
-    | {"enter_lines", "entered", "be_sequencer", "sequence", "store_checkpoint", "sink_reached"},
+    | {"enter_lines", "entered", "be_sequencer", "sequence", "store_checkpoint", "sink_reached", "keep_says"},
 }
 """The functions of schema.sql that each part's login may call (a test compares them with its grants)."""
 POWERS = ("superuser", "bypasses row security", "may create roles", "may create databases", "may replicate")
