@@ -14,6 +14,8 @@
     call.park(), call.conference("room1"), call.queue(), call.busy(), call.reject()
     call.hang_up(by="a")                                # "a" caller, "b" first agent, "c" …, or a uuid
     call.a, call.b, call.legs                           # Channel: .uuid .number .variables .answered .up
+    switch.plan.load("dialplans/gate.xml")              # XML as FreeSWITCH reads it (`plan`, `applications`)
+    switch.call(dialled="2000", context="default")      # runs the extension that this context has for it
     switch.misbehave(Fault("silence", command="uuid_record * mask"), Fault("drop", event="RECORD_STOP"))
     switch.disk.limit(path, 65536)                      # a full file system below `path`
     switch.world.entries                                # what really happened (also world.jsonl): the oracle
