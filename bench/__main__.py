@@ -1,4 +1,4 @@
-"""`python -m bench [PIECE …] [--short]`: measure all or these, print, write bench/results.json."""
+"""`python -m bench [PIECE …] [--short]`: measure and print; bench/results.json is of whole runs only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
         for figure in PIECES[name](short=short):
             figures.append(figure)
             print(sentence(figure), flush=True)
-    if not short:
+    if not short and chosen == list(PIECES):
         machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release()}
         results = {"machine": machine, "figures": [figure.to_json() for figure in figures]}
         path = Path(__file__).parent / "results.json"
