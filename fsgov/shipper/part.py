@@ -22,8 +22,8 @@ from fsgov.shipper.storing import Destination
 from fsgov.vault import Credentials, open_vault
 
 NICE = 15
-"""FreeSWITCH mixes live media on this host, and govern answers callers: what ship does may wait. With 5 a start
-waited 280 to 340 ms at the 90th percentile on two busy cores, with 15 13 to 75 ms, without ship 61 ms."""
+"""FreeSWITCH mixes live media on this host, and govern answers callers: what ship does may wait. With 5,
+starts took 280 to 340 ms at the 90th percentile on two busy cores; with 15, 13 to 75 ms."""
 
 log = structlog.get_logger()
 
