@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,6 +35,11 @@ class Alarms(alarms.Alarms):
         before = len(self.up)
         super().clear(name)
         self._keep(before)
+
+    def over(self, names: Iterable[str], there: Callable[[str], bool]) -> None:
+        """These are over, and so is each whose file is gone: whoever mended it may have taken it away."""
+        for name in (*names, *(name for name in list(self.up) if not there(name))):
+            self.clear(name)
 
     def _write(self, type_: str, time: Instant, facts: Mapping[str, str]) -> None:
         try:

@@ -109,23 +109,24 @@ class Rows:
         with self._catalog.entering() as entering:
             entering.policy(version, text)
 
-    def lines(self) -> tuple[bool, dict[str, FsgovError]]:
+    def lines(self) -> tuple[bool, dict[str, FsgovError], list[str]]:
         """Enter every line in the spool that is not entered yet.
 
-        Whether there was one; and the faults of origins that are stuck, by `entries.<origin>`.
+        Whether there was one; the faults of origins that are stuck, by `entries.<origin>`; and who is not.
         """
-        asked, stuck = False, dict[str, FsgovError]()
+        asked, stuck, well = False, dict[str, FsgovError](), list[str]()
         for origin in self._files.origins():
             if self._now() < self._stuck.get(origin, 0):
                 continue
             try:
                 asked = self._lines_of(origin) or asked
+                well.append(f"entries.{origin}")
             except (Damaged, Conflict) as fault:
                 stuck[f"entries.{origin}"] = fault
                 self._stuck[origin] = self._now() + STUCK
             except FileNotFoundError:
                 self._marks.pop(origin, None)
-        return asked, stuck
+        return asked, stuck, well
 
     def _lines_of(self, origin: str) -> bool:
         asked = False
@@ -179,6 +180,7 @@ def told_of(sidecar: Sidecar) -> list[Told]:
                 "size": checked.size,
                 "sha256": checked.sha256 or NO_BYTES,
                 "truncated": checked.truncated,
+                "lost_ms": checked.lost_ms,
                 "mask_proof": checked.mask_proof,
                 "findings": list(checked.findings),
             },

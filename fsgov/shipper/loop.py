@@ -263,8 +263,7 @@ class Shipper:
             self._opened("database")
         else:
             self._pauses.withdraw("database")
-        for name in report.taken:
-            self.raised.clear(name)
+        self.raised.over(report.taken, self._paperwork.there)
         for name, fault in report.refused.items():
             self.raised.raise_(name, fault)
 

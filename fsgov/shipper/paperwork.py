@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from fsgov.errors import Conflict, Damaged, FsgovError
+from fsgov.errors import BadUsage, Conflict, Damaged, FsgovError
 from fsgov.events import Instant
 from fsgov.shipper.belt import Belt, Call
 from fsgov.shipper.entering import Rows
@@ -45,6 +46,21 @@ class Paperwork:
         over = [(call, frames) for call in self._over.values() if (frames := self._settled(call)) is not None]
         return lambda: self._round(new, over)
 
+    def there(self, alarm: str) -> bool:
+        """Whether the file that an alarm is about is still in the spool; true where it is about no file."""
+        family, _, name = alarm.partition(".")
+        with suppress(BadUsage):
+            match family:
+                case "segment":
+                    return self._spool.segment_stamp(name) is not None
+                case "call":
+                    return self._spool.call_stamp(name) is not None
+                case "entries":
+                    return (self._spool.entries_directory / f"{name}.jsonl").exists()
+                case "policy":
+                    return any(digest.startswith(name) for digest, _, _ in self._spool.policies())
+        return True
+
     def _settled(self, call: Call) -> list[int] | None:
         """Frames of the call's files, once the last word on it was said; None while it may change."""
         old = self._now() - call.stamp.modified_ns // 1000 >= SETTLED
@@ -53,7 +69,7 @@ class Paperwork:
     def _round(self, new: list[Call], over: list[tuple[Call, list[int]]]) -> Report:
         """Lines first: they never wait for anything else. Raises what concerns PostgreSQL as a whole."""
         report = Report()
-        report.asked, report.refused = self._rows.lines()
+        report.asked, report.refused, report.taken = self._rows.lines()
         report.asked = report.asked or bool(new or over)
         self._enter_policies(report)
         for call in new:
@@ -73,6 +89,8 @@ class Paperwork:
                     self._rows.policy(version, text)
                 except (Damaged, Conflict) as fault:
                     report.refused[f"policy.{digest[:12]}"] = fault
+                else:
+                    report.taken.append(f"policy.{digest[:12]}")
                 self._policies.add(digest)
 
     def _enter(self, call: Call, report: Report) -> None:

@@ -22,6 +22,7 @@ from fsgov.spool import Spool
 from fsgov.vault import Stored, Vault, open_vault
 from fsgov.vault.files import FileBucket
 from tests.live.shipping import CALL, HOUR, OPENED, Site, head, mask, talk
+from tests.parts.catalog import line
 
 FAILPOINTS = [
     f"ship.{step}.{when}"
@@ -387,6 +388,34 @@ def test_policies_that_govern_left_are_entered(site: Site) -> None:
     site.ship()
     rows = site.ask("SELECT sha256, version, text FROM fsgov.policies")
     assert rows == [(digest, "2026-11-21", text)]
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_an_alarm_about_a_file_ends_when_it_is_mended_or_taken_away(site: Site, mended: bool) -> None:
+    origin, later = "fs1.govern.7", time.time_ns() // 1000 + 600_000_000
+    lines = site.spool_directory / "entries" / f"{origin}.jsonl"
+    lines.parent.mkdir(parents=True, exist_ok=True)
+    site.remember(call="bad", direction="sideways")
+    call = site.spool_directory / "calls" / "bad.json"
+    sidecar = site.spool_directory / "segments" / f"{CALL}-02.json"
+    sidecar.write_text("")
+    lines.write_bytes(b"\0\0\0\n")
+    up = {f"entries.{origin}", "call.bad", f"segment.{CALL}-02"}
+    with site.shipper() as shipper:
+        shipper.run_once()
+        assert set(shipper.alarms) == up
+    with site.shipper() as shipper:  # ship keeps them over a restart
+        assert set(shipper.alarms) == up
+    if mended:
+        lines.write_bytes(line(origin, 1) + b"\n")
+        site.remember(call="bad")
+    else:
+        lines.unlink()
+        call.unlink()
+    sidecar.unlink()
+    with site.shipper(now=lambda: later) as shipper:
+        shipper.run_once()
+        assert shipper.alarms == {}
 
 
 # -- outages ----------------------------------------------------------------------------------------------
