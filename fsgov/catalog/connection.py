@@ -90,10 +90,16 @@ def _without_state(error: psycopg2.Error, said: str) -> FsgovError:
 
 
 def connect(
-    dsn: str, login: str | None = None, password: str | None = None, *, application: str = "fsgov"
+    dsn: str,
+    login: str | None = None,
+    password: str | None = None,
+    *,
+    application: str = "fsgov",
+    silent: int = 0,
 ) -> Connection:
     """One connection, UTC, with time limits. `dsn` as in the configuration (`embedded:PATH` too).
 
+    silent: seconds without a word of ours after which PostgreSQL ends the connection; 0: it lasts.
     Raises Unreachable, NotPermitted, BadConfiguration.
     """
     try:
@@ -105,7 +111,8 @@ def connect(
             keepalives_interval=5,
             keepalives_count=3,
             tcp_user_timeout=20_000,
-            options=f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_session_timeout=60s"
+            options=f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_session_timeout={silent}s"
+            f" -c idle_in_transaction_session_timeout={silent or 60}s"
             " -c lock_timeout=10s -c timezone=UTC -c search_path=pg_catalog",
         )
     except psycopg2.Error as error:

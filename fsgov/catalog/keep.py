@@ -1,7 +1,9 @@
 """What keep asks: which lines wait, move them, keep a checkpoint. On one connection, the sequencer's own.
 
 Being the sequencer is an advisory lock of that connection: when it breaks, another keep may take over, so
-whoever finds that it `leads` no more looks where the log is now.
+whoever finds that it `leads` no more looks where the log is now. PostgreSQL itself ends the connection of a
+keep that says nothing for a while (frozen, or on a host that is gone): what it wanted to write when it wakes
+is refused, since that connection is no more.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from fsgov.catalog.rows import CheckpointRow, LineRow, selected
 from fsgov.errors import NotFound, Unreachable
 
 LOGIN = "fsgov_keep"
+SILENT_SECONDS = 20
+"""How long a keep may say nothing before another one may take over; a round is due twice a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +220,9 @@ class Keep:
     @contextmanager
     def _asking(self) -> Iterator[Cursor]:
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._dsn, LOGIN, self._password, application="fsgov keep")
+            self._connection = connect(
+                self._dsn, LOGIN, self._password, application="fsgov keep", silent=SILENT_SECONDS
+            )
         try:
             with committed(self._connection) as cursor:
                 yield cursor

@@ -30,3 +30,6 @@ class VaultAnchor(Anchor):
         except NotFound:
             self._bucket.put_bytes(key, note, {})
         self._signed[log_id] = size
+
+    def close(self) -> None:
+        self._signed.clear()  # while it is let go, another keep may sign

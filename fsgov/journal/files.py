@@ -1,11 +1,13 @@
 """A sink that is a directory: `<directory>/<log_id>` in the layout of an export (see `fsgov.verify`).
 
 So the copy verifies as it lies there. Files only grow; what a kill left half written at an end is cut off
-when the log is next opened.
+when the log is next opened. Who has it open has a lock on it: two keeps may be given the same directory, and
+one that was frozen in the middle of a line writes that line to its end before another writes the next.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from collections.abc import Sequence
@@ -32,7 +34,7 @@ class _Open:
 
 
 class FileSink(Sink):
-    """Appends to files; one process at a time. A full or missing disk is Unreachable."""
+    """Appends to files; one process at a time (flock). A full or missing disk is Unreachable."""
 
     def __init__(self, directory: Path, name: str = "file") -> None:
         self.name = name
@@ -89,6 +91,11 @@ class FileSink(Sink):
 def _opened(directory: Path) -> _Open:
     directory.mkdir(mode=0o750, parents=True, exist_ok=True)
     entries = _to_grow(directory / ENTRIES)
+    try:
+        fcntl.flock(entries, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        entries.close()
+        raise Unreachable("Another keep writes the log's copy", str(directory), "it gives way") from None
     checkpoints = _to_grow(directory / CHECKPOINTS)
     for place in (directory, directory.parent):
         handle = os.open(place, os.O_RDONLY)

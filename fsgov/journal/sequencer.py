@@ -74,7 +74,7 @@ class Sequencer:
         """
         try:
             if not self._keep.leads():
-                self._log_id = ""
+                self._let_go()
                 if not self._keep.lead():
                     return Round(leading=False)
             if not self._log_id:
@@ -84,9 +84,17 @@ class Sequencer:
             self._sign(sign)
         except FsgovError:
             self._log_id = ""  # the edge is found again from the table
+            if not self._keep.connected:
+                self._let_go()
             raise
         self._hand_over()
         return Round(True, moved, self._frontier.size)
+
+    def _let_go(self) -> None:
+        """It leads no more: another keep may have written since, or writes now, also to the same copies."""
+        self._log_id = ""
+        for anchor in (*self._sinks, *self._anchors):
+            anchor.close()
 
     @property
     def size(self) -> int:
@@ -211,7 +219,7 @@ class Sequencer:
             yield
         except FsgovError as error:
             if not self._keep.connected:
-                self._log_id = ""
+                self._let_go()
                 raise
             if anchor.name not in self.troubles:
                 log.warning("sink.failing", sink=anchor.name, reason=error.message, detail=error.detail)

@@ -29,7 +29,10 @@ class Anchor(ABC):
         """
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
-        """Let go of what is open. It can be used again."""
+        """Let go of what is open; another process may write from now on. It can be used again.
+
+        Must: what was known of the other side is forgotten with it.
+        """
 
 
 class Sink(Anchor):

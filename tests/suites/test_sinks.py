@@ -35,6 +35,8 @@ def note(size: int) -> bytes:
 
 def opener(make: Callable[[], Opened], opened: list[Anchor]) -> Callable[[], Opened]:
     def open_again() -> Opened:
+        for earlier in opened:
+            earlier.close()
         opened.append(made := make())
         return made
 
@@ -113,6 +115,24 @@ def test_a_sink_goes_on_after_a_new_start(sink: Callable[[], Sink]) -> None:
         opened = sink()
         assert opened.size(LOG) == first
         opened.take(LOG, first, lines(first, first + 7))
+
+
+def test_what_was_let_go_another_may_have_changed(anchor: Callable[[], Anchor]) -> None:
+    """Two keeps take turns with one copy: neither believes what it knew when it last led."""
+    one, other = anchor(), anchor()
+    for turn, size in enumerate((3, 5, 12, 20)):
+        writer = (one, other)[turn % 2]
+        writer.sign(LOG, size, note(size))
+        writer.close()
+        reader = (other, one)[turn % 2]
+        assert reader.signed(LOG) == size
+        if isinstance(reader, Sink):
+            assert isinstance(writer, Sink)
+            assert reader.size(LOG) == turn
+            reader.take(LOG, turn, lines(turn, turn + 1))
+            with pytest.raises(Unreachable, match="Another keep"):
+                writer.size(LOG)
+        reader.close()
 
 
 # -- the sink that is a directory ------------------------------------------------------------------------
