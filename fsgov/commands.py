@@ -34,6 +34,7 @@ class OpenSegment(RecorderCommand):
     sidecar: str
     """JSON of spool/segments/<segment>.json in state `planned`."""
     armed: bool = False
+    unbuffered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

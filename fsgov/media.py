@@ -19,6 +19,8 @@ HEAD = 65_536
 """Bytes from the start of a file in which its header is looked for."""
 BLOCK = 65_536
 """Bytes FreeSWITCH gathers before it writes: what a crash can take."""
+GATHERED_MS = 500
+"""It gathers 25 frames of 20 ms before the first write, with `enable_file_write_buffering=false` as well."""
 EDGE_MS = 60
 """Left out at both ends of a mask: audio in flight when the command was sent, measured 0-45 ms."""
 TOLERANCE_MS = 60
@@ -97,16 +99,23 @@ class Examined:
     frames: int
     ms: int
     lost_ms: int | None
-    """How much of the reported length is missing; None where nobody reported one."""
+    """How much of its end is missing: at most so much where nobody reported a length; None: nothing tells."""
     findings: tuple[str, ...]
 
 
 def examine(
-    head: bytes, size: int, reported_ms: int | None = None, reported_size: int | None = None
+    head: bytes,
+    size: int,
+    reported_ms: int | None = None,
+    reported_size: int | None = None,
+    *,
+    wall_ms: int | None = None,
+    unbuffered: bool = False,
 ) -> Examined:
     """Compare a file (`head`: its first 64 KiB, `size` bytes long) with what the switch reported at its end.
 
     reported_*: from RECORD_STOP; None where it never came (a crash of the switch, or a lost event).
+    wall_ms: how long it can have run at most. unbuffered: the switch was told to write each frame at once.
     """
     if size == 0:
         return Examined(Verdict.EMPTY, None, 0, 0, reported_ms, ("the file has no byte",))
@@ -118,8 +127,8 @@ def examine(
     audio = min(header.declared, there) if header.declared else there
     frames = audio // header.frame
     ms = header.milliseconds(frames)
-    lost = None if reported_ms is None else max(0, reported_ms - ms)
-    findings = list(_findings(header, size, frames, reported_ms, reported_size))
+    lost = _lost(header, size, ms, reported_ms, wall_ms, unbuffered)
+    findings = list(_findings(header, size, frames, lost, (reported_ms, reported_size)))
     if _foreign_tail(header, there):
         verdict = Verdict.BROKEN
     elif frames == 0:
@@ -131,14 +140,26 @@ def examine(
     return Examined(verdict, header, frames, ms, lost, tuple(findings))
 
 
-def _findings(
-    header: Header, size: int, frames: int, reported_ms: int | None, reported_size: int | None
-) -> Iterator[str]:
-    ms, there = header.milliseconds(frames), size - header.start
+def _lost(
+    header: Header, size: int, ms: int, reported_ms: int | None, wall_ms: int | None, unbuffered: bool
+) -> int | None:
+    """By the report; else by what the writer may have held back; else by the header."""
+    if reported_ms is not None:
+        return max(0, reported_ms - ms)
     if not header.closed(size):
-        most = header.milliseconds(BLOCK // header.frame)
+        most = GATHERED_MS if unbuffered else header.milliseconds(BLOCK // header.frame)
+        return most if wall_ms is None else min(most, max(0, wall_ms - ms))
+    missing = header.declared - (size - header.start)
+    return header.milliseconds(missing // header.frame) if missing > 0 else None
+
+
+def _findings(
+    header: Header, size: int, frames: int, lost_ms: int | None, reported: tuple[int | None, int | None]
+) -> Iterator[str]:
+    (reported_ms, reported_size), ms, there = reported, header.milliseconds(frames), size - header.start
+    if not header.closed(size):
         if reported_ms is None:
-            yield f"the writer never closed it: up to {most} ms at its end are lost"
+            yield f"the writer never closed it: up to {lost_ms} ms at its end are lost"
         else:
             yield "the header was left open although the switch reported its end"
     if header.declared > there:

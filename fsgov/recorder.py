@@ -82,8 +82,9 @@ class Recorder:
     def text_of(self, command: RecorderCommand) -> str:
         path = self.path(command.segment)
         match command:
-            case OpenSegment(armed=armed):
+            case OpenSegment(armed=armed, unbuffered=unbuffered):
                 variables = f"fsgov_segment={command.segment}" + (",RECORD_ANSWER_REQ=true" if armed else "")
+                variables += ",enable_file_write_buffering=false" if unbuffered else ""
                 return f"uuid_record {command.leg} start {path} {UNLIMITED} {{{variables}}}"
             case CloseSegment(every=True):
                 return f"uuid_record {command.leg} stop all"

@@ -205,6 +205,7 @@ CREATE TABLE fsgov.segments (
     audio_size     bigint,
     audio_sha256   text,
     truncated      boolean NOT NULL DEFAULT false,
+    lost_ms        bigint,
     mask_proof     text NOT NULL DEFAULT 'none' CHECK (mask_proof IN ('proven', 'failed', 'none')),
     findings       text[] NOT NULL DEFAULT '{}',
     quarantine     text NOT NULL DEFAULT '',
@@ -227,6 +228,8 @@ COMMENT ON COLUMN fsgov.segments.state IS
     'stored: checked, sealed, in the vault (enter_segment). quarantined: the same, but a check failed or a person said so: released to fsgov_privacy only, to be reviewed by review_by (enter_segment). missing: there was no audio on disk to store (enter_segment). Purge will add destroying and destroyed.';
 COMMENT ON COLUMN fsgov.segments.dispose IS 'Refused or withdrawn: to be destroyed by purge, unless held. Written by enter_segment, and by enter_call where the withdrawal came after the segment was entered.';
 COMMENT ON COLUMN fsgov.segments.audio_sha256 IS 'Of the WAV exactly as the switch wrote it: what an export must give back.';
+COMMENT ON COLUMN fsgov.segments.lost_ms IS
+    'What the end of the file lacks: reported_ms less ms, or (reported_ms null: the switch died) at most so much. Null: nothing tells.';
 COMMENT ON COLUMN fsgov.segments.mask_proof IS 'proven: every masked interval is silent in the audio. failed: one is not (then quarantined). none: nothing was masked.';
 COMMENT ON COLUMN fsgov.segments.leg_holds IS 'When the telephone was on hold and the file stood still. Not a legal hold.';
 
@@ -769,7 +772,7 @@ BEGIN
     END IF;
     INSERT INTO fsgov.segments (segment, call, tenant, leg, leg_name, n, state, rule, policy_sha256, basis, purposes,
         consents, opened_at, closed_at, cause, reported_ms, reported_size, leg_holds, dispose, dispose_reason,
-        frames, ms, audio_size, audio_sha256, truncated, mask_proof, findings, quarantine, review_by,
+        frames, ms, audio_size, audio_sha256, truncated, lost_ms, mask_proof, findings, quarantine, review_by,
         vault, object_key, version_id, key_version_id, sealed_size, sealed_sha256, stored_at)
     VALUES (id, doc ->> 'call', owner, doc ->> 'leg', coalesce(doc ->> 'leg_name', ''), (doc ->> 'n')::integer,
         CASE WHEN doc -> 'stored' IS NULL THEN 'missing'
@@ -780,7 +783,7 @@ BEGIN
         coalesce(nullif(doc -> 'holds', 'null'), '[]'), coalesce((doc ->> 'dispose')::boolean, false),
         coalesce(doc ->> 'dispose_reason', ''),
         (doc #>> '{checked,frames}')::bigint, (doc #>> '{checked,ms}')::bigint, (doc #>> '{checked,size}')::bigint,
-        doc #>> '{checked,sha256}', coalesce((doc #>> '{checked,truncated}')::boolean, false),
+        doc #>> '{checked,sha256}', coalesce((doc #>> '{checked,truncated}')::boolean, false), (doc #>> '{checked,lost_ms}')::bigint,
         coalesce(doc #>> '{checked,mask_proof}', 'none'), fsgov.texts(doc #> '{checked,findings}'),
         coalesce(doc ->> 'quarantine', ''), fsgov.instant(doc ->> 'review_by'),
         doc ->> 'vault', doc #>> '{stored,key}', doc #>> '{stored,version_id}', doc #>> '{stored,key_version_id}',

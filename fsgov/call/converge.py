@@ -8,9 +8,10 @@ from fsgov.call import looking
 from fsgov.call.consent import covered, evidence_of, gates_open
 from fsgov.call.document import sidecar
 from fsgov.call.replies import doubt
+from fsgov.call.segment import Segment
 from fsgov.call.segments import lose
 from fsgov.call.site import SECOND
-from fsgov.call.state import Call, Capture, Flight, Leg, Segment, Stage
+from fsgov.call.state import Call, Capture, Flight, Leg, Stage
 from fsgov.call.stops import halting
 from fsgov.call.tables import CONVERGE, Move
 from fsgov.call.turn import Turn
@@ -203,6 +204,7 @@ def _open(t: Turn, *, armed: bool) -> None:
         vault=decision.vault or call.site.vault,
         consents=evidence_of(call, decision),
         armed=armed,
+        unbuffered=decision.unbuffered,
         unsure=leg.unseen,
     )
     call.segment = segment
@@ -217,6 +219,7 @@ def _open(t: Turn, *, armed: bool) -> None:
             segment=segment.id,
             sidecar=sidecar(call, segment, "planned"),
             armed=armed,
+            unbuffered=segment.unbuffered,
         ),
     )
     t.commands.append(

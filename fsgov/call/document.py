@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping
 from json.encoder import encode_basestring as text
 
 from fsgov.call.gates import AtGate
-from fsgov.call.state import Call, Consent, Hold, Leg, Mask, Party, Question, Segment, Stray, Tag
+from fsgov.call.segment import Hold, Mask, Segment, Stray
+from fsgov.call.state import Call, Consent, Leg, Party, Question, Tag
 
 ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 TRUTH = ("false", "true")
@@ -53,7 +54,8 @@ def _sidecar(call: Call, segment: Segment, state: str) -> str:
         f'"consents": {_texts(segment.consents)}, "opened": {_maybe(segment.opened)}, '
         f'"closed": {_maybe(segment.closed)}, "cause": {text(segment.cause)}, '
         f'"reported_ms": {_maybe(segment.reported_ms)}, "reported_size": {_maybe(segment.reported_size)}, '
-        f'"discarded": {TRUTH[segment.discarded]}, "masks": [{", ".join(map(_mask, segment.masks))}], '
+        f'"discarded": {TRUTH[segment.discarded]}, "unbuffered": {TRUTH[segment.unbuffered]}, '
+        f'"masks": [{", ".join(map(_mask, segment.masks))}], '
         f'"holds": [{", ".join(map(_hold, segment.holds))}], "dispose": {TRUTH[dispose]}, '
         f'"dispose_reason": {text(call.dispose_reason if dispose else "")}'
     )

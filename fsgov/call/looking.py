@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call import legs
+from fsgov.call.segment import Stray
 from fsgov.call.segments import lose, others
 from fsgov.call.site import SECOND
-from fsgov.call.state import Call, Capture, Stray
+from fsgov.call.state import Call, Capture
 from fsgov.call.turn import Turn
 from fsgov.commands import Inspect
 from fsgov.events import Instant, LegGone, LegInspected

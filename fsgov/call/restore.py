@@ -7,22 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsgov.call.gates import AtGate
+from fsgov.call.segment import Hold, Mask, Segment, Stray
 from fsgov.call.site import Site
 from fsgov.call.state import (
     Answered,
     Call,
     Capture,
     Consent,
-    Hold,
     Leg,
-    Mask,
     Method,
     Party,
     Paused,
     Question,
-    Segment,
     Stage,
-    Stray,
     Tag,
 )
 from fsgov.call.stops import Halt
@@ -185,6 +182,7 @@ def _segment(row: Mapping[str, Any]) -> Segment:
         vault=row["vault"],
         consents=tuple(row["consents"]),
         armed=bool(row["armed"]),
+        unbuffered=bool(row.get("unbuffered")),
         opened=row["opened"],
         masks=tuple(Mask(**mask) for mask in row["masks"]),
         holds=tuple(Hold(start=hold["from"], end=hold["to"]) for hold in row["holds"]),

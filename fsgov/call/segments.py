@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call.document import sidecar
+from fsgov.call.segment import Segment, Stray
 from fsgov.call.site import SECOND
-from fsgov.call.state import Call, Capture, Flight, Segment, Stray
+from fsgov.call.state import Call, Capture, Flight
 from fsgov.call.tables import Sign
 from fsgov.call.timeline import held, moment, unmasked, unproven_mask
 from fsgov.call.turn import Turn

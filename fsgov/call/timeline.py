@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsgov.call.state import Hold, Mask, Segment
+from fsgov.call.segment import Hold, Mask, Segment
 from fsgov.events import Instant
 
 NEAR: Instant = 1_000_000

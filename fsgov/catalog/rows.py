@@ -130,6 +130,7 @@ class SegmentRow:
     audio_size: int | None
     audio_sha256: str | None
     truncated: bool
+    lost_ms: int | None
     mask_proof: str
     findings: list[str]
     quarantine: str

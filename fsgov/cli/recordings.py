@@ -181,6 +181,8 @@ def _manifest(
         "opened_at": row.opened_at,
         "closed_at": row.closed_at,
         "ms": row.ms,
+        "truncated": row.truncated,
+        "lost_ms": row.lost_ms,
         "rule": row.rule,
         "policy_sha256": row.policy_sha256,
         "purposes": row.purposes,

@@ -21,6 +21,7 @@ WITHOUT_EFFECT_UNDER_NEVER = (
     "on_failure",
     "leg",
     "armed",
+    "unbuffered",
     "ask_agents",
 )
 

@@ -85,6 +85,7 @@ def _decision(
         on_failure=rule.on_failure,
         leg=rule.leg,
         armed=rule.armed and consent in ARMED_UNDER,
+        unbuffered=rule.unbuffered,
         ask_agents=rule.ask_agents,
     )
 

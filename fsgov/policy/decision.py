@@ -142,6 +142,8 @@ class Decision:
     on_failure: OnFailure = OnFailure.ALERT
     leg: str = "a"
     armed: bool = False
+    unbuffered: bool = False
+    """The switch shall write each frame at once: a crash takes less, each recording costs more writes."""
     ask_agents: bool = False
     _text: str = field(default="", init=False, compare=False, repr=False)
 
@@ -172,6 +174,7 @@ class Decision:
             "on_failure": self.on_failure.value,
             "leg": self.leg,
             "armed": self.armed,
+            "unbuffered": self.unbuffered,
             "ask_agents": self.ask_agents,
         }
 
@@ -198,6 +201,7 @@ class Decision:
                 on_failure=OnFailure(source["on_failure"]),
                 leg=str(source["leg"]),
                 armed=bool(source["armed"]),
+                unbuffered=bool(source.get("unbuffered")),
                 ask_agents=bool(source["ask_agents"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as fault:

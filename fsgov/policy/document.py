@@ -105,6 +105,7 @@ class Rule:
     on_failure: OnFailure = OnFailure.ALERT
     leg: str = "a"
     armed: bool = False
+    unbuffered: bool = False
     ask_agents: bool = False
 
 

@@ -54,6 +54,7 @@ def read_rule(rule: Table) -> Rule:
         on_failure=rule.choice("on_failure", OnFailure, OnFailure.ALERT, LATER_ON_FAILURE),
         leg=_leg(rule),
         armed=rule.flag("armed"),
+        unbuffered=rule.flag("unbuffered"),
         ask_agents=rule.flag("ask_agents"),
     )
     if record is not RecordMode.NEVER and not rule.has("consent"):

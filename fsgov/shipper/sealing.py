@@ -110,7 +110,14 @@ class Sealer:
         size = os.fstat(fd).st_size
         if size == 0 and (sidecar.discarded or sidecar.opened is None):
             return self._missing(sidecar)  # what a refused start leaves on a full disk
-        found = media.examine(os.pread(fd, media.HEAD, 0), size, sidecar.reported_ms, sidecar.reported_size)
+        found = media.examine(
+            os.pread(fd, media.HEAD, 0),
+            size,
+            sidecar.reported_ms,
+            sidecar.reported_size,
+            wall_ms=sidecar.wall_ms,
+            unbuffered=sidecar.unbuffered,
+        )
         proof = media.prove(lambda due: _pieces(fd, due), sidecar.masks, found)
         reason = ""
         if proof.result == "failed":
@@ -130,6 +137,7 @@ class Sealer:
                 size=size,
                 sha256="",
                 truncated=found.verdict is Verdict.TRUNCATED,
+                lost_ms=found.lost_ms,
                 mask_proof=proof.result,
                 findings=found.findings + proof.findings,
             ),

@@ -53,6 +53,8 @@ class Checked:
     findings: tuple[str, ...]
     missing: bool = False
     """There is no file: nothing to seal, the row says so."""
+    lost_ms: int | None = None
+    """What its end lacks; at most so much where the switch reported no length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Sidecar:
     reported_size: int | None
     discarded: bool
     masks: tuple[Mask, ...]
+    unbuffered: bool = False
     checked: Checked | None = None
     quarantine: str = ""
     review_by: Instant | None = None
@@ -109,6 +112,13 @@ class Sidecar:
         if step is Step.SEAL and self.checked is not None and self.checked.missing:
             return Step.ENTER
         return step
+
+    @property
+    def wall_ms(self) -> int | None:
+        """How long the file can have been written at most; None where govern did not see it begin."""
+        if self.opened is None or self.closed is None or self.closed < self.opened:
+            return None
+        return (self.closed - self.opened) // 1000
 
     @property
     def never_opened(self) -> bool:
@@ -166,6 +176,7 @@ def parse(segment: str, text: str) -> Sidecar:
                 Mask(m["by"], m["from_ms"], m["to_ms"], m["acknowledged"] is not None)
                 for m in document.get("masks", ())
             ),
+            unbuffered=bool(document.get("unbuffered")),
             checked=checked or None,
             quarantine=document.get("quarantine") or "",
             review_by=document.get("review_by"),

@@ -32,8 +32,16 @@ record = "on_demand"
 consent = "none"
 purposes = ["evidence"]
 
+[[rule]]
+name = "unbuffered line"
+when.dialled = ["+47220003*"]
+record = "always"
+consent = "none"
+purposes = ["evidence"]
+unbuffered = true
+
 """
-"""Two rules more than the demo has: nobody is asked, nobody can withdraw, and no pause has a limit."""
+"""Three rules more than the demo has: nobody is asked, nobody can withdraw, and no pause has a limit."""
 
 
 HEARTBEAT = ("--heartbeat", "2")

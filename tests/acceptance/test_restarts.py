@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
+import wave
 from contextlib import closing
 from pathlib import Path
 
@@ -106,22 +108,49 @@ def test_a_dropped_event_socket_costs_no_word(stage: Stage) -> None:
     good(*judged(stage, goes_on, asked))
 
 
-def test_a_switch_that_dies_takes_its_calls_and_the_audio_on_disk_is_kept(stage: Stage) -> None:
-    cut_off = begun(stage, plain("cut off", outcome="recorded-in-part", heard=()))
+UNBUFFERED = {"dialled": "+4722000300", "rule": "unbuffered line"}
+
+
+def test_a_switch_that_dies_takes_its_calls_and_the_audio_on_disk_is_kept(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """What is on disk is sealed as it lies, its row says how much its end lacks, and a copy can be played."""
+    part = {"outcome": "recorded-in-part", "heard": ()}
+    cut_off = begun(stage, plain("cut off", **part))
+    at_once = begun(stage, plain("written at once", **part, **UNBUFFERED))
     go_on(stage, cut_off, Talk(9.0))
-    (opened,) = stage.ledger.all("opened", uuid=cut_off.call)
+    files = [stage.ledger.all("opened", uuid=each.call)[0]["file"] for each in (cut_off, at_once)]
+    died = stage.moment()
     assert stage.switch is not None
     stage.switch.kill()
-    on_disk = timecode.decode(Path(opened["file"]).read_bytes())
-    assert len(on_disk) > 200, "two blocks of 64 KiB"
+    on_disk = [timecode.decode(Path(file).read_bytes()) for file in files]
+    assert 200 < len(on_disk[0]) < len(on_disk[1]), "two blocks of 64 KiB, and every frame"
     stage.start_switch(*HEARTBEAT)
     eventually(stage.connected)
     after = begun(stage, plain("after"))
     go_on(stage, after, Talk(0.5), hang_up())
-    lost, recorded = judged(stage, cut_off, after)
+    *lost, recorded = judged(stage, cut_off, at_once, after)
     good(recorded)
-    expected = ("findings", f"{lost.call}-01.wav 0 times")  # the crashed switch closed nothing
-    assert [fault for fault in lost.faults if not any(words in fault for words in expected)] == []
     with stage.desk("bob") as dsn, closing(Desk(dsn)) as desk:
-        audio = verdict.opened(stage.site, desk, desk.segment(*lost.segments))
-    assert timecode.decode(audio) == on_disk
+        for frames, found, most in zip(on_disk, lost, (4096, 500), strict=True):
+            expected = ("findings", f"{found.call}-01.wav 0 times")  # the crashed switch closed nothing
+            assert [fault for fault in found.faults if not any(words in fault for words in expected)] == []
+            row = desk.segment(*found.segments)
+            assert row.truncated
+            assert timecode.decode(verdict.opened(stage.site, desk, row)) == frames
+            last = max(frame.index for frame in frames if isinstance(frame, timecode.Moment))
+            assert row.lost_ms is not None
+            assert (died - last - 1) * 20 <= row.lost_ms <= most, (died, last)
+    (segment,) = lost[0].segments
+    told = stage.fsgov("recordings", "show", segment, "--json", person="bob")
+    assert json.loads(told.out)[0]["lost_ms"] > 0
+    identity = ("--identity", str(stage.site.desk / "identity.txt"))
+    why = ("--purpose", "evidence", "--reason", "test", *identity)
+    done = stage.fsgov("recordings", "export", segment, *why, "--output", str(tmp_path), person="bob")
+    assert done.code == 0, done
+    with wave.open(str(tmp_path / f"{segment}.wav")) as copy:
+        assert timecode.decode((tmp_path / f"{segment}.wav").read_bytes()) == on_disk[0]
+        assert copy.getnframes() == 2 * 32_768, "the header names what is there"
+    manifest = json.loads((tmp_path / f"{segment}.json").read_text())
+    assert (manifest["truncated"], manifest["repaired"]) == (True, True)
+    assert manifest["lost_ms"] == json.loads(told.out)[0]["lost_ms"]

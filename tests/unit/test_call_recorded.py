@@ -119,3 +119,20 @@ def test_no_entry_names_a_number() -> None:
     for entry in talk.all(Enter):
         assert "4930123456" not in json.dumps(dict(entry.facts))
         assert "442079460100" not in json.dumps(dict(entry.facts))
+
+
+def test_a_rule_may_ask_that_the_switch_writes_each_frame_at_once() -> None:
+    talk = Talk(ALWAYS + "unbuffered = true\n")
+    talk.inbound()
+    (opened,) = talk.all(OpenSegment)
+    assert opened.unbuffered
+    assert json.loads(opened.sidecar)["unbuffered"] is True
+    talk.opens()
+    again = talk.restarted()
+    again.resync(a=("a-01",))
+    again.hangs_up("a", "b")
+    (released,) = again.all(Release)
+    assert json.loads(released.sidecar)["unbuffered"] is True
+    other = Talk(ALWAYS)
+    other.inbound()
+    assert not other.all(OpenSegment)[0].unbuffered

@@ -27,8 +27,8 @@ def head(audio: int, *, channels: int = 1, rate: int = 8000, bits: int = 16, lis
     return b"RIFF" + struct.pack("<I", riff) + b"WAVE" + fmt + extra + b"data" + struct.pack("<I", audio)
 
 
-def examine(content: bytes, **reported: int) -> media.Examined:
-    return media.examine(content[: media.HEAD], len(content), **reported)
+def examine(content: bytes, *, unbuffered: bool = False, **told: int) -> media.Examined:
+    return media.examine(content[: media.HEAD], len(content), unbuffered=unbuffered, **told)
 
 
 def reader(content: bytes, size: int = 1000) -> Callable[[Sequence[Span]], Iterator[tuple[int, bytes]]]:
@@ -62,8 +62,19 @@ def test_an_open_header_is_a_crash_and_all_that_is_there_counts(riff: int) -> No
     assert len(content) == 131_116
     found = examine(content)
     assert found.verdict is Verdict.TRUNCATED
-    assert (found.ms, found.lost_ms) == (8192, None)
+    assert (found.ms, found.lost_ms) == (8192, 4096)
     assert "up to 4096 ms" in found.findings[0]
+
+
+def test_what_a_crash_has_taken_at_most_is_told_by_the_clock_and_by_how_it_was_written() -> None:
+    content = head(0) + b"\1" * (2 * BLOCK)
+    assert examine(content, wall_ms=10_000).lost_ms == 10_000 - 8192
+    assert examine(content, wall_ms=60_000).lost_ms == 4096
+    assert examine(content, wall_ms=8000).lost_ms == 0
+    assert examine(content, wall_ms=60_000, unbuffered=True).lost_ms == 500
+    assert "up to 500 ms" in examine(content, unbuffered=True).findings[0]
+    assert examine(head(0), wall_ms=2000).lost_ms == 2000
+    assert examine(head(1600) + b"\1" * 1600, wall_ms=2000).lost_ms is None, "it was closed"
 
 
 def test_an_open_header_of_44_bytes_after_a_crash_is_truncated_not_broken() -> None:
@@ -100,7 +111,7 @@ def test_three_frames_of_difference_are_tolerated(more: int) -> None:
 def test_bytes_that_the_header_names_but_the_disk_has_not_are_a_lost_tail() -> None:
     found = examine(head(32_000) + b"\1" * 16_000)
     assert found.verdict is Verdict.TRUNCATED
-    assert found.ms == 1000
+    assert (found.ms, found.lost_ms) == (1000, 1000)
     assert "16000 bytes that the header names are missing" in found.findings
 
 

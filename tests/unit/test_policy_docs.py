@@ -29,7 +29,7 @@ DOC = (Path(__file__).parents[2] / "docs/policy.md").read_text()
 KINDS = (AtMax, Basis, CallDirection, ConsentMode, OnFailure, PauseBy, RecordMode, RefusalAct, Require)
 KEYS = """
 version timezone include default floor purpose prompt rule test name when record consent ask
-purposes on_refusal pause vault require on_failure leg armed ask_agents yes no timeout withdraw by
+purposes on_refusal pause vault require on_failure leg armed unbuffered ask_agents yes no timeout withdraw by
 max at_max basis retain_min retain_max anchor anchor_fallback file switch_file language caller
 dialled direction tenant variable crm country region call expect
 """

@@ -137,6 +137,8 @@ ONE_BY_ONE = [
     ('max = "3 min", ', "", "rule[1].pause.at_max", "has no effect without max", "max"),
     ('vault = "eu"', 'vault = "E U"', "rule[1].vault", "is no name of a vault", "small letters"),
     ('vault = "eu"', 'vault = "eu"\narmed = true', "rule[1].armed", "would capture before opt_in", "none"),
+    ('vault = "eu"', 'vault = "eu"\nunbuffered = "yes"', "rule[1].unbuffered", "must be", "true"),
+    ('record = "never"', 'record = "never"\nunbuffered = true', "rule[2].unbuffered", "no effect under", ""),
     ('vault = "eu"', 'require = "before_answer"', "rule[1].require", "is not enforced", "during"),
     ('vault = "eu"', 'on_failure = "announce"', "rule[1].on_failure", "is not enforced", "hangup"),
     ('vault = "eu"', 'on_failure = "alarm"', "rule[1].on_failure", "is not known", "alert"),
