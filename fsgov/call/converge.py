@@ -108,6 +108,8 @@ def wanted(call: Call) -> Capture:
         decision = call.decision
         armed = decision is not None and decision.armed and leg.direction is Direction.INBOUND
         return Capture.ARMED if armed and not call.paused else Capture.OFF
+    if call.segment is not None and call.segment.full and call.actual in (Capture.ON, Capture.MASKED):
+        return Capture.OFF
     if call.paused is not None:
         return Capture.MASKED
     if call.actual is Capture.ON and call.segment is not None and outgrown(call, call.segment):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsgov.call import legs, looking
+from fsgov.call import legs, length, looking
 from fsgov.call.state import Call, Stage
 from fsgov.events import Instant
 
@@ -22,9 +22,7 @@ def next_due(call: Call) -> Instant | None:
         dues.append(call.retry_at)
     if call.lose_at is not None and not call.adrift:
         dues.append(call.lose_at)
-    look = looking.due(call)
-    if look is not None:
-        dues.append(look)
+    dues += [due for due in (looking.due(call), length.due(call)) if due is not None]
     if call.paused is not None and call.paused.due is not None:
         dues.append(call.paused.due)
     if not call.adrift:

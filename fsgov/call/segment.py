@@ -52,6 +52,8 @@ class Segment:
     holds: tuple[Hold, ...] = ()
     unsure: bool = False
     """A hold of its leg may have been missed, so a mask could not be placed in its file."""
+    full: bool = False
+    """It has the length that a segment may have (`fsgov.call.length`): it is closed, the next one goes on."""
     moved: bool = False
     """It runs on a leg it was not started on: only `stop all` reaches it there."""
 

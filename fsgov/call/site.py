@@ -25,6 +25,8 @@ class Site:
     """Where segments go whose rule names no vault: the only one that is configured."""
     lookup: Instant = 300_000
     """How long a decision waits for the CRM, µs."""
+    longest: Instant = 0
+    """How long one segment may run, µs; 0: as long as the call."""
 
     def path(self, segment: str) -> str:
         """Where the switch writes a segment."""

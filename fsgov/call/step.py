@@ -35,6 +35,7 @@ from fsgov.call import (
     gated,
     keys,
     legs,
+    length,
     looking,
     outcome,
     replies,
@@ -177,6 +178,7 @@ def _learn_at_large(t: Turn, event: Event) -> bool:
             acts.watchdog(t)
             overdue(t)
             legs.silent(t)
+            length.measure(t.call, t.now)
             if t.call.retry_at is not None and t.call.retry_at <= t.now:
                 t.call.retry_at = None
         case ActAsked():

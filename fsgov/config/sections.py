@@ -155,6 +155,7 @@ def read_spool(top: Table, base: Path) -> Spool:
         directory=directory,
         switch_directory=seen.rstrip("/"),
         keep_sealed=length(spool, "keep_sealed", "48 h", "1 h", "90 d"),
+        segment_max=length(spool, "segment_max", "2 h", "5 s", "24 h"),
     )
     spool.end()
     return read

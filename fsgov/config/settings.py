@@ -36,6 +36,8 @@ class Spool:
     switch_directory: str
     """As the switch sees it."""
     keep_sealed: Microseconds
+    segment_max: Microseconds
+    """How long one segment may run before the next one is begun."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ def site_of(settings: Settings) -> Site:
         audio=str(audio_of(settings)),
         vault=next(iter(settings.vaults)) if len(settings.vaults) == 1 else "",
         lookup=settings.parties.deadline,
+        longest=settings.spool.segment_max,
     )
 
 

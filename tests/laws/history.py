@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fsgov import events as ev
 from fsgov.call.converge import ATTEMPTS
+from fsgov.call.length import LAST_CUT
 from fsgov.call.stops import Stop, Stops, StopsInForce
 from fsgov.commands import Answer, CloseSegment, RecorderCommand
 from fsgov.events import Act
@@ -303,6 +304,8 @@ class History(World):
         self.faults.clear()
         self.do_connect("")
         self.wait(300)
+        if self.site.longest and not self.switch.running():
+            self.wait(1)  # one was being closed, the next is not open yet
         a = self.switch.leg("a")
         running = self.switch.running()
         if self.forbidden():
@@ -334,6 +337,15 @@ class History(World):
             self.judge_outcome(self.over["a"])
         for segment, side in self.released.items():
             self.judge_masks(segment, side)
+        if self.site.longest and not self.ever_wrong:
+            long = [
+                file
+                for file in self.switch.files.values()
+                if (file.ended or 0) - file.began > self.site.longest + SECOND
+            ]
+            assert not [file for file in long if int(file.segment[-2:]) < LAST_CUT], (
+                "law 2: a segment outgrew its limit"
+            )
 
     def judge_outcome(self, outcome: str) -> None:
         captured = sum(file.captured() for file in self.switch.files.values())

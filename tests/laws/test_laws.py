@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fsgov.policy import Policy
 from tests.laws.found import FOUND, Found
 from tests.laws.history import History
+from tests.laws.switch import SECOND
 from tests.unit.conversation import ALWAYS, NEVER, NOTICE, ON_DEMAND, OPT_IN, OPT_OUT, policy
 
 EXAMPLES = 700 * (100 if os.environ.get("FSGOV_LAWS") == "long" else 1)
@@ -72,11 +73,12 @@ OPENING = st.sampled_from((
     script=SCRIPTS,
     faults=FAULTS,
     late=st.booleans(),
+    longest=st.sampled_from((0, 20 * SECOND)),
 )
 def test_laws_1_to_5(
-    kind: tuple[str, str], opening: list[str], script: list[str], faults: list[str], late: bool
+    kind: tuple[str, str], opening: list[str], script: list[str], faults: list[str], late: bool, longest: int
 ) -> None:
-    judge(kind, opening, script, faults, late)
+    judge(kind, opening, script, faults, late, longest)
 
 
 @pytest.mark.parametrize("found", FOUND, ids=lambda found: found.why)
@@ -92,9 +94,14 @@ def test_a_history_that_once_broke_a_law(found: Found) -> None:
 
 
 def judge(
-    kind: tuple[str, str], opening: list[str], script: list[str], faults: list[str], late: bool
+    kind: tuple[str, str],
+    opening: list[str],
+    script: list[str],
+    faults: list[str],
+    late: bool,
+    longest: int = 0,
 ) -> None:
-    history = History(POLICIES[kind], [] if late else list(faults))
+    history = History(POLICIES[kind], [] if late else list(faults), longest)
     history.mode, history.record = kind
     for word in opening:
         history.do(word)

@@ -49,9 +49,9 @@ OUTCOMES = {
 
 
 class World:
-    def __init__(self, policy: Policy, faults: list[str]) -> None:
+    def __init__(self, policy: Policy, faults: list[str], longest: int = 0) -> None:
         self.policy = policy
-        self.site = Site(host="fs1", trunks=("external",), audio=AUDIO)
+        self.site = Site(host="fs1", trunks=("external",), audio=AUDIO, longest=longest)
         self.board = Switchboard(policy, self.site)
         self.switch = Switch()
         self.faults = faults

@@ -20,7 +20,7 @@ from fsgov.demo.site import Site
 from fsgov.demo.stage import Stage
 from tests.live.phones import Phones, Placed, eventually
 
-PLAIN, ASKED, NEVER, NOTICE, OPT_OUT, CUT, ON_B = (f"+4722{n:02}" for n in range(7))
+PLAIN, ASKED, NEVER, NOTICE, OPT_OUT, CUT, ON_B, AT_ONCE = (f"+4722{n:02}" for n in range(8))
 """How the numbers of callers begin, one kind for each rule."""
 POLICY = f"""
 version = "live"
@@ -76,6 +76,13 @@ record = "always"
 consent = "none"
 purposes = ["evidence"]
 leg = "b"
+[[rule]]
+name = "at once"
+when.caller = ["{AT_ONCE}*"]
+record = "always"
+consent = "none"
+purposes = ["evidence"]
+unbuffered = true
 [[rule]]
 name = "never"
 record = "never"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from fsgov.catalog.rows import WholeCall
-from tests.live.governed import CUT, PLAIN, Governed, governed
+from tests.live.governed import AT_ONCE, CUT, PLAIN, Governed, governed
 from tests.live.phones import eventually
 from tests.live.sweep import Heard
 
@@ -170,15 +170,25 @@ def test_thirty_calls_at_once_are_thirty_rows(governed: Governed) -> None:
 @pytest.mark.skipif("FSGOV_LIVE_RESTART" not in os.environ, reason="FSGOV_LIVE_RESTART is not set")
 def test_what_a_killed_switch_has_written_is_sealed_as_it_lies(governed: Governed) -> None:
     call = governed.phones.call("2000", governed.phones.number(PLAIN))
+    at_once = governed.phones.call("2000", governed.phones.number(AT_ONCE))
     governed.recording(call)
+    governed.recording(at_once)
     call.until(10)
     subprocess.run(os.environ["FSGOV_LIVE_RESTART"], shell=True, check=True, timeout=60)
     governed.phones.reconnect()
-    governed.phones.socket.api(f"uuid_kill {call.leg}")
+    for each in (call, at_once):
+        governed.phones.socket.api(f"uuid_kill {each.leg}")
+    (unbuffered,) = governed.over(at_once.call).segments
+    assert unbuffered.truncated
+    assert unbuffered.lost_ms is not None
+    assert unbuffered.lost_ms <= 500
+    assert (unbuffered.ms or 0) > 8300, "more than two blocks of 64 KiB"
     whole = governed.over(call.call)
     (segment,) = whole.segments
     assert (whole.call.outcome, whole.call.outcome_cause) == ("recorded-in-part", "lost")
     assert segment.truncated
+    assert segment.lost_ms is not None
+    assert 0 < segment.lost_ms <= 4096
     audio = governed.whole(whole)[0]
     assert len(audio) == 44 + 2 * 65536
     heard = Heard.of(audio)
