@@ -175,6 +175,10 @@ def test_failures_that_were_under_way_together_count_once() -> None:
         ("refused", [0], None),
         ("merged", [0], None),
         (None, [0], None),
+        ("failed", [], None),
+        ("failed", [0], None),
+        ("failed", [0, 100], Revision("recorded-in-part", "unconfirmed")),
+        ("refused", [100], None),
     ],
 )
 def test_audio_that_is_not_there_revises_only_what_rests_on_it(
