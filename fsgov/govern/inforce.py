@@ -24,6 +24,7 @@ from fsgov.catalog.inforce import Look, Looking
 from fsgov.config import Settings
 from fsgov.errors import BadConfiguration, Damaged, FsgovError, Unreachable
 from fsgov.events import Event
+from fsgov.govern.clock import wall_clock
 from fsgov.govern.compiling import compiled, compiled_file
 from fsgov.govern.kept import Kept
 from fsgov.policy import Policy
@@ -224,7 +225,7 @@ class InForce:
         pieces = self._pieces
         if pieces is not None:
             stops = Stops.of(self._settings.host, (*self.stops, *self.here))
-            pieces.emit(StopsInForce(now=time.time_ns() // 1000, stops=stops))
+            pieces.emit(StopsInForce(now=wall_clock(), stops=stops))
 
     def _keep_stops(self, *, raising: bool = False) -> None:
         try:

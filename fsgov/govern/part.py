@@ -23,7 +23,8 @@ from fsgov.esl.link import Link
 from fsgov.esl.pool import Pool
 from fsgov.esl.resync import Survey
 from fsgov.esl.translate import Translator
-from fsgov.events import CallRestored, Event, Instant, Reply, Stopping
+from fsgov.events import CallRestored, Event, Reply, Stopping
+from fsgov.govern.clock import wall_clock
 from fsgov.govern.dispatch import Dispatch
 from fsgov.govern.inforce import InForce, Pieces
 from fsgov.govern.lanes import Hands, Lanes
@@ -44,10 +45,6 @@ log = structlog.get_logger()
 
 STOP_WITHIN = 5.0
 """Seconds for the last commands (segments that are closed on stopping) to be answered."""
-
-
-def wall_clock() -> Instant:
-    return time.time_ns() // 1000
 
 
 class Govern:
@@ -161,6 +158,7 @@ class Govern:
         loops = (
             lambda: self._reload(reload),
             self._sweep,
+            self._look_at_the_clock,
             self._watch,
             self.watch.run,
             self.watch.probe,
@@ -258,6 +256,11 @@ class Govern:
     def _words(self) -> str:
         switch = "connected to the switch" if self.link.connected else "waits for the switch"
         return f"{switch}; {len(self.board.calls)} calls; policy {self.board.policy.version}"
+
+    def _look_at_the_clock(self) -> None:
+        while True:
+            gevent.sleep(1.0)
+            wall_clock.compare(idle=not self.board.calls)
 
     def _sweep(self) -> None:
         """Party facts are kept a day, also while nobody asks for them."""
