@@ -38,8 +38,8 @@ laws: $(VENV)/.test ## laws 1-5 with a hundred times the examples, and a million
 	FSGOV_LAWS=long FSGOV_FUZZ=1000000 $(BIN)/python -m pytest -q --timeout=3600 tests/laws tests/fuzz
 mutants: $(VENV)/.test ## every listed mutant must be killed
 	$(BIN)/python -m tests.mutants
-crash: $(VENV)/.test ## SIGKILL at every step of the durable order
-	FSGOV_CRASH=long $(BIN)/python -m pytest -q --timeout=3600 tests/acceptance/test_crash.py
+crash: $(VENV)/.test ## SIGKILL at every step of the durable order, and 200 times anywhere: about 40 minutes
+	FSGOV_CRASH=long $(BIN)/python -m pytest -q --timeout=5400 tests/acceptance/test_crash.py tests/acceptance/test_kills.py
 bench: $(VENV)/.test ## figures beside their peers, written to bench/results.json
 	$(BIN)/python -m bench
 docs: $(VENV)/.test ## make the diagrams and tables of docs/ again

@@ -16,9 +16,17 @@ Script = Iterator[tuple[str, Callable[[], bool]]]
 
 
 def play(
-    scripts: dict[str, Script], over: set[str], watch: Callable[[], None], words: Callable[[], str]
+    scripts: dict[str, Script],
+    over: set[str],
+    watch: Callable[[], None],
+    words: Callable[[], str],
+    look_every: float = LOOK_EVERY,
+    patience: float = PATIENCE,
 ) -> None:
-    """Play all scripts to their end; `over` gets the name of each that is. `words`: what to say of a hang."""
+    """Play all scripts to their end, also those that are added meanwhile; `over` gets their names.
+
+    words: what to say of a hang. patience: seconds for anything; five times that for what starts "the kills".
+    """
     waits: dict[str, tuple[str, Callable[[], bool], float]] = {}
     while scripts:
         for name, script in list(scripts.items()):
@@ -29,9 +37,10 @@ def play(
                 why, condition = next(script)
             except StopIteration:
                 over.add(name)
+                waits.pop(name, None)
                 del scripts[name]
                 continue
-            patience = PATIENCE * (5 if why.startswith("the kills") else 1)
-            waits[name] = (why, condition, time.monotonic() + patience)
+            factor = 5 if why.startswith("the kills") else 1
+            waits[name] = (why, condition, time.monotonic() + patience * factor)
         watch()
-        time.sleep(LOOK_EVERY)
+        time.sleep(look_every)
