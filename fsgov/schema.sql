@@ -110,7 +110,7 @@ CREATE INDEX calls_rule ON fsgov.calls (rule, opened_at);
 COMMENT ON TABLE fsgov.calls IS
     'One row per conversation, recorded or not. enter_call (ship) writes it from the call file of the spool; an older revision never overwrites a newer one.';
 COMMENT ON COLUMN fsgov.calls.revision IS 'Grows with every write of the call file by govern; the row is that revision, whole.';
-COMMENT ON COLUMN fsgov.calls.inputs IS 'Everything the policy was given, numbers included: what explain --replay decides again from. Null after an erasure.';
+COMMENT ON COLUMN fsgov.calls.inputs IS 'Everything the policy was given, numbers included: what explain --replay decides again from. An array where the decision is the stricter of several (fsgov/policy/grounds.py). Null after an erasure.';
 COMMENT ON COLUMN fsgov.calls.decision IS 'What the policy decided; null while the call is ringing.';
 COMMENT ON COLUMN fsgov.calls.outcome IS
     'Null: the call is not over, or its last revision is not entered yet. Set by govern at OVER, once: recorded (all of the time wanted), recorded-in-part, failed (nothing of it; why is in outcome_cause), refused (before capture), withdrawn (after it), consent-unanswered, not-answered, not-required (rule says never), not-requested (on demand, unused), sampled-out, foreign (another program records it), merged (goes on in merged_into).';
@@ -217,6 +217,7 @@ CREATE TABLE fsgov.segments (
     sealed_size    bigint,
     sealed_sha256  text,
     stored_at      timestamptz,
+    adopted        text NOT NULL DEFAULT '',
     entered_at     timestamptz NOT NULL DEFAULT now(),
     CHECK ((state = 'missing') = (object_key IS NULL)),
     CHECK ((object_key IS NULL) = (sealed_sha256 IS NULL))
@@ -231,6 +232,8 @@ COMMENT ON COLUMN fsgov.segments.audio_sha256 IS 'Of the WAV exactly as the swit
 COMMENT ON COLUMN fsgov.segments.lost_ms IS
     'What the end of the file lacks: reported_ms less ms, or (reported_ms null: the switch died) at most so much. Null: nothing tells.';
 COMMENT ON COLUMN fsgov.segments.mask_proof IS 'proven: every masked interval is silent in the audio. failed: one is not (then quarantined). none: nothing was masked.';
+COMMENT ON COLUMN fsgov.segments.adopted IS
+    'Empty: fsgov opened it. Else reconcile adopted it: spool (a file that nobody accounted for; its name is in provenance), forgotten (its sidecar was never handed over), vault (an object that had no row: audio_sha256 and all that is inside is unknown; adopt_object), lost (found nowhere, so the row is missing; miss_segment). What was adopted with audio is quarantined, as nobody knows what was paused in it.';
 COMMENT ON COLUMN fsgov.segments.leg_holds IS 'When the telephone was on hold and the file stood still. Not a legal hold.';
 
 CREATE TABLE fsgov.segment_keys (
@@ -257,6 +260,46 @@ CREATE TABLE fsgov.masks (
     PRIMARY KEY (segment, n)
 );
 COMMENT ON TABLE fsgov.masks IS 'Pauses: intervals of the file in ms (to_ms null: until its end), and when they were asked, acknowledged, ended. Written by enter_segment.';
+
+CREATE TABLE fsgov.scrubs (
+    segment      text PRIMARY KEY REFERENCES fsgov.segments ON DELETE CASCADE,
+    tenant       text NOT NULL,
+    verdict      text NOT NULL CHECK (verdict IN ('intact', 'corrupted', 'truncated', 'missing', 'unlocked')),
+    since        timestamptz NOT NULL DEFAULT now(),
+    looked_at    timestamptz,
+    locked_until timestamptz,
+    lock_mode    text NOT NULL DEFAULT '',
+    held         boolean NOT NULL DEFAULT false
+);
+CREATE INDEX scrubs_faults ON fsgov.scrubs (verdict) WHERE verdict <> 'intact';
+COMMENT ON TABLE fsgov.scrubs IS
+    'What the last look at a stored object found. No row: nobody has looked yet. Written by scrubbed (keep) and mark_object (reconcile).';
+COMMENT ON COLUMN fsgov.scrubs.verdict IS
+    'intact: length and SHA-256 are those of the row. corrupted: another digest. truncated: another length. missing: no such version. unlocked: intact, but a lock or hold that it had is gone too early.';
+COMMENT ON COLUMN fsgov.scrubs.since IS 'Since when it is so.';
+COMMENT ON COLUMN fsgov.scrubs.looked_at IS 'When keep last read it. Null: never; reconcile marked it, and keep looks next.';
+COMMENT ON COLUMN fsgov.scrubs.locked_until IS 'The lock (and lock_mode, held: its hold) that the vault showed when it was last intact.';
+
+CREATE TABLE fsgov.noted (
+    kind     text NOT NULL,
+    subject  text NOT NULL,
+    tenant   text NOT NULL DEFAULT '*',
+    noted_by text NOT NULL REFERENCES fsgov.people,
+    noted_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (kind, subject)
+);
+COMMENT ON TABLE fsgov.noted IS
+    'Differences that reconcile found and that a person has taken note of (note_difference): they are not told again. scrubbed takes a damaged-object away when the object is whole again.';
+
+CREATE TABLE fsgov.provenance (
+    segment  text PRIMARY KEY,
+    tenant   text NOT NULL DEFAULT '*',
+    found_as text NOT NULL,
+    found_by text NOT NULL REFERENCES fsgov.people,
+    found_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE fsgov.provenance IS
+    'The name of the file that became this segment (difference_resolved). It may hold a number: only for those who may see numbers. Its row of segments comes when ship has stored it.';
 
 CREATE TABLE fsgov.holds (
     id          text PRIMARY KEY,
@@ -588,6 +631,9 @@ GRANT SELECT ON fsgov.activations TO fsgov_supervisor, fsgov_privacy, fsgov_audi
 -- stops without `number` and `reason`
 GRANT SELECT (id, tenant, kind, host, placed_by, placed_at, lifted_by, lifted_at) ON fsgov.stops TO fsgov_agent, fsgov_ops;
 GRANT SELECT ON fsgov.stops TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+GRANT SELECT ON fsgov.scrubs TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
+GRANT SELECT ON fsgov.noted TO fsgov_auditor, fsgov_ops;
+GRANT SELECT ON fsgov.provenance TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.accesses, fsgov.people, fsgov.memberships TO fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.origins, fsgov.outbox, fsgov.log, fsgov.event_log, fsgov.checkpoints, fsgov.sinks, fsgov.keepers
     TO fsgov_keep, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_integrator;
@@ -700,7 +746,8 @@ BEGIN
     VALUES (id, owner, doc ->> 'host', coalesce(doc ->> 'core', ''), doc ->> 'direction',
         fsgov.instant(doc ->> 'opened'), fsgov.instant(doc ->> 'answered'), fsgov.instant(doc ->> 'ended'),
         (doc ->> 'revision')::bigint, doc #>> '{policy,version}', doc #>> '{policy,sha256}',
-        nullif(doc -> 'inputs', 'null'), nullif(doc -> 'decision', 'null'), doc #>> '{decision,rule}',
+        coalesce(nullif(doc -> 'grounds', 'null'), nullif(doc -> 'inputs', 'null')), nullif(doc -> 'decision', 'null'),
+        doc #>> '{decision,rule}',
         doc ->> 'outcome', coalesce(doc ->> 'outcome_cause', ''), doc ->> 'merged_into',
         fsgov.texts(doc -> 'segments'), coalesce(nullif(doc -> 'counters', 'null'), '{}'))
     ON CONFLICT (call) DO UPDATE SET
@@ -770,10 +817,16 @@ BEGIN
     IF (doc -> 'stored' IS NULL) <> (p_wrapped_key IS NULL) THEN
         RAISE EXCEPTION 'a stored segment has a wrapped key, a missing one has none' USING ERRCODE = 'FG422', DETAIL = id;
     END IF;
+    -- reconcile gave it up, or adopted its object: what ship knows takes the place of what could be guessed
+    SELECT s.segment INTO here FROM fsgov.segments s WHERE s.segment = id AND (s.adopted = 'lost'
+        OR s.adopted = 'vault' AND s.sealed_sha256 = doc #>> '{stored,sha256}')
+        AND NOT EXISTS (SELECT FROM fsgov.accesses a WHERE a.segment = s.segment);
+    DELETE FROM fsgov.segment_keys k WHERE k.segment = here;
+    DELETE FROM fsgov.segments s WHERE s.segment = here;
     INSERT INTO fsgov.segments (segment, call, tenant, leg, leg_name, n, state, rule, policy_sha256, basis, purposes,
         consents, opened_at, closed_at, cause, reported_ms, reported_size, leg_holds, dispose, dispose_reason,
         frames, ms, audio_size, audio_sha256, truncated, lost_ms, mask_proof, findings, quarantine, review_by,
-        vault, object_key, version_id, key_version_id, sealed_size, sealed_sha256, stored_at)
+        vault, object_key, version_id, key_version_id, sealed_size, sealed_sha256, stored_at, adopted)
     VALUES (id, doc ->> 'call', owner, doc ->> 'leg', coalesce(doc ->> 'leg_name', ''), (doc ->> 'n')::integer,
         CASE WHEN doc -> 'stored' IS NULL THEN 'missing'
              WHEN coalesce(doc ->> 'quarantine', '') <> '' THEN 'quarantined' ELSE 'stored' END,
@@ -787,7 +840,8 @@ BEGIN
         coalesce(doc #>> '{checked,mask_proof}', 'none'), fsgov.texts(doc #> '{checked,findings}'),
         coalesce(doc ->> 'quarantine', ''), fsgov.instant(doc ->> 'review_by'),
         doc ->> 'vault', doc #>> '{stored,key}', doc #>> '{stored,version_id}', doc #>> '{stored,key_version_id}',
-        (doc #>> '{stored,size}')::bigint, doc #>> '{stored,sha256}', fsgov.instant(doc ->> 'stored_at'))
+        (doc #>> '{stored,size}')::bigint, doc #>> '{stored,sha256}', fsgov.instant(doc ->> 'stored_at'),
+        coalesce(doc ->> 'adopted', ''))
     ON CONFLICT (segment) DO NOTHING;
     IF NOT FOUND THEN
         SELECT sealed_sha256 INTO here FROM fsgov.segments WHERE segment = id;
@@ -1058,6 +1112,135 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
 $$;
 COMMENT ON FUNCTION fsgov.stops_in_force IS 'For govern: what may not be recorded now.';
 GRANT EXECUTE ON FUNCTION fsgov.stops_in_force TO fsgov_govern;
+
+-- -- differences -------------------------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.adopt_object(p_segment text, p_vault text, p_key text, p_version text, p_key_version text,
+    p_size bigint, p_sha256 text, p_wrapped_key bytea, p_stored_at timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_ops}');
+    owner  text := split_part(p_key, '/', 1);
+    whose  text := regexp_replace(p_segment, '-[0-9]{2,}$', '');
+BEGIN
+    IF p_segment !~ '^[0-9A-Za-z-]{1,64}-[0-9]{2,}$' OR p_key !~ ('^[^/]+/[0-9]{4}/[0-9]{2}/' || p_segment || '[.]age$')
+       OR EXISTS (SELECT FROM fsgov.calls c WHERE c.call = whose AND c.tenant <> owner) THEN
+        RAISE EXCEPTION 'this object is no segment of that tenant' USING ERRCODE = 'FG422', DETAIL = p_key;
+    END IF;
+    DELETE FROM fsgov.segments s WHERE s.segment = p_segment AND s.adopted = 'lost';
+    INSERT INTO fsgov.segments (segment, call, tenant, leg, n, state, rule, policy_sha256, findings, quarantine,
+        review_by, vault, object_key, version_id, key_version_id, sealed_size, sealed_sha256, stored_at, adopted)
+    SELECT p_segment, whose, owner, '', substring(p_segment FROM '[0-9]+$')::integer, 'quarantined', c.rule,
+        c.policy_sha256, '{"adopted: what is inside was not checked"}', 'adopted', now() + interval '24 hours',
+        p_vault, p_key, p_version, p_key_version, p_size, p_sha256, p_stored_at, 'vault'
+    FROM (SELECT) AS one LEFT JOIN fsgov.calls c ON c.call = whose
+    ON CONFLICT (segment) DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this segment has a row' USING ERRCODE = 'FG409', DETAIL = p_segment;
+    END IF;
+    INSERT INTO fsgov.segment_keys (segment, tenant, wrapped_key, recipients) VALUES (p_segment, owner, p_wrapped_key, '{}');
+    PERFORM fsgov.enter_from_desk(person, 'difference.resolved', p_segment,
+        '{"kind": "orphan-object", "outcome": null}');
+END $$;
+COMMENT ON FUNCTION fsgov.adopt_object IS
+    'A stored object that lost its row gets one, quarantined: nobody knows what is inside. Its wrapped key comes from the key bucket.';
+GRANT EXECUTE ON FUNCTION fsgov.adopt_object TO fsgov_ops;
+
+CREATE FUNCTION fsgov.mark_object(p_segment text, p_kind text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_ops}');
+    result text := CASE p_kind WHEN 'row-without-object' THEN 'missing' WHEN 'truncated-object' THEN 'truncated' END;
+BEGIN
+    IF result IS NULL THEN
+        RAISE EXCEPTION 'no object is marked for that' USING ERRCODE = 'FG422', DETAIL = p_kind;
+    END IF;
+    INSERT INTO fsgov.scrubs AS r (segment, tenant, verdict)
+    SELECT s.segment, s.tenant, result FROM fsgov.segments s WHERE s.segment = p_segment AND s.object_key IS NOT NULL
+    ON CONFLICT (segment) DO UPDATE SET verdict = result, since = now(), looked_at = NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this segment has no object' USING ERRCODE = 'FG404', DETAIL = p_segment;
+    END IF;
+    PERFORM fsgov.enter_from_desk(person, 'difference.resolved', p_segment,
+        jsonb_build_object('kind', p_kind, 'outcome', null));
+END $$;
+COMMENT ON FUNCTION fsgov.mark_object IS
+    'The vault lacks the object of this row, or has another length of it: keep raises its alarm until it is whole again.';
+GRANT EXECUTE ON FUNCTION fsgov.mark_object TO fsgov_ops;
+
+CREATE FUNCTION fsgov.settle_call(p_call text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_ops}');
+    result text;
+BEGIN
+    UPDATE fsgov.calls c SET outcome_cause = CASE WHEN c.merged_into IS NULL THEN 'lost' ELSE '' END, outcome = CASE
+        WHEN c.merged_into IS NOT NULL THEN 'merged'
+        WHEN EXISTS (SELECT FROM fsgov.consents n WHERE n.call = p_call AND n.state = 'withdrawn') THEN 'withdrawn'
+        WHEN EXISTS (SELECT FROM fsgov.segments s WHERE s.call = p_call AND coalesce(s.frames, 1) > 0
+                     AND s.state <> 'missing') THEN 'recorded-in-part'
+        WHEN EXISTS (SELECT FROM fsgov.consents n WHERE n.call = p_call AND n.state = 'refused') THEN 'refused'
+        WHEN c.decision ->> 'record' = 'never' THEN 'not-required'
+        WHEN c.answered_at IS NULL THEN 'not-answered'
+        ELSE 'failed' END
+    WHERE c.call = p_call AND c.outcome IS NULL RETURNING c.outcome INTO result;
+    IF result IS NULL THEN
+        RAISE EXCEPTION 'this call has its outcome, or is none' USING ERRCODE = 'FG409', DETAIL = p_call;
+    END IF;
+    PERFORM fsgov.enter_from_desk(person, 'difference.resolved', p_call,
+        jsonb_build_object('kind', 'call-without-outcome', 'outcome', result));
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION fsgov.settle_call IS
+    'A call whose host knows it no more gets the outcome that its rows prove, with cause lost. A later revision of its call file still takes its place.';
+GRANT EXECUTE ON FUNCTION fsgov.settle_call TO fsgov_ops;
+
+CREATE FUNCTION fsgov.miss_segment(p_segment text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_ops}');
+BEGIN
+    INSERT INTO fsgov.segments (segment, call, tenant, leg, n, state, rule, policy_sha256, findings, vault, adopted)
+    SELECT p_segment, c.call, c.tenant, '', substring(p_segment FROM '[0-9]+$')::integer, 'missing', c.rule,
+        c.policy_sha256, '{"lost: neither its host nor a vault has it"}', '', 'lost'
+    FROM fsgov.calls c WHERE p_segment = ANY (c.segments)
+    ON CONFLICT (segment) DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no call misses this segment' USING ERRCODE = 'FG409', DETAIL = p_segment;
+    END IF;
+    PERFORM fsgov.enter_from_desk(person, 'difference.resolved', p_segment,
+        '{"kind": "segment-without-row", "outcome": null}');
+END $$;
+COMMENT ON FUNCTION fsgov.miss_segment IS
+    'A segment that its call names and nobody has gets a row in state missing, so that everything is accounted for.';
+GRANT EXECUTE ON FUNCTION fsgov.miss_segment TO fsgov_ops;
+
+CREATE FUNCTION fsgov.note_difference(p_kind text, p_subject text, p_entry text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_ops}');
+BEGIN
+    INSERT INTO fsgov.noted (kind, subject, noted_by) VALUES (p_kind, p_subject, person) ON CONFLICT DO NOTHING;
+    PERFORM fsgov.enter_from_desk(person, 'difference.resolved', p_entry,
+        jsonb_build_object('kind', p_kind, 'outcome', null));
+END $$;
+COMMENT ON FUNCTION fsgov.note_difference IS
+    'This difference is known: it is not told again. p_entry is what the line calls it: an id, never the name of a file.';
+GRANT EXECUTE ON FUNCTION fsgov.note_difference TO fsgov_ops;
+
+CREATE FUNCTION fsgov.difference_resolved(p_kind text, p_entry text, p_found_as text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_ops}');
+BEGIN
+    INSERT INTO fsgov.provenance (segment, found_as, found_by)
+    SELECT p_entry, p_found_as, person WHERE p_found_as IS NOT NULL ON CONFLICT DO NOTHING;
+    PERFORM fsgov.enter_from_desk(person, 'difference.resolved', p_entry,
+        jsonb_build_object('kind', p_kind, 'outcome', null));
+END $$;
+COMMENT ON FUNCTION fsgov.difference_resolved IS
+    'A difference was resolved on a host: a file (its name is p_found_as) handed over to ship, a recording stopped on the switch.';
+GRANT EXECUTE ON FUNCTION fsgov.difference_resolved TO fsgov_ops;
 
 GRANT EXECUTE ON FUNCTION fsgov.whoami, fsgov.my_tenants TO fsgov_agent, fsgov_supervisor, fsgov_privacy, fsgov_auditor,
     fsgov_ops, fsgov_integrator, fsgov_govern, fsgov_ship, fsgov_keep;

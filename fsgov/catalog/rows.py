@@ -141,6 +141,8 @@ class SegmentRow:
     sealed_size: int | None
     sealed_sha256: str | None
     stored_at: datetime | None
+    adopted: str
+    """Where reconcile found it: spool, forgotten, vault, lost; "" where fsgov opened it."""
     held: bool
 
 

@@ -15,6 +15,7 @@ from fsgov.cli import (
     inforce,
     keys,
     people,
+    reconciling,
     recordings,
     running,
     standing,
@@ -60,5 +61,6 @@ for command in (
     calls.calls,
     recordings.recordings,
     events.events,
+    reconciling.reconcile,
 ):
     fsgov.add_command(command)

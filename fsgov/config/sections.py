@@ -126,6 +126,7 @@ def read_switch(top: Table, base: Path) -> Switch:
         password=secret(switch, "password", base, harmless=public),
         trunks=read_trunks(switch),
         insecure=insecure,
+        cdr=path(switch, "cdr", base) if switch.has("cdr") else None,
     )
     switch.end()
     return read

@@ -25,6 +25,8 @@ class Switch:
     """Profiles that lead outside."""
     insecure: bool = False
     """The socket may be on another host, though nothing on it is encrypted."""
+    cdr: Path | None = None
+    """Directory with the switch's CDR files, for `fsgov reconcile`; None: it is not compared with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,15 @@ from fsgov.spool import Spool, sync_directory
 
 PIECE = 1 << 20
 HOUR = 3_600_000_000
-REVIEW = {"mask-not-proven": 24 * HOUR, "header-broken": 14 * 24 * HOUR, "empty": 14 * 24 * HOUR}
-"""How long a quarantined segment may wait for a reviewer, by reason: an unproven mask may hold card codes."""
+REVIEW = {
+    "mask-not-proven": 24 * HOUR,
+    "header-broken": 14 * 24 * HOUR,
+    "empty": 14 * 24 * HOUR,
+    "adopted": 24 * HOUR,
+}
+"""How long a quarantined segment may wait for a reviewer, by reason: an unproven mask may hold card codes, as
+may what reconcile adopted.
+"""
 
 
 class Sealer:
@@ -126,6 +133,8 @@ class Sealer:
             reason = "header-broken"
         elif found.verdict is Verdict.EMPTY:
             reason = "empty"
+        elif sidecar.adopted:
+            reason = "adopted"
         return replace(
             sidecar,
             state="quarantined" if reason else "ready",

@@ -126,6 +126,11 @@ class Sidecar:
         missing = self.checked is not None and self.checked.missing
         return missing and self.opened is None and self.reported_ms is None
 
+    @property
+    def adopted(self) -> bool:
+        """Reconcile found the audio: nobody knows what should have been paused in it."""
+        return bool(self.written.get("adopted"))
+
     def to_be_disposed(self, reason: str) -> Sidecar:
         """The same, marked: a withdrawal came after govern had released the segment."""
         return replace(self, written={**self.written, "dispose": True, "dispose_reason": reason})

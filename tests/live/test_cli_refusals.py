@@ -101,6 +101,12 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("alice", ("recordings", "list", "--state", "lost"), 2, "--state"),
     ("alice", ("recordings", "verify", NOBODY), 6, NOBODY),
     ("alice", ("recordings", "verify"), 2, "ID..."),
+    # reconcile
+    ("alice", ("reconcile",), 5, "Only ops of every tenant"),
+    ("service", ("reconcile",), 5, "login of a service"),
+    ("away", ("reconcile",), 4, "PostgreSQL does not answer"),
+    ("host", ("reconcile", "--apply", "everything"), 2, "everything"),
+    ("host", ("reconcile", "--grace", "soon"), 2, "no duration"),
     # exports
     ("alice", (*EXPORT, FIRST, *WHY), 2, "No identity"),
     ("alice", (*EXPORT, FIRST, *WHY, "--identity", "nowhere"), 6, "no identity file"),

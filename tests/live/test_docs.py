@@ -48,7 +48,7 @@ ORDER: dict[str, str] = {
     "recordings list": "alice", "recordings show": "alice", "recordings export": "alice",
     "recordings verify": "alice",
     "events tail": "alice", "events export": "alice", "events verify": "alice", "events schema": "alice",
-    "stop": "me", "run": "host",
+    "stop": "me", "reconcile": "olga", "run": "host",
 }  # fmt: skip
 
 PROGRAM = """import signal
@@ -110,6 +110,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     root = tmp_path_factory.mktemp("d")
     with company(root) as firm:
         firm.hire("me", "supervisor", "--os-user", getpass.getuser())
+        firm.hire("olga", "ops")
         policy = POLICY.replace('[[rule]]\nname = "rest"\n', ON_DEMAND.lstrip())
         (root / "policy.toml").write_text(policy)
         etc = root / "etc"
@@ -167,6 +168,10 @@ def test_the_examples_of_a_command_do_what_they_say(place: Place, name: str) -> 
         case "events verify":
             place.firm.keep()
             place.replaced["fsgov+244591f5+AVk5OS…"] = place.firm.public
+        case "reconcile":
+            admin = '[admin]\nuser = "olga"\npassword = "file:olga.password"\n'
+            (root / "olga.toml").write_text(host(root) + admin)
+            place.run("fsgov reconcile --apply all", who)  # the recording that a crash cut is noted
     for line in examples(name):
         if name == "run":
             place.interrupted(line, who, "part.started", signal.SIGTERM)

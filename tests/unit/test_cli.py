@@ -31,7 +31,7 @@ EXPECTED = {
     "policy activate", "policy approve", "policy rollback", "stop", "calls list", "calls show",
     "calls explain", "calls start", "calls stop",
     "calls pause", "calls resume", "calls tag", "recordings list", "recordings show", "recordings export",
-    "recordings verify", "events tail", "events export", "events verify", "events schema",
+    "recordings verify", "events tail", "events export", "events verify", "events schema", "reconcile",
 }  # fmt: skip
 
 

@@ -169,7 +169,7 @@ def test_the_desk_enters_what_has_a_schema() -> None:
     named = set(re.findall(r"enter_from_desk\(\w+, '([a-z.]+)'", (PACKAGE / "schema.sql").read_text()))
     assert named == {
         "access.requested", "access.released", "people.added", "people.disabled", "log.opened",
-        "policy.proposed", "policy.activated", "stop.placed", "stop.lifted",
+        "policy.proposed", "policy.activated", "stop.placed", "stop.lifted", "difference.resolved",
     }  # fmt: skip
     assert named <= set(types())
 
