@@ -14,8 +14,9 @@ from fsgov.call.state import Answered, Call, Method, Party
 from fsgov.call.turn import Turn
 from fsgov.commands import LookUpParty
 from fsgov.events import PartyFound, PartyUnknown
-from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, RecordMode, Side
+from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, Side
 from fsgov.policy.deciding import decide
+from fsgov.policy.grounds import Ground, Grounds, stricter
 
 
 def direction_of(call: Call) -> CallDirection:
@@ -119,16 +120,22 @@ def consider(t: Turn, *, at_once: bool = False) -> None:
     adopt(t, inputs, new)
 
 
-def adopt(t: Turn, inputs: Inputs, new: Decision) -> None:
-    """Put a decision in force, or the stricter of it and the one that is."""
+def adopt(t: Turn, inputs: Inputs, new: Decision, joined: Grounds = ()) -> None:
+    """Put a decision in force, or the stricter of it and the one that is.
+
+    joined: the grounds of `new`, where it is that of a conversation which joined this one.
+    """
     call = t.call
-    old = call.decision
+    old, alone = call.decision, new
     call.inputs = inputs
+    ground: Ground | Grounds = joined or Ground(new.policy, inputs)
     if old is not None and call.answered is not None:
         new = stricter(old, new)
     if new == old:
         return
     call.decision = new
+    t.rests = True  # after a restart another version may be in force; this call keeps what it was told
+    call.grounds = (ground,) if new == alone else (*call.grounds, ground)
     t.enter(
         "call.decided",
         rule=new.rule,
@@ -141,30 +148,3 @@ def adopt(t: Turn, inputs: Inputs, new: Decision) -> None:
         floors=[f"{country}:{mode.value}" for country, mode in new.floors],
         purposes=list(new.purposes),
     )
-
-
-def stricter(old: Decision, new: Decision) -> Decision:
-    """The decision that records less, else the one that asks for more; `old` where they are alike.
-
-    Where the one that stays asks for less than the other, its consent is raised to the other's.
-    """
-    kept = (
-        new if _reach(new) < _reach(old) or (_reach(new) == _reach(old) and _rank(new) > _rank(old)) else old
-    )
-    mode = max(old.consent, new.consent, key=lambda mode: mode.rank)
-    if kept.consent.rank < mode.rank:
-        kept = replace(kept, consent=mode)
-    if kept.rule == new.rule and kept.policy == new.policy and _rank(kept) == _rank(new):
-        return new if _reach(new) == _reach(kept) else kept
-    return kept
-
-
-def _reach(decision: Decision) -> int:
-    """How much a rule may record at most: never, on demand, always."""
-    if decision.record is RecordMode.NEVER or not decision.sampled:
-        return 0
-    return 1 if decision.record is RecordMode.ON_DEMAND else 2
-
-
-def _rank(decision: Decision) -> int:
-    return decision.consent.rank

@@ -13,6 +13,8 @@ from json.encoder import encode_basestring as text
 from fsgov.call.gates import AtGate
 from fsgov.call.segment import Hold, Mask, Segment, Stray
 from fsgov.call.state import Call, Consent, Leg, Party, Question, Tag
+from fsgov.policy import grounds
+from fsgov.policy.grounds import Ground
 
 ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 TRUTH = ("false", "true")
@@ -89,7 +91,10 @@ def document(call: Call) -> str:
 
 
 def _basis(call: Call) -> str:
-    """The members `policy`, `inputs` and `decision`, kept on the call as long as they are the same."""
+    """What the decision rests on, and the decision; kept on the call as long as they are the same.
+
+    `grounds` is null where they are the inputs and the policy that are told beside it.
+    """
     kept = call.basis_text
     if kept is not None and kept[0] is call.inputs and kept[1] is call.decision:
         return kept[2]
@@ -98,10 +103,17 @@ def _basis(call: Call) -> str:
     decision = "null" if call.decision is None else call.decision.text()
     basis = (
         f'"policy": {{"version": {text(version)}, "sha256": {text(sha256)}}}, '
-        f'"inputs": {inputs}, "decision": {decision}'
+        f'"inputs": {inputs}, "grounds": {_grounds(call)}, "decision": {decision}'
     )
     call.basis_text = (call.inputs, call.decision, basis)
     return basis
+
+
+def _grounds(call: Call) -> str:
+    if call.decision is None or call.inputs is None:
+        return "null"
+    usual = call.grounds == (Ground(call.decision.policy, call.inputs),)
+    return "null" if usual else grounds.text(call.grounds)
 
 
 def _policy(call: Call) -> tuple[str, str]:

@@ -49,7 +49,7 @@ def absorb(t: Turn, younger: Call) -> None:
     deciding.consider(t)
     outside = any(party.facts.side is Side.OUTSIDE for party in younger.parties)
     if outside and younger.decision is not None and call.decision is not None and call.inputs is not None:
-        deciding.adopt(t, call.inputs, younger.decision)
+        deciding.adopt(t, call.inputs, younger.decision, younger.grounds)
     decision = call.decision
     if decision is not None:
         for row in call.consents:

@@ -27,7 +27,8 @@ from fsgov.call.timeline import unmasked
 from fsgov.commands import UnmaskSegment
 from fsgov.errors import Damaged
 from fsgov.events import Direction
-from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, PartyFacts, Policy, Side
+from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, PartyFacts, Policy, Side, grounds
+from fsgov.policy.grounds import Ground, Grounds
 
 NUMBERS = 1000
 """How many command numbers may have been used since the file was written."""
@@ -79,6 +80,7 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
         variables=dict(state["variables"]),
         inputs=Inputs.from_json(source["inputs"]) if source["inputs"] else None,
         decision=None if source["decision"] is None else Decision.from_json(source["decision"]),
+        grounds=_grounds(source),
         consents=consents,
         questions={row["party"]: _question(row) for row in state["questions"]},
         gates={leg: AtGate(opened=int(at), told=told) for leg, (at, told) in state["gates"].items()},
@@ -106,6 +108,14 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
         call.actual = Capture.UNKNOWN
         call.before = _known(state, call)
     return call
+
+
+def _grounds(source: Mapping[str, Any]) -> Grounds:
+    if source["decision"] is None or not source["inputs"]:
+        return ()
+    if source.get("grounds") is not None:
+        return grounds.read(source["grounds"])
+    return (Ground(str(source["decision"]["policy"]), Inputs.from_json(source["inputs"])),)
 
 
 def _known(state: Mapping[str, Any], call: Call) -> Capture | None:

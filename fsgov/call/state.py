@@ -13,6 +13,7 @@ from fsgov.call.stops import Halt
 from fsgov.commands import RecorderCommand
 from fsgov.events import Act, Direction, Instant
 from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, PartyFacts, Policy
+from fsgov.policy.grounds import Grounds
 
 
 class Stage(Enum):
@@ -190,6 +191,8 @@ class Call:
     variables: Mapping[str, str] = field(default_factory=dict)
     inputs: Inputs | None = None
     decision: Decision | None = None
+    grounds: Grounds = ()
+    """What `decision` rests on: since the answer perhaps more than `inputs`."""
     considered: tuple[tuple[Party, ...], Mapping[str, str]] | None = None  # `inputs` were made of these
     consents: tuple[Consent, ...] = ()
     questions: Mapping[int, Question] = field(default_factory=dict)

@@ -126,10 +126,14 @@ def explain(frame: Frame, call: str, replay: bool) -> None:
         facts = {"call": call, "policy": told.sha256, "identical": True, "bytes": len(told.stored)}
         frame.said(f"the same decision, byte for byte ({len(told.stored)} bytes)", facts)
     elif frame.json:
-        output.print_json({**told.trace.to_json(), "identical": told.identical})
+        traces = [trace.to_json() for _, trace in told.traces]
+        output.print_json({"decisions": traces, "identical": told.identical})
     else:
-        for line in told.trace.text(told.inputs).splitlines():
-            output.print_line(line)
+        if len(told.traces) > 1:
+            output.print_line(f"decided {len(told.traces)} times; the strictest is in force")
+        for inputs, trace in told.traces:
+            for line in trace.text(inputs).splitlines():
+                output.print_line(line)
         if not told.identical:
             output.print_line("another decision is stored: --replay says what differs")
 

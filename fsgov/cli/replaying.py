@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsgov.errors import Conflict, Damaged, NotFound, NotPermitted
 from fsgov.policy import Inputs, Policy, Trace, decide, explain, parse
+from fsgov.policy.grounds import Ground, again, leaves, read
 
 if TYPE_CHECKING:
     from fsgov.catalog.desk import Desk
@@ -19,10 +20,10 @@ class Explained:
     """A call's stored decision beside the one that its stored inputs give."""
 
     call: str
-    inputs: Inputs
     sha256: str
     """Of the policy that decided."""
-    trace: Trace
+    traces: tuple[tuple[Inputs, Trace], ...]
+    """Of each decision that this one is the strictest of, in their order; mostly one."""
     stored: bytes
     again: bytes
 
@@ -39,8 +40,7 @@ class Explained:
         raise Damaged(
             "The stored decision is not what its inputs give",
             f"{self.call}: {', '.join(differ)}",
-            "a call decided again after its answer keeps the stricter decision (the log's call.decided"
-            " tells); otherwise inputs, decision or policy were changed afterwards",
+            "inputs, decision or policy were changed afterwards; the log's call.decided has the decision",
         )
 
 
@@ -56,15 +56,17 @@ def explained(desk: Desk, call: str) -> Explained:
         raise Conflict("This call was never decided", f"{call}: {row.outcome or 'not over'}")
     if not whole.inputs:
         raise Conflict("The inputs of this decision are erased", call)
-    policy = stored_policy(desk, row.policy_sha256)
-    inputs = Inputs.from_json(whole.inputs)
+    several = isinstance(whole.inputs, list)
+    grounds = read(whole.inputs) if several else (Ground(row.policy_sha256, Inputs.from_json(whole.inputs)),)
+    single = leaves(grounds)
+    policies = {sha256: stored_policy(desk, sha256) for sha256 in {ground.policy for ground in single}}
+    decision = again(grounds, lambda ground: decide(policies[ground.policy], ground.inputs))
     return Explained(
         call=call,
-        inputs=inputs,
-        sha256=policy.sha256,
-        trace=explain(policy, inputs),
+        sha256=row.policy_sha256,
+        traces=tuple((ground.inputs, explain(policies[ground.policy], ground.inputs)) for ground in single),
         stored=canonical(row.decision),
-        again=canonical(decide(policy, inputs).to_json()),
+        again=canonical(decision.to_json()),
     )
 
 

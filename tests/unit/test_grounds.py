@@ -1,0 +1,155 @@
+"""A decision comes out of its grounds again, to the byte, however often the call was decided."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsgov import events as ev
+from fsgov.call.document import document
+from fsgov.commands import LookUpParty, Remember
+from fsgov.errors import Damaged
+from fsgov.events import Direction
+from fsgov.policy import Inputs, decide
+from fsgov.policy.grounds import Ground, again, leaves, read, text
+from tests.unit.conversation import ALWAYS, NEVER, NOTICE, ON_DEMAND, OPT_OUT, Talk, policy
+
+ASK = 'ask = { prompt = "ask", yes = "1", no = "2", timeout = "5 s", withdraw = "*9" }\n'
+FLOOR = '[floor]\nDE = "opt_in"\nGB = "notice"\n'
+
+
+def when(rule: str, condition: str) -> str:
+    return f"{rule}[rule.when]\n{condition}\n"
+
+
+RULES = (
+    FLOOR,
+    when(ON_DEMAND.replace("asked", "vip"), 'crm.segment = "vip"'),
+    when(NEVER.replace("none", "secret"), 'crm.segment = "secret"'),
+    when(OPT_OUT.replace("leave", "outbound"), 'direction = "outbound"'),
+    when(NOTICE.replace("ask = ", "#") + ASK, 'direction = "inbound"'),
+    ALWAYS + ASK,
+)
+LATER = (FLOOR, when(NEVER.replace("none", "nobody"), 'direction = "outbound"'), ALWAYS + ASK)
+FIRST, SECOND = policy(*RULES), policy(*LATER)
+POLICIES = {one.sha256: one for one in (FIRST, SECOND)}
+NUMBERS = ("+41442345678", "+4930123456", "+442079460100", "+33142685300", "+12125550123", "anonymous")
+
+
+def decided_again(file: Mapping[str, Any]) -> bytes:
+    """What the grounds in a call file give."""
+    usual = [{"policy": file["policy"]["sha256"], "inputs": file["inputs"]}]
+    grounds = read(file["grounds"] or usual)
+    return spelled(again(grounds, lambda ground: decide(POLICIES[ground.policy], ground.inputs)).to_json())
+
+
+def spelled(decision: Any) -> bytes:
+    return json.dumps(decision, sort_keys=True).encode()
+
+
+def begun(first: str) -> Talk:
+    """Somebody outside calls, and the call is decided and answered; of him the CRM says nothing in time."""
+    talk = Talk(*RULES)
+    talk.created("a", caller=first)
+    talk.answered("a")
+    talk.wait(0.4)
+    return talk
+
+
+def took(talk: Talk, how: str, leg: str = "", number: str = "") -> Talk:
+    """One step. After a restart the other policy is in force."""
+    match how:
+        case "restart":
+            talk.policy = SECOND if talk.policy.sha256 == FIRST.sha256 else FIRST
+            twin = talk.restarted()
+            twin.sent = [*talk.sent, *twin.sent]
+            twin.push(ev.SwitchConnected, core="core-1")
+            twin.push(ev.Resynced, core="core-1", recordings=dict.fromkeys("abcdefg", ()))
+            return twin
+        case "joins":
+            talk.created(
+                leg, other="a", caller="1001", dialled=number, direction=Direction.OUTBOUND,
+                profile="sofia/external",
+            )  # fmt: skip
+        case "calls":
+            talk.created(leg, caller=number, direction=Direction.INBOUND, profile="sofia/external")
+        case _:
+            for lookup in talk.all(LookUpParty)[-1:]:
+                talk.push(
+                    ev.PartyFound, call=lookup.call, command=lookup.number, party=lookup.party,
+                    facts={"segment": how}, evidence="crm-1",
+                )  # fmt: skip
+            return talk
+    talk.answered(leg)
+    talk.push(ev.LegsBridged, leg="a", other=leg)
+    talk.wait(0.4)
+    return talk
+
+
+def shown(talk: Talk) -> Mapping[str, Any]:
+    """The call file as it would be written now."""
+    call = talk.board.call("a")
+    assert call is not None
+    found: Mapping[str, Any] = json.loads(document(call))
+    return found
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("joins", "calls", "restart", "vip", "secret", "known")), st.sampled_from(NUMBERS)
+    ),
+    max_size=6,
+)
+
+
+@given(first=st.sampled_from(NUMBERS), steps=STEPS)
+def test_every_document_is_decided_again_to_the_byte(first: str, steps: list[tuple[str, str]]) -> None:
+    talk = begun(first)
+    for leg, (how, number) in zip("bcdefg", steps, strict=False):
+        talk = took(talk, how, leg, number)
+    documents = [json.loads(command.text) for command in talk.all(Remember)] + [shown(talk)]
+    assert any(file["decision"] for file in documents)
+    for file in documents:
+        if file["decision"] is not None:
+            assert decided_again(file) == spelled(file["decision"])
+
+
+def test_the_stricter_decision_stays_with_what_it_rests_on() -> None:
+    """A rule of the policy before the restart binds still, with the floor of somebody who came later."""
+    talk = Talk(*RULES)
+    talk.created("a", caller="+442079460100")
+    talk = took(talk, "vip")
+    talk.answered("a")
+    talk = took(talk, "restart")
+    talk = took(talk, "joins", "b", "+4930123456")
+    file = shown(talk)
+    grounds = leaves(read(file["grounds"]))
+    assert [ground.policy for ground in grounds] == [FIRST.sha256, SECOND.sha256]
+    assert [len(ground.inputs.parties) for ground in grounds] == [1, 2]
+    assert (file["decision"]["rule"], file["decision"]["consent"]) == ("vip", "opt_in")
+    assert decided_again(file) == spelled(file["decision"])
+
+
+def test_grounds_are_read_as_they_were_written() -> None:
+    one = Ground("ab" * 32, Inputs.from_json(shown(begun("+4930123456"))["inputs"]))
+    for grounds in ((one,), (one, one), (one, (one, (one,)))):
+        assert read(json.loads(text(grounds))) == grounds
+    assert leaves((one, (one, (one,)))) == (one, one, one)
+
+
+@pytest.mark.parametrize(
+    "source", [None, {}, [1], [{}], [{"policy": "ab", "inputs": None}], [[[7]]]], ids=str
+)
+def test_what_is_no_grounds_is_damaged(source: Any) -> None:
+    with pytest.raises(Damaged):
+        read(source)
+
+
+def test_a_decision_without_grounds_is_damaged() -> None:
+    with pytest.raises(Damaged):
+        again((), lambda ground: decide(FIRST, ground.inputs))
