@@ -1,4 +1,4 @@
-"""What the audio says of a conversation's outcome, where govern believed more than there is, or less. Pure."""
+"""What the audio says of a conversation's outcome, where govern believed more or less than there is. Pure."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ def revise(outcome: str | None, frames: Sequence[int]) -> Revision | None:
     """The outcome that is true, or None where the one of govern stands.
 
     frames: of each file that the switch said it recorded; 0 for one of 44 bytes, and for one that is missing.
-    None at all where govern was killed before any start of its was carried out. A call whose only start was never
-    confirmed has failed, as far as govern could know (it was killed in between): what was written tells more.
+    None at all where govern was killed before any start of its was carried out. A call whose only start was
+    never confirmed has failed, as far as govern could know (it was killed in between): what was written
+    tells more.
     """
     if outcome == "failed" and any(frames):
         return Revision("recorded-in-part", "unconfirmed")
