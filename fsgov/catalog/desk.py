@@ -6,8 +6,10 @@ the rest still answers (numbers of a call), and as NotPermitted otherwise.
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from fsgov.catalog import statements
 from fsgov.catalog.connection import Cursor, Database
 from fsgov.catalog.log import Log
 from fsgov.catalog.rows import (
@@ -27,7 +29,9 @@ from fsgov.catalog.rows import (
     WholeCall,
     selected,
 )
+from fsgov.catalog.statements import StatementRow
 from fsgov.errors import NotFound, NotPermitted
+from fsgov.statement import Outcomes, Sessions
 
 SERVICES = ("fsgov_govern", "fsgov_ship", "fsgov_keep", "fsgov_owner")
 
@@ -45,6 +49,15 @@ _SEGMENTS = """(
     SELECT s.*, EXISTS (SELECT FROM fsgov.holds h WHERE (h.call = s.call OR h.segment = s.segment)
                         AND h.released_at IS NULL) AS held
     FROM fsgov.segments s) AS found"""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Conversations by tenant and host, sessions by host, and what was stated of both."""
+
+    outcomes: list[Outcomes]
+    sessions: list[Sessions]
+    stated: list[StatementRow]
 
 
 class Desk:
@@ -163,6 +176,19 @@ class Desk:
         if row is None:
             raise NotFound("This policy is not in the catalog", sha256)
         return str(row[0])
+
+    def statement(
+        self, since: datetime, until: datetime, now: datetime, tenant: str | None = None
+    ) -> Accounts:
+        """Conversations and sessions of this time, counted now, and the statements about its whole days.
+
+        Sessions are the operator's: none for who sees single tenants, nor where one is asked for.
+        """
+        with self._database.transaction() as cursor:
+            conversations = statements.outcomes(cursor, since, until, now, tenant)
+            sessions = statements.sessions(cursor, since, until) if tenant is None else []
+            made = statements.newest(cursor, since.date(), (until - timedelta(microseconds=1)).date())
+        return Accounts(conversations, sessions, [row for row in made if tenant in (None, row.tenant)])
 
     # -- accesses ----------------------------------------------------------------------------------------
 

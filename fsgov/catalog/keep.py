@@ -189,6 +189,12 @@ class Keep:
         with self._asking() as cursor:
             cursor.execute("SELECT fsgov.keep_says(%s, %s)", (host, Json(dict(alarms))))
 
+    @contextmanager
+    def stating(self) -> Iterator[Cursor]:
+        """One transaction over what the daily statement counts; the words for it are `catalog.statements`."""
+        with self._asking() as cursor:
+            yield cursor
+
     def sink_size(self, sink: str, log_id: str) -> int:
         """How many lines `sink_reached` last said this sink has."""
         with self._asking() as cursor:
@@ -198,17 +204,12 @@ class Keep:
 
     def entered(self, origin: str) -> int:
         with self._asking() as cursor:
-            cursor.execute("SELECT fsgov.entered(%s)", (origin,))
-            (n,) = cursor.fetchone() or (0,)
-        return int(n)
+            return entered(cursor, origin)
 
     def enter(self, origin: str, first: int, lines: Sequence[bytes]) -> int:
         """Lines of this keep's own origin (alarms); the answer is the last one entered."""
         with self._asking() as cursor:
-            rows = [Binary(line) for line in lines]
-            cursor.execute("SELECT fsgov.enter_lines(%s, %s, %s::bytea[])", (origin, first, rows))
-            (n,) = cursor.fetchone() or (0,)
-        return int(n)
+            return enter_lines(cursor, origin, first, lines)
 
     def close(self) -> None:
         """Ends the connection, and with it being the sequencer."""
@@ -229,3 +230,18 @@ class Keep:
         except Unreachable:
             self.close()
             raise
+
+
+def enter_lines(cursor: Cursor, origin: str, first: int, lines: Sequence[bytes]) -> int:
+    """Lines of an origin of keep, in this transaction; the answer is the last one entered."""
+    rows = [Binary(line) for line in lines]
+    cursor.execute("SELECT fsgov.enter_lines(%s, %s, %s::bytea[])", (origin, first, rows))
+    (n,) = cursor.fetchone() or (0,)
+    return int(n)
+
+
+def entered(cursor: Cursor, origin: str) -> int:
+    """How many lines of this origin are entered."""
+    cursor.execute("SELECT fsgov.entered(%s)", (origin,))
+    (n,) = cursor.fetchone() or (0,)
+    return int(n)

@@ -17,6 +17,7 @@ from fsgov.cli import (
     people,
     reconciling,
     recordings,
+    reporting,
     running,
     standing,
     stopping,
@@ -62,5 +63,6 @@ for command in (
     recordings.recordings,
     events.events,
     reconciling.reconcile,
+    reporting.report,
 ):
     fsgov.add_command(command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -38,12 +38,14 @@ def run(
     stop: Callable[[], bool],
     turned: Callable[[str], None] = lambda _: None,
     vitals: Rounds | None = None,
+    duties: Sequence[Callable[[], object]] = (),
 ) -> None:
     """Until `stop()`; then what waits is moved, signed and handed over. Ends the connection of `keep`.
 
     A failure is logged once, tried again with growing pauses, and never ends the loop.
     turned: called each time the loop has gone round, with what it is at, in words.
     vitals: told how each round went.
+    duties: what else is done by the keep that leads, and by no other, after each of its rounds.
     """
     pause, leading, last = SHORTEST_PAUSE, None, ""
     failing: float | None = None
@@ -52,6 +54,8 @@ def run(
             try:
                 found = sequencer.run_once()
                 alarms.follow(sequencer.troubles if found.leading else {})
+                for duty in duties if found.leading else ():
+                    duty()
                 if vitals:
                     vitals.succeeded(found)
             except FsgovError as error:

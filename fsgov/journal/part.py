@@ -20,6 +20,7 @@ from fsgov.journal.anchor import VaultAnchor
 from fsgov.journal.files import FileSink
 from fsgov.journal.loop import run
 from fsgov.journal.sequencer import Sequencer
+from fsgov.journal.stating import Statements
 from fsgov.merkle import load_signing_key
 from fsgov.vault import Credentials, open_bucket
 
@@ -49,7 +50,8 @@ def keep(
         sequencer = Sequencer(catalog, key, now, sinks, anchors)
         vitals = KeepVitals(sequencer, alarms, now)
         stack.enter_context(serving(application(vitals), settings.health.keep, "keep"))
-        run(sequencer, catalog, alarms, stop, turned, vitals)
+        statements = Statements(catalog, settings.host, now)
+        run(sequencer, catalog, alarms, stop, turned, vitals, [statements.turn])
 
 
 def signing_key(settings: Settings) -> Ed25519PrivateKey:

@@ -239,17 +239,14 @@ class Switchboard:
             case Resynced():
                 return self._resynced(event)
             case Heartbeat():
-                missed = self._census.heartbeat(event)
-                if not missed:
-                    return []
-                return [self._enter("sessions.ungoverned", event, core=event.core, sessions=missed)]
+                return [*self._census.beat(event, self.site.host)]
             case CallRestored():
                 return self._restored(event)
             case StopsInForce():
                 self._stops = event.stops
                 return self._live.stop(event)
             case Stopping():
-                return self._live.tell_all(event)
+                return [*self._census.leave(self.site.host), *self._live.tell_all(event)]
             case _:
                 self._live.ignored += 1
                 return []
@@ -264,6 +261,7 @@ class Switchboard:
         self._core = event.core
         commands: list[Command] = [self._enter("switch.connected", event, core=event.core)]
         if restarted:
+            commands += self._census.leave(self.site.host)
             commands.append(self._enter("switch.restarted", event, core=event.core))
         for call in self._live.all():
             if not call.adrift:

@@ -21,10 +21,12 @@ TABLES = {
     "version", "people", "memberships", "calls", "legs", "parties", "consents", "tags", "segments",
     "segment_keys", "masks", "holds", "policies", "accesses", "origins", "outbox", "log", "event_log",
     "checkpoints", "sinks", "keepers", "activations", "stops", "scrubs", "noted", "provenance",
+    "session_counts", "statements",
 }  # fmt: skip
 GROUPS = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 ROWS = {"calls", "legs", "segments", "masks", "tags", "holds", "consents", "version"}
 LOG = {"origins", "outbox", "log", "event_log", "checkpoints", "sinks", "keepers"}
+LOG |= {"session_counts", "statements"}
 NUMBERS = {"parties", "policies", "activations", "stops", "scrubs", "provenance"}
 # Who may SELECT from what; `calls-` and `consents-`: without the columns that hold numbers.
 MAY_READ = {
@@ -38,7 +40,7 @@ MAY_READ = {
     "auditor": ROWS | NUMBERS | {"accesses", "people", "memberships", "noted"} | LOG,
     "govern": {"version"},
     "ship": {"version"},
-    "keep": {"version"} | LOG,
+    "keep": {"version", "calls-", "legs-"} | LOG,
 }
 FUNCTIONS = {
     "enter_lines": {"ship", "keep"},
@@ -69,6 +71,7 @@ FUNCTIONS = {
     "store_checkpoint": {"keep"},
     "sink_reached": {"keep"},
     "keep_says": {"keep"},
+    "enter_statement": {"keep"},
     "keep_heard": {"govern"},
 }
 

@@ -31,7 +31,10 @@ from tests.unit.test_cli import ALL, documented, lines_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 OLDER, NEWER = "2026-10-01", "2026-11-21"
-ELSEWHERE = {"demo": "tests/acceptance/test_demo.py"}
+ELSEWHERE = {
+    "demo": "tests/acceptance/test_demo.py",
+    "report outcomes": "tests/acceptance/test_statement.py",
+}
 
 # in this order; who: whose configuration (default: alice's)
 ORDER: dict[str, str] = {

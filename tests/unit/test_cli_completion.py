@@ -12,7 +12,7 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 ASKED: dict[str, set[str]] = {
-    "fsgov re": {"recordings", "reconcile"},
+    "fsgov rec": {"recordings", "reconcile"},
     "fsgov run --part ": {"govern", "ship", "keep"},
     "fsgov check --part s": {"ship"},
     "fsgov recordings list --state q": {"quarantined"},

@@ -39,6 +39,7 @@ PURE = {
     "media",
     "envelope",
     "merkle",
+    "statement",
 }
 IMPURE_LIBRARIES = {
     "os",

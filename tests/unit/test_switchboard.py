@@ -260,6 +260,46 @@ def test_sessions_that_were_not_seen_are_counted() -> None:
     assert len(talk.entries("sessions.ungoverned")) == 1
 
 
+def test_the_count_of_the_switch_is_entered_when_it_has_settled_each_hour_and_on_leaving() -> None:
+    talk = Talk(ALWAYS)
+    talk.push(ev.SwitchConnected, core="core-1")
+    talk.push(ev.Resynced, core="core-1", recordings={})
+    hour = 3_600_000_000
+    talk.now -= talk.now % hour  # a full hour
+
+    def beat(since: int) -> list[dict[str, object]]:
+        talk.now += 20_000_000
+        talk.push(ev.Heartbeat, core="core-1", since_startup=since, live=1)
+        found = talk.entries("sessions.counted")
+        return [dict(entry.facts) for entry in found]
+
+    talk.created("a")
+    assert beat(41) == []
+    assert beat(41) == []  # as far from the legs as before: settled, told with the next one
+    first = {"core": "core-1", "sessions": 41, "seen": 1, "ungoverned": 0}
+    assert beat(42) == [first]  # 42: its leg is still under way
+    talk.created("b", other="a")
+    assert beat(42) == [first]
+    assert beat(42) == [first], "the same hour"
+    assert beat(45) == [first]
+    assert beat(45) == [first]  # three were missed: that is settled as well
+    last = talk.now
+    talk.now += hour
+    assert beat(46)[1:] == [{"core": "core-1", "sessions": 45, "seen": 2, "ungoverned": 3}]
+    entry = talk.entries("sessions.counted")[-1]
+    assert entry.time == last, "at the end of its hour, not at the beginning of the next"
+    talk.push(ev.Stopping)
+    assert len(talk.entries("sessions.counted")) == 2, "the last one was not settled"
+    talk.created("c", other="a")
+    beat(46)
+    beat(46)
+    talk.push(ev.SwitchConnected, core="core-2")
+    assert talk.entries("sessions.counted")[-1].facts["sessions"] == 46
+    assert len(talk.entries("sessions.counted")) == 3
+    talk.push(ev.Stopping)
+    assert len(talk.entries("sessions.counted")) == 3
+
+
 def test_a_call_keeps_the_version_it_was_decided_by() -> None:
     talk = Talk(ALWAYS)
     talk.created("a")

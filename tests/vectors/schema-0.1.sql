@@ -107,6 +107,7 @@ CREATE TABLE fsgov.calls (
 CREATE INDEX calls_opened ON fsgov.calls (tenant, opened_at DESC);
 CREATE INDEX calls_outcome ON fsgov.calls (outcome, opened_at);
 CREATE INDEX calls_rule ON fsgov.calls (rule, opened_at);
+CREATE INDEX calls_by_day ON fsgov.calls USING brin (opened_at, entered_at);
 COMMENT ON TABLE fsgov.calls IS
     'One row per conversation, recorded or not. enter_call (ship) writes it from the call file of the spool; an older revision never overwrites a newer one.';
 COMMENT ON COLUMN fsgov.calls.revision IS 'Grows with every write of the call file by govern; the row is that revision, whole.';
@@ -131,6 +132,7 @@ CREATE TABLE fsgov.legs (
     cause       text NOT NULL DEFAULT '',
     PRIMARY KEY (call, leg)
 );
+CREATE INDEX legs_created ON fsgov.legs USING brin (created_at);
 COMMENT ON TABLE fsgov.legs IS 'Channels of the switch that took part, by order of joining (a, b, c ...). Replaced with each revision of the call.';
 
 CREATE TABLE fsgov.parties (
@@ -480,6 +482,37 @@ COMMENT ON TABLE fsgov.keepers IS 'The keep of each host that has one: its sign 
 COMMENT ON COLUMN fsgov.keepers.alarms IS 'Alarm that is up -> its reason.';
 COMMENT ON COLUMN fsgov.keepers.heard_at IS 'When its loop last went round, to ten seconds.';
 
+CREATE TABLE fsgov.session_counts (
+    origin     text NOT NULL,
+    n          bigint NOT NULL,
+    tenant     text NOT NULL DEFAULT '*',
+    host       text NOT NULL,
+    core       text NOT NULL,
+    at         timestamptz NOT NULL,
+    sessions   bigint NOT NULL,
+    ungoverned bigint NOT NULL,
+    entered_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (origin, n)
+);
+CREATE INDEX session_counts_at ON fsgov.session_counts (host, core, at);
+COMMENT ON TABLE fsgov.session_counts IS
+    'What the switch itself had counted by then (Session-Since-Startup of each Core-UUID): lines sessions.counted, as rows. Written by enter_lines.';
+COMMENT ON COLUMN fsgov.session_counts.origin IS 'The govern that was told: another one may have missed what was between.';
+COMMENT ON COLUMN fsgov.session_counts.ungoverned IS 'Sessions which that govern knew by then that it had not seen.';
+
+CREATE TABLE fsgov.statements (
+    day       date NOT NULL,
+    host      text NOT NULL,
+    tenant    text NOT NULL,
+    n         integer NOT NULL CHECK (n > 0),
+    facts     jsonb NOT NULL,
+    stated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (day, host, tenant, n)
+);
+COMMENT ON TABLE fsgov.statements IS
+    'The daily statement (UTC): what the log says of a day, by host and tenant; tenant * is that of the sessions. Written by enter_statement (keep) with its line. What comes later is a further row, never a change.';
+COMMENT ON COLUMN fsgov.statements.n IS '1, and one more for each correction: the highest one counts.';
+
 
 -- == Never changed =======================================================================================
 
@@ -494,7 +527,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['event_log', 'checkpoints', 'log', 'policies'] LOOP
+    FOREACH name IN ARRAY ARRAY['event_log', 'checkpoints', 'log', 'policies', 'statements'] LOOP
         EXECUTE format('CREATE TRIGGER immutable BEFORE UPDATE OR DELETE ON fsgov.%I'
                        ' FOR EACH ROW EXECUTE FUNCTION fsgov.refuse_change()', name);
         EXECUTE format('CREATE TRIGGER immutable_whole BEFORE TRUNCATE ON fsgov.%I'
@@ -606,7 +639,8 @@ BEGIN
             ' USING (tenant IN (SELECT fsgov.my_tenants()) OR ''*'' IN (SELECT fsgov.my_tenants()))', name);
     END LOOP;
     -- keep reads what it moves, signs and ships to sinks
-    FOREACH name IN ARRAY ARRAY['origins', 'outbox', 'log', 'event_log', 'checkpoints', 'sinks', 'keepers', 'version'] LOOP
+    FOREACH name IN ARRAY ARRAY['origins', 'outbox', 'log', 'event_log', 'checkpoints', 'sinks', 'keepers', 'version',
+        'calls', 'legs', 'session_counts', 'statements'] LOOP
         EXECUTE format('CREATE POLICY keep ON fsgov.%I FOR SELECT TO fsgov_keep USING (true)', name);
     END LOOP;
     CREATE POLICY services ON fsgov.version FOR SELECT TO fsgov_govern, fsgov_ship USING (true);
@@ -635,6 +669,11 @@ GRANT SELECT ON fsgov.scrubs TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, 
 GRANT SELECT ON fsgov.noted TO fsgov_auditor, fsgov_ops;
 GRANT SELECT ON fsgov.provenance TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.accesses, fsgov.people, fsgov.memberships TO fsgov_privacy, fsgov_auditor;
+-- keep counts conversations and legs by day; whose they are it does not see
+GRANT SELECT (call, tenant, host, core, opened_at, outcome, revised_outcome, entered_at) ON fsgov.calls TO fsgov_keep;
+GRANT SELECT (call, leg, tenant, created_at) ON fsgov.legs TO fsgov_keep;
+GRANT SELECT ON fsgov.session_counts, fsgov.statements
+    TO fsgov_keep, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_integrator;
 GRANT SELECT ON fsgov.origins, fsgov.outbox, fsgov.log, fsgov.event_log, fsgov.checkpoints, fsgov.sinks, fsgov.keepers
     TO fsgov_keep, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_integrator;
 
@@ -703,6 +742,12 @@ BEGIN
                     DETAIL = format('%s line %s', p_origin, num);
             END IF;
             INSERT INTO fsgov.outbox (origin, n, line) VALUES (p_origin, num, bytes);
+            IF entry ->> 'type' = 'fsgov.sessions.counted.v1' THEN
+                INSERT INTO fsgov.session_counts (origin, n, host, core, at, sessions, ungoverned)
+                VALUES (p_origin, num, host, entry #>> '{data,core}', (entry ->> 'time')::timestamptz,
+                    (entry #>> '{data,sessions}')::bigint, (entry #>> '{data,ungoverned}')::bigint)
+                ON CONFLICT DO NOTHING;
+            END IF;
         END IF;
         num := num + 1;
     END LOOP;
@@ -796,7 +841,7 @@ GRANT EXECUTE ON FUNCTION fsgov.enter_call TO fsgov_ship;
 CREATE FUNCTION fsgov.revise_outcome(p_call text, p_outcome text, p_cause text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 BEGIN
-    UPDATE fsgov.calls SET revised_outcome = p_outcome, revised_cause = p_cause
+    UPDATE fsgov.calls SET revised_outcome = p_outcome, revised_cause = p_cause, entered_at = now()
     WHERE call = p_call AND (revised_outcome, revised_cause) IS DISTINCT FROM (p_outcome, p_cause);
     RETURN FOUND;
 END $$;
@@ -1388,6 +1433,23 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION fsgov.sink_reached IS 'This sink has the first p_size lines.';
 GRANT EXECUTE ON FUNCTION fsgov.sink_reached TO fsgov_keep;
+
+CREATE FUNCTION fsgov.enter_statement(p_day date, p_host text, p_tenant text, p_n integer, p_facts jsonb)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(7377471) THEN
+        RAISE EXCEPTION 'another sequencer is at work' USING ERRCODE = 'FG409';
+    END IF;
+    IF p_n <> (SELECT coalesce(max(n), 0) + 1 FROM fsgov.statements
+               WHERE day = p_day AND host = p_host AND tenant = p_tenant) THEN
+        RAISE EXCEPTION 'another statement of that day was made meanwhile' USING ERRCODE = 'FG409',
+            DETAIL = format('%s %s %s', p_day, p_host, p_tenant);
+    END IF;
+    INSERT INTO fsgov.statements (day, host, tenant, n, facts) VALUES (p_day, p_host, p_tenant, p_n, p_facts);
+END $$;
+COMMENT ON FUNCTION fsgov.enter_statement IS
+    'What a line statement.outcomes or statement.sessions says, as a row; in the transaction that enters the line.';
+GRANT EXECUTE ON FUNCTION fsgov.enter_statement TO fsgov_keep;
 
 CREATE FUNCTION fsgov.keep_says(p_host text, p_alarms jsonb) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
