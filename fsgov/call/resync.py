@@ -44,6 +44,7 @@ def resynced(t: Turn, event: Resynced) -> bool:
         else:
             _adopt(t, on)
     call.before = None
+    call.retry_at, call.failures = None, 0  # what nobody answered says nothing of the switch as it is now
     for uuid, paths in event.recordings.items():
         if uuid in call.legs:
             segments.others(t, uuid, paths)

@@ -291,6 +291,17 @@ def test_a_command_under_way_when_the_connection_broke_leaves_unknown() -> None:
     assert talk.call().actual is Capture.OFF
 
 
+def test_after_a_resync_a_call_is_tried_again_that_failed_while_nobody_answered() -> None:
+    talk = Talk(ALWAYS)
+    talk.inbound()
+    for _ in range(4):
+        talk.silence()
+        talk.wait(60)
+    talk.silence()
+    talk.push(ev.SwitchLost)
+    assert moves(talk.resync(a=(), b=())) == ["open"]
+
+
 def test_legs_that_a_resync_does_not_find_are_gone() -> None:
     talk = running()
     talk.push(ev.SwitchLost)
