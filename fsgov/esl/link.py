@@ -77,6 +77,12 @@ class Link:
         if self._greenlet is not None:
             self._greenlet.kill()
 
+    def again(self, why: str) -> None:
+        """Make the connection anew, so that everything there is gets told."""
+        if self._connection is not None:
+            self.counts["lagged"] += 1
+            self._connection.drop(why)
+
     def _run(self) -> None:
         wait = pauses()
         while True:

@@ -4,6 +4,7 @@ __main__.py   monkey-patches first, before any other import
 starting.py   the process: its configuration, its signals, its exit code
 part.py       its pieces, joined; reload and stop
 clock.py      the time it goes by, which does not jump while a call is up
+counting.py   legs against the sessions of a heartbeat: an end that was never told
 dispatch.py   the one loop that feeds the core, in the order of arrival
 lanes.py      one conversation's commands in order: the spool first, then the switch
 writing.py    the line to the scribe, which writes the spool

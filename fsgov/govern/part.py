@@ -25,6 +25,7 @@ from fsgov.esl.resync import Survey
 from fsgov.esl.translate import Translator
 from fsgov.events import CallRestored, Event, Reply, Stopping
 from fsgov.govern.clock import wall_clock
+from fsgov.govern.counting import Counting
 from fsgov.govern.dispatch import Dispatch
 from fsgov.govern.inforce import InForce, Pieces
 from fsgov.govern.lanes import Hands, Lanes
@@ -72,7 +73,8 @@ class Govern:
         self.translator = Translator(policy.names_of_variables)
         self.pool = Pool(switch.host, switch.port, password, clock=now)
         survey = Survey(self.pool, self.translator, audio, clock=now)
-        self.link = Link(switch.host, switch.port, password, survey, self.translator, emit, clock=now)
+        self.link = Link(switch.host, switch.port, password, survey, self.translator, self._heard, clock=now)
+        self.counting = Counting(self._legs, lambda: self.dispatch.behind, self.link.again)
         dsn = settings.parties.dsn.reveal() if settings.parties.dsn else None
         self.parties = Parties(
             dsn, settings.parties.deadline / 1e6, settings.spool.directory / "parties", emit, now
@@ -104,6 +106,14 @@ class Govern:
     def _replied(self, reply: Event) -> None:
         assert isinstance(reply, Reply)
         self.watch.tally.replied(reply, self.board.call(reply.call))
+
+    def _heard(self, event: Event) -> None:
+        self.dispatch.emit(event)
+        self.counting.heard(event)
+
+    def _legs(self) -> int:
+        """Legs that are believed to be up."""
+        return len({leg.uuid for call in self.board.calls for leg in call.legs.values() if not leg.gone})
 
     def _tenant_of(self, id_: str) -> str | None:
         call = self.board.call(id_)
