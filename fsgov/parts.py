@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from fsgov import config, daemon, embedded, logs, reloading
+from fsgov.catalog.connection import impatient
 from fsgov.config import Settings
 from fsgov.errors import FsgovError
 from fsgov.notify import Systemd
@@ -33,6 +34,7 @@ def run(settings: Settings, part: str) -> int:
     """`ship` or `keep` in this process, until SIGTERM; 0. Raises what cannot be mended by waiting."""
     logs.set_up(part, settings.log.level)
     settings.need(part)
+    impatient()
     with ExitStack() as stack:
         flags = stack.enter_context(daemon.Flags().listening())
         systemd = Systemd()

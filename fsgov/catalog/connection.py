@@ -7,6 +7,7 @@ own (FG403, FG404, FG409, FG422) with message, detail and hint for people.
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ Cursor = extensions.cursor
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
+SILENT_SECONDS = STATEMENT_SECONDS + 10
 IDLE_SECONDS = 1.0
 """A connection that lay idle longer is asked whether it still lives before it is used."""
 
@@ -122,6 +124,27 @@ def connect(
         raise BadConfiguration("The database DSN is no URL", hint=hint) from error
     connection.set_session(isolation_level=extensions.ISOLATION_LEVEL_READ_COMMITTED)
     return connection
+
+
+def impatient(silent: float = SILENT_SECONDS) -> None:
+    """From now on, in this process, a server that says nothing for `silent` seconds is away: Unreachable.
+
+    The server's own time limits end what runs too long, but a frozen one keeps none, and as long as its
+    kernel acknowledges what we send, TCP sees nothing wrong either.
+    """
+    extensions.set_wait_callback(partial(_answered, silent))
+
+
+def _answered(silent: float, connection: Connection) -> None:
+    """Wait for what the server says next. psycopg2 closes the connection when this raises."""
+    while (wanted := connection.poll()) != extensions.POLL_OK:
+        making = connection.status == extensions.STATUS_SETUP
+        waiting = select.poll()
+        waiting.register(
+            connection.fileno(), select.POLLIN if wanted == extensions.POLL_READ else select.POLLOUT
+        )
+        if not waiting.poll(1000 * (min(silent, CONNECT_SECONDS) if making else silent)):
+            raise psycopg2.OperationalError(f"the server has said nothing for {silent:g} seconds")
 
 
 @contextmanager
