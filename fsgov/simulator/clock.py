@@ -69,6 +69,10 @@ class ManualClock:
             self._take()
         self._now = end
 
+    def skip(self, seconds: float) -> None:
+        """That much later it is; what fell due meanwhile is done late."""
+        self.advance(seconds)
+
     def settle(self) -> None:
         """Do all that is due now."""
         self.advance(0.0)
@@ -104,6 +108,10 @@ class Clock(ManualClock):
     def advance(self, seconds: float) -> None:
         """Wait that long (world seconds)."""
         gevent.sleep(seconds / self.speed)
+
+    def skip(self, seconds: float) -> None:
+        self._wall -= seconds / self.speed
+        self._flag.set()
 
     def _drive(self) -> None:
         done = 0

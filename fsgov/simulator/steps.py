@@ -15,7 +15,8 @@ call was made, or its uuid), the rest are its arguments:
     plan {files}: dialplans in XML, for calls with a `context`      globals {variables}
     prompt {path, seconds}   dialplan {extension, action}   disk {directory, limit}   uuids {uuids}
     load {calls, rate, seconds, agent, caller, dialled}: many calls, bridged at once, hung up after `seconds`
-    reload {}   shutdown {}   advance {seconds}   time {}   world {since}
+    reload {}   shutdown {}   advance {seconds}   skip {seconds}: time that nobody has to wait for
+    time {}   world {since}
 """
 
 from __future__ import annotations
@@ -153,6 +154,9 @@ class Steps:
 
     def _advance(self, seconds: float) -> None:
         self.switch.clock.advance(seconds)
+
+    def _skip(self, seconds: float) -> None:
+        self.switch.clock.skip(seconds)
 
     def _time(self) -> Step:
         return {"now": self.switch.clock.now(), "epoch": self.switch.clock.epoch()}
