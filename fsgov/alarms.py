@@ -158,6 +158,13 @@ TABLE: Mapping[str, Alarm] = {
             "See the directory of log.file, or the vault.",
             of="name of the sink: file, vault.NAME",
         ),
+        Alarm(
+            "scrub",
+            KEEP,
+            "Stored objects are not what was stored, or (unread) a vault does not let keep read them again.",
+            "fsgov scrub names them: restore them from a replica, or accept the loss with fsgov reconcile.",
+            of="missing, truncated, corrupted, unlocked, unread",
+        ),
     )
 }
 

@@ -24,6 +24,8 @@ from fsgov.catalog.rows import (
     PartyRow,
     ReleasedKey,
     Row,
+    ScrubFault,
+    ScrubState,
     SegmentRow,
     TagRow,
     WholeCall,
@@ -167,6 +169,22 @@ class Desk:
         if not found:
             raise NotFound("There is no such segment", segment, "fsgov recordings list")
         return found[0]
+
+    def scrubs(self) -> ScrubState:
+        """What reading stored objects again has found. For supervisors, privacy, auditors and ops."""
+        faults = """(
+            SELECT s.segment, s.vault, r.verdict, r.since, fsgov.is_accepted(s.segment) AS accepted
+            FROM fsgov.scrubs r JOIN fsgov.segments s USING (segment) WHERE r.verdict <> 'intact'
+            ) AS found ORDER BY since, segment"""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT count(*), count(r.looked_at), min(r.looked_at) FROM fsgov.segments s"
+                " LEFT JOIN fsgov.scrubs r USING (segment) WHERE s.object_key IS NOT NULL"
+            )
+            objects, looked, oldest = cursor.fetchone() or (0, 0, None)
+            cursor.execute("SELECT verdict, count(*) FROM fsgov.scrubs GROUP BY 1 ORDER BY 1")
+            verdicts = dict(cursor.fetchall())
+            return ScrubState(objects, looked, oldest, verdicts, selected(cursor, ScrubFault, faults))
 
     def policy(self, sha256: str) -> str:
         """The text of the policy that a call was decided by. Raises NotFound."""

@@ -16,16 +16,9 @@ CALLS: Mapping[str, frozenset[str]] = {
     "ship": EVERY
     | {"enter_lines", "entered", "enter_policy", "enter_call", "revise_outcome", "enter_segment"},
     "keep": EVERY
-    | {
-        "enter_lines",
-        "entered",
-        "be_sequencer",
-        "sequence",
-        "store_checkpoint",
-        "sink_reached",
-        "keep_says",
-        "enter_statement",
-    },
+    | {"enter_lines", "entered", "be_sequencer", "sequence", "store_checkpoint", "sink_reached", "keep_says"}
+    | {"scrub_due", "scrubbed", "scrub_faults"}
+    | {"enter_statement"},
 }
 """The functions of schema.sql that each part's login may call (a test compares them with its grants)."""
 POWERS = ("superuser", "bypasses row security", "may create roles", "may create databases", "may replicate")

@@ -87,6 +87,10 @@ class Reconciling:
         """The vault lacks the object of this row, or a part of it."""
         self._act("SELECT fsgov.mark_object(%s, %s)", segment, kind)
 
+    def restored(self, segment: str, version: str, sha256: str) -> None:
+        """The row names another version of the same bytes. Raises Damaged where they are others."""
+        self._act("SELECT fsgov.restored_object(%s, %s, %s)", segment, version, sha256)
+
     def settle(self, call: str) -> str:
         """The outcome that the call now has. Raises Conflict where it has one."""
         return str(self._act("SELECT fsgov.settle_call(%s)", call))

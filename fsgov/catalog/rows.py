@@ -169,6 +169,28 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class ScrubFault:
+    """A stored object that is not what was stored. accepted: a person has taken note of the loss."""
+
+    segment: str
+    vault: str
+    verdict: str
+    since: datetime
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubState:
+    """How many objects are stored, were read again (the oldest look, by verdict), and each that is wrong."""
+
+    objects: int
+    looked: int
+    oldest: datetime | None
+    verdicts: Mapping[str, int]
+    faults: Sequence[ScrubFault]
+
+
+@dataclass(frozen=True, slots=True)
 class ReleasedKey:
     """What release_key gives out: the wrapped key and where its sealed object is."""
 

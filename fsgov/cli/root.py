@@ -19,6 +19,7 @@ from fsgov.cli import (
     recordings,
     reporting,
     running,
+    scrubbing,
     standing,
     stopping,
 )
@@ -63,6 +64,7 @@ for command in (
     recordings.recordings,
     events.events,
     reconciling.reconcile,
+    scrubbing.scrub,
     reporting.report,
 ):
     fsgov.add_command(command)

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 from fsgov.config import sections
-from fsgov.config.listening import read_health
+from fsgov.config.listening import read_health, read_scrub
 from fsgov.config.settings import Settings
 from fsgov.config.vaults import check_apart, read_vault
 from fsgov.errors import BadConfiguration
@@ -74,6 +74,7 @@ def parse(text: str, file: Path) -> Settings:
         policy=sections.read_policy(top, base),
         parties=sections.read_parties(top, base),
         health=read_health(top),
+        scrub=read_scrub(top),
         tenants={name: sections.read_tenant(name, table) for name, table in top.named_tables("tenant")},
     )
     top.end()

@@ -1,14 +1,26 @@
-"""Reading `[health]`: the TCP addresses of the parts' metrics."""
+"""Reading `[health]`, the TCP addresses of the parts' metrics, and `[scrub]`, what keep reads again."""
 
 from __future__ import annotations
 
 import re
 
-from fsgov.config.settings import Address, Health
+from fsgov.config.sections import length, section
+from fsgov.config.settings import Address, Health, Scrub
 from fsgov.policy.reading import Table
 
 ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[0-9A-Za-z.-]+)):(?P<port>[0-9]{1,5})")
 AN_ADDRESS = "127.0.0.1:9464, or [::1]:9464"
+
+
+def read_scrub(top: Table) -> Scrub:
+    """How often keep reads stored objects again, and how fast."""
+    scrub = section(top, "scrub")
+    read = Scrub(
+        every=length(scrub, "every", "90 d", "1 s", "3650 d"),
+        bytes_per_second=scrub.integer("bytes_per_second", 10_000_000, 1_000, 10_000_000_000),
+    )
+    scrub.end()
+    return read
 
 
 def read_health(top: Table) -> Health:

@@ -130,6 +130,16 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scrub:
+    """How keep reads stored objects again."""
+
+    every: Microseconds = 90 * 86_400_000_000
+    """Each object at least so often."""
+    bytes_per_second: int = 10_000_000
+    """At most, over all vaults."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFile:
     """The policy in force until the first `policy activate`."""
 
@@ -162,6 +172,7 @@ class Settings:
     parties: Parties
     tenants: Mapping[str, Tenant]
     health: Health = field(default_factory=Health)
+    scrub: Scrub = field(default_factory=Scrub)
 
     def need(self, *users: str) -> None:
         """Raise BadConfiguration with everything that these lack: `govern`, `ship`, `keep`, a `desk`."""

@@ -13,6 +13,7 @@ from fsgov.health.vitals import Readings, by, one
 
 if TYPE_CHECKING:
     from fsgov.journal.sequencer import Round, Sequencer
+    from fsgov.scrub import Scrubber
 
 DEAD_AFTER = 120.0
 """Seconds without a turn of the loop: PostgreSQL or a vault that hangs is given up before."""
@@ -23,9 +24,16 @@ class KeepVitals:
 
     part = "keep"
 
-    def __init__(self, sequencer: Sequencer, alarms: Alarms, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self,
+        sequencer: Sequencer,
+        alarms: Alarms,
+        now: Callable[[], Instant],
+        scrubber: Scrubber | None = None,
+    ) -> None:
         self.alarms = alarms
         self._sequencer = sequencer
+        self._scrubber = scrubber
         self._now = now
         self._turned = time.monotonic()
         self._leading = False
@@ -66,5 +74,7 @@ class KeepVitals:
             "fsgov_log_checkpoint_age_seconds": one(max(self._now() - at, 0) / 1e6 if at else 0),
             "fsgov_log_moved_lines_total": one(self._moved),
             "fsgov_log_failures_total": one(self._failed),
+            "fsgov_scrub_objects_total": one(self._scrubber.objects if self._scrubber else 0),
+            "fsgov_scrub_bytes_total": one(self._scrubber.bytes if self._scrubber else 0),
             "fsgov_sink_behind_lines": by({dotted(name): n for name, n in self._sequencer.behind.items()}),
         }

@@ -138,6 +138,8 @@ TABLE = (
     Row("fsgov_log_checkpoint_age_seconds", G, (), KEEP, "Since the newest checkpoint, 0 before the first."),
     Row("fsgov_log_moved_lines_total", C, (), KEEP, "Lines that this keep has moved into the log."),
     Row("fsgov_log_failures_total", C, (), KEEP, "Rounds that failed: PostgreSQL was away, or worse."),
+    Row("fsgov_scrub_objects_total", C, (), KEEP, "Stored objects that were read again, and compared."),
+    Row("fsgov_scrub_bytes_total", C, (), KEEP, "Bytes of stored objects that were read again."),
     Row("fsgov_sink_behind_lines", G, ("sink",), KEEP, "Lines that a sink, or signed ones an anchor, lacks."),
 )
 ROWS = {row.name: row for row in TABLE}

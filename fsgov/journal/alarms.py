@@ -16,6 +16,7 @@ from fsgov.errors import FsgovError, Unreachable
 from fsgov.events import Instant
 
 LOG = "log"
+NONE: Mapping[str, FsgovError] = {}
 SAY_EVERY = 10.0
 """Seconds between two signs of life in the catalog."""
 
@@ -43,9 +44,13 @@ class Alarms(alarms.Alarms):
             with suppress(FsgovError):
                 self._tell()
 
-    def follow(self, troubles: Mapping[str, FsgovError]) -> None:
-        """What troubles, by sink; the log itself does not. Enters what waited. Raises Unreachable."""
-        super().follow({f"sink.{alarms.dotted(name)}": fault for name, fault in troubles.items()})
+    def follow(self, troubles: Mapping[str, FsgovError], others: Mapping[str, FsgovError] = NONE) -> None:
+        """What troubles, by sink; the log itself does not. Enters what waited. Raises Unreachable.
+
+        others: what else there is, by alarm.
+        """
+        sinks = {f"sink.{alarms.dotted(name)}": fault for name, fault in troubles.items()}
+        super().follow({**sinks, **others})
         self._tell()
 
     def _tell(self) -> None:

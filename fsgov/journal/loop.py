@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -31,6 +31,13 @@ class Rounds(Protocol):
     def failed(self, fault: FsgovError) -> None: ...
 
 
+class Scrubs(Protocol):
+    """Who reads stored objects again, where this keep leads, and says what is wrong with them."""
+
+    leading: bool
+    troubles: Mapping[str, FsgovError]
+
+
 def run(
     sequencer: Sequencer,
     keep: Keep,
@@ -38,13 +45,14 @@ def run(
     stop: Callable[[], bool],
     turned: Callable[[str], None] = lambda _: None,
     vitals: Rounds | None = None,
+    scrubber: Scrubs | None = None,
     duties: Sequence[Callable[[], object]] = (),
 ) -> None:
     """Until `stop()`; then what waits is moved, signed and handed over. Ends the connection of `keep`.
 
     A failure is logged once, tried again with growing pauses, and never ends the loop.
     turned: called each time the loop has gone round, with what it is at, in words.
-    vitals: told how each round went.
+    vitals: told how each round went. scrubber: told whether this keep leads, and its troubles are alarms.
     duties: what else is done by the keep that leads, and by no other, after each of its rounds.
     """
     pause, leading, last = SHORTEST_PAUSE, None, ""
@@ -53,7 +61,10 @@ def run(
         while not stop():
             try:
                 found = sequencer.run_once()
-                alarms.follow(sequencer.troubles if found.leading else {})
+                if scrubber:
+                    scrubber.leading = found.leading
+                others = scrubber.troubles if scrubber and found.leading else {}
+                alarms.follow(sequencer.troubles if found.leading else {}, others)
                 for duty in duties if found.leading else ():
                     duty()
                 if vitals:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
+from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fsgov.catalog.keep import Keep
+from fsgov.catalog.scrubbing import Scrubbing
 from fsgov.config import Settings
 from fsgov.errors import BadConfiguration, NotPermitted
 from fsgov.events import Instant
@@ -22,7 +24,9 @@ from fsgov.journal.loop import run
 from fsgov.journal.sequencer import Sequencer
 from fsgov.journal.stating import Statements
 from fsgov.merkle import load_signing_key
-from fsgov.vault import Credentials, open_bucket
+from fsgov.scrub import Scrubber
+from fsgov.scrub.loop import IDLE, Pace
+from fsgov.vault import Bucket, Credentials, open_bucket
 
 
 def keep(
@@ -40,18 +44,32 @@ def keep(
         if settings.log.file is not None:
             sinks.append(stack.enter_context(closing(FileSink(settings.log.file))))
         anchors = []
+        buckets = {}
         for vault in settings.vaults.values():
             login = vault.credentials
             bucket = open_bucket(
                 vault.url, Credentials(login.access.reveal(), login.secret.reveal()) if login else None
             )
-            anchors.append(VaultAnchor(vault.name, stack.enter_context(closing(bucket))))
+            buckets[vault.name] = stack.enter_context(closing(bucket))
+            anchors.append(VaultAnchor(vault.name, bucket))
         alarms = Alarms(catalog, settings.host, now)
         sequencer = Sequencer(catalog, key, now, sinks, anchors)
-        vitals = KeepVitals(sequencer, alarms, now)
+        scrubber = scrub(settings, buckets)
+        vitals = KeepVitals(sequencer, alarms, now, scrubber)
         stack.enter_context(serving(application(vitals), settings.health.keep, "keep"))
+        stack.enter_context(closing(scrubber))
+        scrubber.start()
         statements = Statements(catalog, settings.host, now)
-        run(sequencer, catalog, alarms, stop, turned, vitals, [statements.turn])
+        run(sequencer, catalog, alarms, stop, turned, vitals, scrubber, [statements.turn])
+
+
+def scrub(settings: Settings, buckets: Mapping[str, Bucket]) -> Scrubber:
+    """What reads stored objects again, as configured; not begun."""
+    catalog = Scrubbing(settings.database.dsn, settings.database.password("keep"))
+    every = timedelta(microseconds=settings.scrub.every)
+    pace = Pace(every, settings.scrub.bytes_per_second)
+    idle = min(IDLE, every.total_seconds())
+    return Scrubber(catalog, buckets, pace, settings.host, now, idle)
 
 
 def signing_key(settings: Settings) -> Ed25519PrivateKey:

@@ -135,12 +135,16 @@ def in_vault(worlds: Worlds, vault: VaultListing, before: Instant) -> Iterator[D
         if place in named or each.modified >= before or each.key.startswith(OURS) or each.key in on_the_way:
             continue
         row = rows.get(segment_of(each.key))
-        kind = Kind.SECOND_COPY if row is not None and row.key == each.key else Kind.ORPHAN_OBJECT
+        kind = Kind.ORPHAN_OBJECT
+        if row is not None and row.key == each.key:
+            lost = (row.key, row.version) not in there or row.verdict in ("truncated", "corrupted")
+            kind = Kind.RESTORED_OBJECT if lost and each.size == row.size else Kind.SECOND_COPY
         detail = f"{each.size} bytes"
         yield Difference(kind, f"{vault.name}/{each.key}#{each.version}", "vault", each.modified, detail)
+    back = {(each.key, each.size) for each in vault.objects}
     for row in rows.values():
         if row.stored < before:
-            yield from _compared(vault, row, there)
+            yield from _compared(vault, row, there, (row.key, row.size) in back)
     if vault.keys is not None:
         segments = {segment_of(each.key) for each in vault.objects}
         for segment, since in vault.keys.items():
@@ -149,11 +153,11 @@ def in_vault(worlds: Worlds, vault: VaultListing, before: Instant) -> Iterator[D
 
 
 def _compared(
-    vault: VaultListing, row: Row, there: dict[tuple[str, str], StoredObject]
+    vault: VaultListing, row: Row, there: dict[tuple[str, str], StoredObject], back: bool
 ) -> Iterator[Difference]:
     where = f"vault {vault.name}"
     found = there.get((row.key or "", row.version or ""))
-    if found is None and row.verdict != "missing":
+    if found is None and row.verdict != "missing" and not back:
         yield Difference(Kind.ROW_WITHOUT_OBJECT, row.segment, where, row.stored, row.key or "")
     elif found is not None and found.size != row.size and row.verdict not in LOST:
         detail = f"{found.size} bytes, the row says {row.size}"

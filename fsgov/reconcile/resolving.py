@@ -52,6 +52,8 @@ class Resolving:
                 return self._stopped(found.subject)
             case Kind.ORPHAN_OBJECT:
                 return self._adopted(found.subject)
+            case Kind.RESTORED_OBJECT:
+                return self._restored(found.subject)
             case Kind.ROW_WITHOUT_OBJECT | Kind.TRUNCATED_OBJECT:
                 self._catalog.mark(found.subject, found.kind.value)
                 return "marked; keep raises the alarm scrub"
@@ -89,6 +91,8 @@ class Resolving:
             if told.metadata.get("segment") not in (None, segment):
                 raise Conflict("Its metadata name another segment", key, "it is left as it is")
             wrapped, key_version = vaults.wrapped_key(keys, segment)
+            if not told.sha256:
+                raise Conflict("Its metadata have no digest", key, "nothing proves what it is")
             sha256, size = vaults.digest_of(audio, key, version)
         stored = next(
             each.modified
@@ -103,6 +107,15 @@ class Resolving:
             )
         )  # fmt: skip
         return f"{segment} has a row, quarantined"
+
+    def _restored(self, subject: str) -> str:
+        """The row names this version from now on, where these are the bytes that it wants."""
+        name, _, place = subject.partition("/")
+        key, _, version = place.rpartition("#")
+        with vaults.opened(self._settings.vaults[name]) as (audio, _):
+            sha256, _ = vaults.digest_of(audio, key, version)
+        self._catalog.restored(segment_of(key), version, sha256)
+        return "the row names it; keep looks at it next"
 
     def _stopped(self, leg: str) -> str:
         """End the recordings of a leg that are not ours, as they run now."""

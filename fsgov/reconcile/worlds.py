@@ -24,6 +24,7 @@ class Kind(Enum):
     SESSION_WITHOUT_CDR = "session-without-cdr"
     ORPHAN_OBJECT = "orphan-object"
     SECOND_COPY = "second-copy"
+    RESTORED_OBJECT = "restored-object"
     ROW_WITHOUT_OBJECT = "row-without-object"
     TRUNCATED_OBJECT = "truncated-object"
     TRUNCATED_MEDIA = "truncated-media"
@@ -42,6 +43,7 @@ RESOLUTION: Mapping[Kind, str] = {
     Kind.SESSION_WITHOUT_CDR: "note it",
     Kind.ORPHAN_OBJECT: "enter a quarantined row, where key and digest prove what it is",
     Kind.SECOND_COPY: "note it; purge takes every version",
+    Kind.RESTORED_OBJECT: "have the row name it, where its digest is the row's",
     Kind.ROW_WITHOUT_OBJECT: "mark the row, and keep the alarm up until the object is back",
     Kind.TRUNCATED_OBJECT: "mark the row, and keep the alarm up until the object is whole",
     Kind.TRUNCATED_MEDIA: "note it",

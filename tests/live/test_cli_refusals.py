@@ -110,6 +110,9 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("away", ("reconcile",), 4, "PostgreSQL does not answer"),
     ("host", ("reconcile", "--apply", "everything"), 2, "everything"),
     ("host", ("reconcile", "--grace", "soon"), 2, "no duration"),
+    # scrub
+    ("carol", ("scrub",), 5, "refuses this to the login"),
+    ("away", ("scrub",), 4, "PostgreSQL does not answer"),
     # exports
     ("alice", (*EXPORT, FIRST, *WHY), 2, "No identity"),
     ("alice", (*EXPORT, FIRST, *WHY, "--identity", "nowhere"), 6, "no identity file"),

@@ -51,7 +51,7 @@ ORDER: dict[str, str] = {
     "recordings list": "alice", "recordings show": "alice", "recordings export": "alice",
     "recordings verify": "alice",
     "events tail": "alice", "events export": "alice", "events verify": "alice", "events schema": "alice",
-    "stop": "me", "reconcile": "olga", "run": "host",
+    "stop": "me", "reconcile": "olga", "scrub": "alice", "run": "host",
 }  # fmt: skip
 
 PROGRAM = """import signal

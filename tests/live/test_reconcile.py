@@ -299,6 +299,27 @@ def test_a_row_whose_object_is_gone_or_cut_is_marked_until_it_is_back(firm: Offi
     assert agreed(firm)
 
 
+def test_an_object_that_was_put_back_as_another_version(firm: Office) -> None:
+    (place,) = (firm.root / "vault" / "audio").rglob(f"{FIRST}.age/*.object")
+    key, before, whole = (
+        str(place.parent.relative_to(firm.root / "vault/audio")),
+        place.stem,
+        place.read_bytes(),
+    )
+    place.rename(firm.root / "lost")
+    vault = firm.site.vault()
+    wrong = vault.audio.put_bytes(key, whole[:-1] + b"x", {})
+    (left,) = told(firm, "--apply", "all", code=8)["differences"]
+    assert (left["kind"], left["left"]) == ("restored-object", True)
+    assert "not the bytes" in left["resolution"]
+    vault.audio.remove(key, wrong.version_id)
+    stored = vault.audio.put_bytes(key, whole, {})
+    resolved(firm, "restored-object")
+    assert one(firm, "SELECT version_id FROM fsgov.segments WHERE segment = %s", FIRST) == stored.version_id
+    assert stored.version_id != before
+    assert firm.site.audio(FIRST)
+
+
 def resolved_marked(firm: Office, kind: str, verdict: str) -> None:
     assert kinds(told(firm, code=8)) == [(kind, SECOND)]
     told(firm, "--apply", "all", code=0)

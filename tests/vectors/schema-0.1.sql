@@ -270,17 +270,16 @@ CREATE TABLE fsgov.scrubs (
     since        timestamptz NOT NULL DEFAULT now(),
     looked_at    timestamptz,
     locked_until timestamptz,
-    lock_mode    text NOT NULL DEFAULT '',
-    held         boolean NOT NULL DEFAULT false
+    lock_mode    text NOT NULL DEFAULT ''
 );
 CREATE INDEX scrubs_faults ON fsgov.scrubs (verdict) WHERE verdict <> 'intact';
 COMMENT ON TABLE fsgov.scrubs IS
     'What the last look at a stored object found. No row: nobody has looked yet. Written by scrubbed (keep) and mark_object (reconcile).';
 COMMENT ON COLUMN fsgov.scrubs.verdict IS
-    'intact: length and SHA-256 are those of the row. corrupted: another digest. truncated: another length. missing: no such version. unlocked: intact, but a lock or hold that it had is gone too early.';
+    'intact: length and SHA-256 are those of the row. corrupted: another digest. truncated: another length. missing: no such version. unlocked: intact, but the lock that it had has gone, or become weaker, before its time.';
 COMMENT ON COLUMN fsgov.scrubs.since IS 'Since when it is so.';
 COMMENT ON COLUMN fsgov.scrubs.looked_at IS 'When keep last read it. Null: never; reconcile marked it, and keep looks next.';
-COMMENT ON COLUMN fsgov.scrubs.locked_until IS 'The lock (and lock_mode, held: its hold) that the vault showed when it was last intact.';
+COMMENT ON COLUMN fsgov.scrubs.locked_until IS 'The lock (with lock_mode) that the vault showed when it was last intact; null: none.';
 
 CREATE TABLE fsgov.noted (
     kind     text NOT NULL,
@@ -1213,6 +1212,23 @@ COMMENT ON FUNCTION fsgov.mark_object IS
     'The vault lacks the object of this row, or has another length of it: keep raises its alarm until it is whole again.';
 GRANT EXECUTE ON FUNCTION fsgov.mark_object TO fsgov_ops;
 
+CREATE FUNCTION fsgov.restored_object(p_segment text, p_version text, p_sha256 text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_ops}');
+BEGIN
+    UPDATE fsgov.segments s SET version_id = p_version WHERE s.segment = p_segment AND s.sealed_sha256 = p_sha256;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'these are not the bytes of this segment' USING ERRCODE = 'FG422', DETAIL = p_segment;
+    END IF;
+    UPDATE fsgov.scrubs r SET looked_at = NULL WHERE r.segment = p_segment;
+    PERFORM fsgov.enter_from_desk(person, 'difference.resolved', p_segment,
+        '{"kind": "restored-object", "outcome": null}');
+END $$;
+COMMENT ON FUNCTION fsgov.restored_object IS
+    'The object of this row was lost, and is back as another version: the row names that one. keep looks at it next, and clears its alarm.';
+GRANT EXECUTE ON FUNCTION fsgov.restored_object TO fsgov_ops;
+
 CREATE FUNCTION fsgov.settle_call(p_call text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
@@ -1434,6 +1450,54 @@ $$;
 COMMENT ON FUNCTION fsgov.sink_reached IS 'This sink has the first p_size lines.';
 GRANT EXECUTE ON FUNCTION fsgov.sink_reached TO fsgov_keep;
 
+CREATE FUNCTION fsgov.scrub_due(p_before timestamptz, p_again timestamptz, p_vaults text[], p_limit integer)
+RETURNS TABLE (segment text, call text, vault text, object_key text, version_id text, sealed_size bigint,
+    sealed_sha256 text, verdict text, locked_until timestamptz, lock_mode text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT s.segment, s.call, s.vault, s.object_key, s.version_id, s.sealed_size, s.sealed_sha256,
+        coalesce(r.verdict, ''), r.locked_until, coalesce(r.lock_mode, '')
+    FROM fsgov.segments s LEFT JOIN fsgov.scrubs r USING (segment)
+    WHERE s.object_key IS NOT NULL AND s.vault = ANY (p_vaults)
+        AND CASE WHEN coalesce(r.verdict, 'intact') = 'intact'
+                 THEN coalesce(r.looked_at, s.stored_at, s.entered_at) < p_before
+                 ELSE coalesce(r.looked_at, '-infinity') < p_again END
+    ORDER BY coalesce(r.verdict, 'intact') = 'intact', coalesce(r.looked_at, s.stored_at, s.entered_at), s.segment
+    LIMIT p_limit
+$$;
+COMMENT ON FUNCTION fsgov.scrub_due IS
+    'Stored objects to read again: first those that were wrong when they were looked at before p_again, then those not looked at since p_before, the longest ago first.';
+GRANT EXECUTE ON FUNCTION fsgov.scrub_due TO fsgov_keep;
+
+CREATE FUNCTION fsgov.scrubbed(p_segment text, p_verdict text, p_locked_until timestamptz, p_lock_mode text)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    INSERT INTO fsgov.scrubs AS r (segment, tenant, verdict, looked_at, locked_until, lock_mode)
+    SELECT s.segment, s.tenant, p_verdict, now(), p_locked_until, p_lock_mode FROM fsgov.segments s
+    WHERE s.segment = p_segment
+    ON CONFLICT (segment) DO UPDATE SET verdict = p_verdict, looked_at = now(), locked_until = p_locked_until,
+        lock_mode = p_lock_mode, since = CASE r.verdict WHEN p_verdict THEN r.since ELSE now() END;
+    DELETE FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = p_segment AND p_verdict = 'intact';
+END $$;
+COMMENT ON FUNCTION fsgov.scrubbed IS
+    'keep has read the object of this segment again. A loss that a person had accepted is none any more once it is intact.';
+GRANT EXECUTE ON FUNCTION fsgov.scrubbed TO fsgov_keep;
+
+CREATE FUNCTION fsgov.scrub_faults() RETURNS TABLE (verdict text, objects bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT r.verdict, count(*) FROM fsgov.scrubs r
+    WHERE r.verdict <> 'intact'
+        AND NOT EXISTS (SELECT FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = r.segment)
+    GROUP BY 1 ORDER BY 1
+$$;
+COMMENT ON FUNCTION fsgov.scrub_faults IS 'For the alarm of keep: objects that are not what was stored, without losses that a person has accepted.';
+GRANT EXECUTE ON FUNCTION fsgov.scrub_faults TO fsgov_keep;
+
+CREATE FUNCTION fsgov.is_accepted(p_segment text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = p_segment)
+$$;
+COMMENT ON FUNCTION fsgov.is_accepted IS 'Whether a person has accepted that the object of this segment is lost.';
+GRANT EXECUTE ON FUNCTION fsgov.is_accepted TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 CREATE FUNCTION fsgov.enter_statement(p_day date, p_host text, p_tenant text, p_n integer, p_facts jsonb)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 BEGIN
