@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Generator
+from functools import cache
 
 import pytest
 from hypothesis import settings
@@ -34,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"freeswitch: needs the real FreeSWITCH that {LIVE_SWITCH} names")
     config.addinivalue_line("markers", "memory(gigabytes): needs a machine with that much")
     config.addinivalue_line("markers", "root: needs to act as several logins")
+    config.addinivalue_line("markers", "disks: needs to mount small disks of its own")
     config.addinivalue_line("markers", "installed(program): needs a program that is not fsgov's to bring")
 
 
@@ -51,6 +54,8 @@ def cannot_run(item: pytest.Item) -> str:
         return f"{LIVE_SWITCH}=host:port:password names no switch"
     if item.get_closest_marker("root") and os.getuid() != 0:
         return "only root can act as several logins"
+    if item.get_closest_marker("disks") and not may_mount():
+        return "small disks cannot be mounted here"
     program = item.get_closest_marker("installed")
     if program and shutil.which(program.args[0]) is None:
         return f"{program.args[0]} is not installed"
@@ -58,6 +63,14 @@ def cannot_run(item: pytest.Item) -> str:
     if memory and memory.args[0] > MEMORY_GIGABYTES:
         return f"{memory.args[0]} GB of memory are needed, here are {MEMORY_GIGABYTES:.1f}"
     return ""
+
+
+@cache
+def may_mount() -> bool:
+    """Whether this process may mount a file system."""
+    command = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"]
+    may = os.getuid() == 0 and shutil.which("unshare") is not None
+    return may and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

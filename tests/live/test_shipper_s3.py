@@ -75,3 +75,46 @@ def test_an_outage_of_the_vault_drains_and_cut_uploads_leave_one_object(
         running.join(20)
     assert len(site.objects()) == 3
     assert all(site.audio(segment) == talk(9000) for segment in segments)
+
+
+def test_with_wrong_credentials_audio_waits_with_an_alarm_until_they_are_right(
+    rgw: Rgw, database: str, tmp_path: Path
+) -> None:
+    site = site_on(rgw, database, tmp_path, "ship-credentials")
+    wrong = Site(**{**vars(site), "password": "not the secret"})
+    segment = site.capture(audio=talk(1000))
+    with wrong.shipper() as shipper:
+        shipper.run_once()
+        assert set(shipper.alarms) == {"vault.eu"}
+        assert "permit" in str(shipper.alarms["vault.eu"])
+    assert [path.stem for path in (site.spool_directory / "audio").iterdir()] == [segment]
+    assert site.objects() == []
+    with site.shipper() as shipper:
+        shipper.run_once()
+        assert shipper.alarms == {}
+    assert site.audio(segment) == talk(1000)
+
+
+def test_a_slow_vault_holds_up_its_uploads_and_no_line(
+    moto_s3: Moto, database: str, tmp_path: Path, proxy: Callable[[int], Proxy]
+) -> None:
+    site = site_on(moto_s3, database, tmp_path, "ship-slow")
+    endpoint = site.url.partition("://")[2].partition("/")[0]
+    line = proxy(int(endpoint.rpartition(":")[2]))
+    through = Site(**{**vars(site), "url": site.url.replace(endpoint, line.endpoint)})
+    through.keys = site.keys.replace(endpoint, line.endpoint)
+    segments = [site.capture(n, audio=talk(3000)) for n in (1, 2, 3)]
+    site.remember(revision=4, ended=1_795_279_045_000_000, outcome="refused")
+    line.up.delay = 5.0
+    stop = threading.Event()
+    with through.shipper() as shipper:
+        running = threading.Thread(target=shipper.run, args=(stop,))
+        running.start()
+        until(lambda: site.ask("SELECT outcome FROM fsgov.calls") == [("refused",)])
+        assert site.ask("SELECT count(*) FROM fsgov.segments") == [(0,)]
+        line.up.delay = 0.2
+        until(lambda: not list((site.spool_directory / "audio").iterdir()))
+        stop.set()
+        running.join(20)
+    assert len(site.objects()) == 3
+    assert all(site.audio(segment) == talk(3000) for segment in segments)
