@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types unit laws mutants crash bench docs dist clean
+.PHONY: help run test check lint types unit laws mutants crash soak bench docs dist clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,10 @@ laws: $(VENV)/.test ## laws 1-5 with a hundred times the examples, and a million
 mutants: $(VENV)/.test ## every listed mutant must be killed
 	$(BIN)/python -m tests.mutants
 crash: $(VENV)/.test ## SIGKILL at every step of the durable order, and 200 times anywhere: about 40 minutes
-	FSGOV_CRASH=long $(BIN)/python -m pytest -q --timeout=5400 tests/acceptance/test_crash.py tests/acceptance/test_kills.py
+	FSGOV_CRASH=long $(BIN)/python -m pytest -q --timeout=5400 tests/acceptance/test_crash.py \
+	    tests/acceptance/test_kills.py tests/acceptance/test_outages_database.py tests/acceptance/test_outages_switch.py
+soak: $(VENV)/.test ## fifteen minutes of mixed faults under a load of calls; prints what it did and the verdict
+	$(BIN)/python -m tests.acceptance.soak
 bench: $(VENV)/.test ## figures beside their peers, written to bench/results.json
 	$(BIN)/python -m bench
 docs: $(VENV)/.test ## make the diagrams and tables of docs/ again
