@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import os
 import random
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from fsgov.catalog.desk import Desk
 from fsgov.demo import site as sites
 from fsgov.demo.stage import Stage
 from tests.acceptance.crash import loop, oracle
@@ -24,11 +22,12 @@ from tests.acceptance.crash.evidence import Evidence, collect
 from tests.acceptance.crash.loop import Script
 from tests.acceptance.crash.parts import scratch
 from tests.acceptance.load import judge
+from tests.acceptance.load.end import to_the_end
 from tests.acceptance.load.kills import POINTS, Kills
 from tests.acceptance.load.phones import Phones
 
 LONG = os.environ.get("FSGOV_CRASH") == "long"
-EACH = int(os.environ.get("FSGOV_CRASH_KILLS", "200" if LONG else "5"))
+EACH = int(os.environ.get("FSGOV_CRASH_KILLS", "200" if LONG else "4"))
 """Kills of each part."""
 RATE = 0.7
 """Calls a second."""
@@ -61,30 +60,16 @@ def after(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         stage.start_switch("--no-commands")
         kills = Kills(site, request.param, EACH)
         phones = Phones(stage, scripts, request.param, RATE, lambda: kills.parts.get("govern"))
-        scripts |= kills.scripts() | {"phones": phones.script(), "end": end(stage, kills, phones)}
+        scripts |= kills.scripts() | {
+            "phones": phones.script(),
+            "end": to_the_end(stage, kills, phones, lambda: kills.over),
+        }
         try:
             loop.play(scripts, set(), kills.watch, kills.words, 0.05, 120.0 if not LONG else 1200.0)
         finally:
             kills.close()
         evidence = collect(stage)
     return Aftermath(site, phones, kills, evidence, judge.faults(site, evidence, phones.calls))
-
-
-def end(stage: Stage, kills: Kills, phones: Phones) -> Script:
-    """When the kills are over nobody calls any more, and everything gets where it belongs."""
-    yield "the kills", lambda: kills.over
-    phones.closed = True
-    yield "the last call", lambda: phones.idle
-    spool = stage.site.spool
-    yield (
-        "an empty spool",
-        lambda: not any((spool / "audio").glob("*.wav")) and not any((spool / "calls").glob("*.json")),
-    )
-    for name in ("govern", "ship"):
-        kills.stop(name)
-    with stage.desk("alice") as dsn, closing(Desk(dsn)) as desk:
-        yield "all lines are in the log", lambda: desk.log.state().waiting == 0
-    kills.stop("keep")
 
 
 def test_vault_catalog_and_log_agree_with_the_world_to_the_frame(after: Aftermath) -> None:

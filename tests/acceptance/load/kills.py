@@ -95,7 +95,7 @@ class Kills:
             part = self.parts[name] = Part(self.site, name, Blow(point, nth=dice.randint(1, 4)))
             yield f"{name} lives {life:.1f} s", lambda part=part, life=life: part.ended or part.age > life  # type: ignore[misc]
             if not part.ended and victim == "scribe":
-                yield "a scribe to kill", lambda part=part: part.ended or _kill_scribe(part)  # type: ignore[misc]
+                yield "a scribe to kill", lambda part=part: part.ended or kill_scribe(part)  # type: ignore[misc]
                 yield "the end of its govern", lambda part=part: part.ended  # type: ignore[misc]
             elif not part.ended:
                 part.kill()
@@ -125,7 +125,7 @@ class Kills:
         self.scan.look()
 
 
-def _kill_scribe(part: Part) -> bool:
+def kill_scribe(part: Part) -> bool:
     """Whether there was one, and it is killed."""
     with suppress(psutil.NoSuchProcess):
         for child in psutil.Process(part.popen.pid).children():

@@ -250,7 +250,11 @@ class Phones:
         yield from self._talk(self._dice.uniform(1, 6))
 
     def _declines(self, spoken: Spoken) -> Script:
-        yield from self._answered(spoken, "2")
+        """May be too late: then silence was consent."""
+        yield from self._within(15, lambda: bool(self.world.of(spoken.call, "heard")))
+        for heard in self.world.of(spoken.call, "heard")[:1]:
+            spoken.silent.append(Silence("the question was not heard yet", 0, heard["moment"]))
+        self._press(spoken, "2")
         yield from self._talk(self._dice.uniform(1, 6))
 
     def _withdraws(self, spoken: Spoken) -> Script:

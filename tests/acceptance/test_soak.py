@@ -1,0 +1,19 @@
+"""The short form of `make soak`: the same faults and calls for half a minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance import soak
+
+
+@pytest.mark.timeout(600)
+def test_mixed_faults_lose_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    root: Path = tmp_path_factory.mktemp("soak") / "s"
+    soaked = soak.run(root, seed=20_260_001, seconds=25.0, rate=0.8, pause=0.5)
+    assert not soaked.wrong, str(soaked)
+    assert soaked.calls.total() >= 11
+    assert len(soaked.faults) >= 8
+    assert soaked.frames > 1000
