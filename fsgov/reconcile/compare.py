@@ -93,17 +93,21 @@ def of_calls(worlds: Worlds, before: Instant) -> Iterator[Difference]:
     host = worlds.host
     alive = {session.leg for session in host.live or ()} if host else set()
     sidecars = {sidecar.segment for sidecar in host.sidecars} if host else set()
+    found = {segment_of(each.key) for vault in worlds.vaults for each in vault.objects}
+    if host is not None:
+        found |= {file.name.removesuffix(".wav") for file in host.audio}
+    coming = found - {row.segment for row in worlds.catalog.rows}
+    if host is not None:
+        coming |= {sidecar.segment for sidecar in host.sidecars if sidecar.state != "entered"}
+    unsettled = {segment.rpartition("-")[0] for segment in coming}
     for call in worlds.catalog.open_calls:
-        if call.opened >= before:
-            continue
+        if call.opened >= before or call.call in unsettled:
+            continue  # its outcome rests on audio that has no row yet
         here = host is not None and host.live is not None and call.host == host.name
         if call.host in worlds.gone or (
             here and host is not None and call.call not in host.calls and not alive & call.legs
         ):
             yield Difference(Kind.CALL_WITHOUT_OUTCOME, call.call, "catalog", call.opened, f"of {call.host}")
-    found = {segment_of(each.key) for vault in worlds.vaults for each in vault.objects}
-    if host is not None:
-        found |= {file.name.removesuffix(".wav") for file in host.audio}
     for lost in worlds.catalog.unarrived:
         if lost.opened >= before or lost.segment in found or not worlds.whole:
             continue  # what is found is adopted, and then it has its row

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -109,12 +110,12 @@ SOUND = st.builds(
 def with_host(worlds: Worlds, **more: tuple[object, ...]) -> Worlds:
     """The worlds with more of something on the host."""
     assert worlds.host is not None
-    changes = {name: (*getattr(worlds.host, name), *these) for name, these in more.items()}
+    changes: dict[str, Any] = {name: (*getattr(worlds.host, name), *these) for name, these in more.items()}
     return replace(worlds, host=replace(worlds.host, **changes))
 
 
 def with_rows(worlds: Worlds, **more: tuple[object, ...]) -> Worlds:
-    changes = {name: (*getattr(worlds.catalog, name), *these) for name, these in more.items()}
+    changes: dict[str, Any] = {name: (*getattr(worlds.catalog, name), *these) for name, these in more.items()}
     return replace(worlds, catalog=replace(worlds.catalog, **changes))
 
 
@@ -315,6 +316,16 @@ def test_without_the_switch_no_call_is_given_up() -> None:
 def test_a_call_whose_leg_is_still_up_is_not_given_up() -> None:
     lost = OpenCall("lost", "fs1", OLD, frozenset({"leg-live0"}))
     assert compare(with_rows(sound(1, 1, 0, 5 * HOUR), open_calls=(lost,)), NOW, HOUR) == []
+
+
+def test_a_call_gets_no_outcome_before_its_audio_has_a_row() -> None:
+    worlds = INJECTED["a call that its host forgot"][2](sound(1, 0, 0, 5 * HOUR))
+    for change, kind in (
+        (with_host(worlds, audio=(AudioFile("lost-01.wav", OLD),)), Kind.ORPHAN_FILE),
+        (with_host(worlds, sidecars=(SidecarFile("lost-01", "lost", "open", OLD),)), Kind.FORGOTTEN_SEGMENT),
+        (in_vault(worlds, replace(STRAY, key=key("lost-01")), lost_01=OLD), Kind.ORPHAN_OBJECT),
+    ):
+        assert {found for found, _ in names(compare(change, NOW, HOUR))} == {kind}
 
 
 def test_a_host_that_is_gone_has_no_calls_any_more() -> None:
