@@ -49,8 +49,23 @@ TABLE: Mapping[str, Alarm] = {
         Alarm(
             "disk",
             GOVERN,
-            "Less than a tenth of the spool's disk is free.",
+            "The spool's disk, or its inodes, are below spool.warn_below (a tenth). It ends when a fifth more"
+            " is free.",
             "See why ship does not empty it (its alarms), or make the disk larger.",
+        ),
+        Alarm(
+            "shedding",
+            GOVERN,
+            "The spool's disk is below spool.shed_below: recordings of low priority are not begun; or below"
+            " spool.refuse_below: none is begun but those that a rule requires. What runs goes on.",
+            "Make room: see why ship does not empty it. See calls list --outcome failed.",
+            of="low or all",
+        ),
+        Alarm(
+            "starts",
+            GOVERN,
+            "Starts of recordings fail across calls: they are held back but for one probe each 1 to 10 s.",
+            "See what the switch says to a start (segment.refused): its disk, its rights, its modules.",
         ),
         Alarm(
             "intake",

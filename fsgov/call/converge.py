@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsgov.call import looking
+from fsgov.call import holding, looking
 from fsgov.call.consent import covered, evidence_of, gates_open
 from fsgov.call.document import sidecar
 from fsgov.call.replies import doubt
@@ -138,7 +138,9 @@ def converge(t: Turn) -> Capture:
         _stop_stray(t)
         return aim
     move = CONVERGE.get((call.actual, aim))
-    if move is None or _must_wait(call, move, t.now):
+    if move is None:
+        call.held = ""
+    if move is None or _held(t, move) or _must_wait(call, move, t.now):
         question = looking.look(t)
         if question is not None:
             launch(t, question)
@@ -155,6 +157,18 @@ def _must_wait(call: Call, move: Move, now: Instant) -> bool:
         return True
     leg = None if call.segment is None else call.legs.get(call.segment.leg)
     return move not in (Move.OPEN, Move.ARM) and leg is not None and leg.ended is not None
+
+
+def _held(t: Turn, move: Move) -> bool:
+    """The host's limits hold the start back; told once, and the rule's `on_failure` carried out."""
+    call = t.call
+    cause = holding.held_back(call) if move in (Move.OPEN, Move.ARM) else ""
+    if move is Move.OPEN and cause:
+        call.flawed = call.flawed or cause
+        if not call.held and cause != holding.SHED and call.decision is not None:
+            _tell_failing(t, call.decision, cause)
+    call.held = cause
+    return bool(cause)
 
 
 def _stop_stray(t: Turn) -> None:
@@ -261,11 +275,15 @@ def failing(t: Turn, failures_before: int) -> None:
     if decision is None or call.failures <= failures_before:
         return
     needed = decision.require is not Require.BEST_EFFORT and call.failures == 1
-    if not needed and call.failures != ATTEMPTS:
-        return
+    if needed or call.failures == ATTEMPTS:
+        _tell_failing(t, decision, call.flawed or "unconfirmed")
+
+
+def _tell_failing(t: Turn, decision: Decision, cause: str) -> None:
+    call = t.call
     t.enter(
         "recorder.failed",
-        cause=call.flawed or "unconfirmed",
+        cause=cause,
         attempts=call.failures,
         on_failure=decision.on_failure.value,
     )

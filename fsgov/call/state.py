@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from fsgov.call.gates import AtGate
+from fsgov.call.holding import NO_LIMITS, Limits
 from fsgov.call.segment import Segment, Stray
 from fsgov.call.site import Site
 from fsgov.call.stops import Halt
@@ -201,6 +202,11 @@ class Call:
     stopped: bool = False
     paused: Paused | None = None
     halt: Halt = Halt()  # noqa: RUF009 - frozen
+    limits: Limits = NO_LIMITS
+    held: str = ""
+    """Why a start is held back now; told once."""
+    trying: bool = False
+    """It may try to start though starts fail."""
     stopping: bool = False
     """fsgov is about to end and this call's segment must not run on without it."""
     merged_into: str | None = None

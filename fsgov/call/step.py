@@ -33,7 +33,9 @@ from fsgov.call import (
     codes,
     deciding,
     gated,
+    holding,
     keys,
+    leaving,
     legs,
     length,
     looking,
@@ -43,9 +45,9 @@ from fsgov.call import (
     segments,
     stops,
 )
-from fsgov.call.converge import converge, covers_everybody, failing, overdue, wanted
+from fsgov.call.converge import converge, covers_everybody, failing, overdue
 from fsgov.call.document import document
-from fsgov.call.state import Call, Capture, Stage
+from fsgov.call.state import Call, Stage
 from fsgov.call.tables import GOVERNANCE, Word
 from fsgov.call.turn import TimePassed, Turn
 from fsgov.commands import Answer, Command, Enter, RecorderCommand, Release, Remember
@@ -78,7 +80,6 @@ from fsgov.events import (
     Stopping,
     SwitchLost,
 )
-from fsgov.policy import Decision
 
 
 def step(call: Call, event: Event) -> tuple[Call, list[Command]]:
@@ -104,6 +105,7 @@ def settle(t: Turn, failures: int) -> None:
         advance(t)
     aim = converge(t)
     failing(t, failures)
+    t.call.trying = False
     outcome.account(t.call, aim, t.now)
     if _ended(t.call):
         finish(t)
@@ -189,31 +191,13 @@ def _learn_at_large(t: Turn, event: Event) -> bool:
             return resync.resynced(t, event)
         case stops.StopsInForce():
             return stops.learned(t, event)
+        case holding.LimitsInForce() | holding.TryNow():
+            holding.learned(t.call, event)
         case Stopping():
-            _stop(t)
+            leaving.leave(t)
         case _:
             return False
     return True
-
-
-def _stop(t: Turn) -> None:
-    """The end of fsgov: what a party may still withdraw or pause is closed, so not recorded in whole."""
-    call = t.call
-    needed = call.decision is not None and _needs_us(call, call.decision)
-    if needed and wanted(call) is Capture.ON:
-        call.flawed = call.flawed or "stopped"
-    call.stopping = needed
-    t.durable = True
-
-
-def _needs_us(call: Call, decision: Decision) -> bool:
-    """Somebody may yet withdraw or pause, and a recorder without fsgov would not hear of it."""
-    return bool(
-        (decision.ask and decision.ask.withdraw)
-        or decision.pause.max is not None
-        or call.paused
-        or call.questions
-    )
 
 
 HEARD: dict[Word, Callable[[Call], bool]] = {

@@ -9,9 +9,8 @@ from pathlib import Path
 from fsgov.checks.finding import Finding, ok, warning
 from fsgov.config import Settings
 from fsgov.errors import BadConfiguration, Unreachable
+from fsgov.watermarks import Mark, Watermarks, mark_of
 
-FULL = 0.9
-"""Used share of room or inodes from which a line is a warning; govern raises its alarm there as well."""
 FORGETFUL = ("tmpfs", "ramfs", "overlay")
 DISTANT = ("nfs", "nfs4", "cifs", "smb3", "fuse", "fuse.sshfs", "ceph", "9p")
 
@@ -31,23 +30,24 @@ def spool(settings: Settings, part: str) -> Iterator[Finding]:
     spool.check(directory, part)
     owner = directory.stat().st_uid
     yield ok("spool", f"{directory} is as it must be", f"owner {owner}")
-    yield room(directory)
+    yield room(directory, settings.spool.marks)
     yield from below(directory)
 
 
-def room(directory: Path) -> Finding:
-    """Bytes and inodes: the disk is full when either ends."""
+def room(directory: Path, marks: Watermarks) -> Finding:
+    """Bytes and inodes: the disk is full when either ends. A warning where govern raises its alarm."""
     from fsgov import spool
 
     disk = spool.disk(directory)
-    state = os.statvfs(directory)
-    inodes = 1 - state.f_favail / state.f_files if state.f_files else 0.0  # some have no limit, and say 0
-    words = f"{disk.used_share:.0%} of the disk and {inodes:.0%} of its inodes used"
+    words = f"{disk.used_share:.0%} of the disk and {1 - disk.inodes:.0%} of its inodes used"
     detail = f"{disk.free / 1e9:.1f} GB free, about {disk.free / 16_000 / 3600:.0f} hours of one call"
-    if disk.free == 0 or (state.f_files and state.f_favail == 0):
+    if disk.free == 0 or disk.inodes == 0:
         raise Unreachable("the spool's disk is full", f"{directory}: {words}", "no call can be recorded")
-    if max(disk.used_share, inodes) > FULL:
-        return warning("spool.room", words, detail, "make room: audio waits here while a vault is away")
+    mark = mark_of(disk.free, disk.total, disk.inodes, marks, Mark.AMPLE)
+    if mark is not Mark.AMPLE:
+        less = {Mark.SHED: "recordings of low priority are not begun", Mark.REFUSE: "no recording is begun"}
+        hint = "make room: audio waits here while a vault is away"
+        return warning("spool.room", f"{words}: {less[mark]}" if mark in less else words, detail, hint)
     return ok("spool.room", words, detail)
 
 

@@ -66,6 +66,7 @@ def parse(text: str, file: Path) -> Settings:
         host=host,
         switch=sections.read_switch(top, base),
         spool=spool,
+        ship=sections.read_ship(top),
         database=sections.read_database(top, base, spool),
         admin=sections.read_admin(top, base),
         vaults=vaults,

@@ -14,9 +14,11 @@ from fsgov.config.settings import (
     Log,
     Parties,
     PolicyFile,
+    Ship,
     Spool,
     Switch,
 )
+from fsgov.config.sizes import rate, watermarks
 from fsgov.policy import Tenant
 from fsgov.policy.numbers import is_country, pattern
 from fsgov.policy.reading import Table, nearest
@@ -157,8 +159,16 @@ def read_spool(top: Table, base: Path) -> Spool:
         switch_directory=seen.rstrip("/"),
         keep_sealed=length(spool, "keep_sealed", "48 h", "1 h", "90 d"),
         segment_max=length(spool, "segment_max", "2 h", "5 s", "24 h"),
+        marks=watermarks(spool),
     )
     spool.end()
+    return read
+
+
+def read_ship(top: Table) -> Ship:
+    ship = section(top, "ship")
+    read = Ship(uploads=ship.integer("uploads", 4, 1, 8), rate=rate(ship, "rate"))
+    ship.end()
     return read
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from fsgov.config.secret import Secret
 from fsgov.policy import Tenant
 from fsgov.policy.reading import Faults
+from fsgov.watermarks import Watermarks
 
 Microseconds = int
 EMBEDDED = "embedded:"
@@ -40,6 +41,18 @@ class Spool:
     keep_sealed: Microseconds
     segment_max: Microseconds
     """How long one segment may run before the next one is begun."""
+    marks: Watermarks = Watermarks()  # noqa: RUF009 - frozen
+    """Room on its disk below which something happens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ship:
+    """How much of the network ship may take."""
+
+    uploads: int = 4
+    """At once."""
+    rate: int = 0
+    """Bytes a second, all of them together; 0: no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +186,7 @@ class Settings:
     tenants: Mapping[str, Tenant]
     health: Health = field(default_factory=Health)
     scrub: Scrub = field(default_factory=Scrub)
+    ship: Ship = field(default_factory=Ship)
 
     def need(self, *users: str) -> None:
         """Raise BadConfiguration with everything that these lack: `govern`, `ship`, `keep`, a `desk`."""

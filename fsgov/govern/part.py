@@ -62,7 +62,7 @@ class Govern:
         self.writing = Writing(settings.spool.directory, settings.host, lambda: self._fail("The scribe"))
         self.spool = Spool(settings.spool.directory, "reader")
         self._keep(policy)
-        self.watch = Watch(settings.host, self.writing, self.spool, now)
+        self.watch = Watch(settings, self.writing, self.spool, now)
         audio = audio_of(settings)
         self.board = Switchboard(policy, site_of(settings))
         self.dispatch = Dispatch(self.board, self._carry, now, self._replied)

@@ -12,8 +12,9 @@ import structlog
 from gevent import pywsgi
 
 from fsgov.alarms import Alarms
+from fsgov.call.holding import SpoolRoom
 from fsgov.commands import Enter
-from fsgov.config.settings import Address
+from fsgov.config.settings import Address, Settings
 from fsgov.esl.link import Link
 from fsgov.esl.pool import Pool
 from fsgov.esl.translate import Translator
@@ -26,6 +27,7 @@ from fsgov.health.pages import application
 from fsgov.health.tally import Tally
 from fsgov.spool import Spool
 from fsgov.switchboard import Switchboard
+from fsgov.watermarks import Mark
 
 log = structlog.get_logger()
 
@@ -39,12 +41,17 @@ STALLED = 5.0
 class Watch:
     """Alarms and vitals of govern. `run` and `probe` are loops for greenlets."""
 
-    def __init__(self, host: str, writing: Writing, spool: Spool, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self, settings: Settings, writing: Writing, spool: Spool, now: Callable[[], Instant]
+    ) -> None:
         self.tally = Tally()
-        self.alarms = Alarms("govern", partial(_enter, writing, host), now)
+        self.alarms = Alarms("govern", partial(_enter, writing, settings.host), now)
         self._writing = writing
         self._spool = spool
         self._now = now
+        self._marks = settings.spool.marks
+        self._emit: Callable[[SpoolRoom], None] = lambda _: None
+        self._mark = Mark.AMPLE
         self._fault = ""
         self._asked: float | None = None
 
@@ -52,8 +59,17 @@ class Watch:
         self, board: Switchboard, dispatch: Dispatch, link: Link, pool: Pool, translator: Translator
     ) -> GovernVitals:
         """The vitals of these pieces, which `run` looks at from now on."""
+        self._emit = dispatch.emit
         pieces = Pieces(
-            board, dispatch, link, pool, translator, self.tally, self._spool.disk, self.disk_fault
+            board,
+            dispatch,
+            link,
+            pool,
+            translator,
+            self.tally,
+            self._spool.disk,
+            self.disk_fault,
+            self._marks,
         )
         self.vitals = GovernVitals(pieces, self.alarms, self._now)
         return self.vitals
@@ -68,9 +84,17 @@ class Watch:
         while True:
             try:
                 self.vitals.look()
+                self._tell_core(self.vitals.mark)
             except Exception:  # no alarm is worth a call
                 log.exception("alarms.failed")
             gevent.sleep(LOOK_EVERY)
+
+    def _tell_core(self, mark: Mark) -> None:
+        """What may be begun from now on, where that has changed."""
+        if mark is not self._mark:
+            self._mark = mark
+            self._emit(SpoolRoom(now=self._now(), mark=mark))
+            log.warning("spool.room", mark=mark.name.lower())
 
     def probe(self) -> None:
         while True:

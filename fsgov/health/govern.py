@@ -19,6 +19,7 @@ from fsgov.health.tally import Tally
 from fsgov.health.vitals import Labels, Readings, by, one
 from fsgov.spool.layout import Disk
 from fsgov.switchboard import Switchboard
+from fsgov.watermarks import Mark, Watermarks, mark_of
 
 SECOND: Instant = 1_000_000
 SWITCH_WITHIN = 10 * SECOND
@@ -26,8 +27,6 @@ INTAKE, INTAKE_FOR = 1_000, 5 * SECOND
 """Events that wait, and for how long at least, before it is an alarm."""
 PAUSE_BEYOND, PAUSE_LONGEST = 5 * SECOND, 3_600 * SECOND
 RECENT, RECORDER_RECENT = 600 * SECOND, 300 * SECOND
-DISK_FREE = 0.1
-"""Share of the spool's disk below which there is an alarm."""
 DEAD_AFTER = 5.0
 """Seconds without a turn of the loop; one event takes about 0.1 ms."""
 
@@ -65,6 +64,7 @@ class Pieces:
     tally: Tally
     disk: Callable[[], Disk]
     disk_fault: Callable[[], str]
+    marks: Watermarks = Watermarks()  # noqa: RUF009 - frozen
 
 
 class Since:
@@ -96,6 +96,8 @@ class GovernVitals:
         self._now = now
         self.further: Callable[[], Mapping[str, FsgovError]] = dict
         """Troubles that other pieces know of, by the name of their alarm."""
+        self.mark = Mark.AMPLE
+        """How little room the spool's disk had at the last look."""
         self._without_switch = Since()
         self._intake_full = Since()
 
@@ -115,6 +117,9 @@ class GovernVitals:
             ("switch", _if(without > SWITCH_WITHIN, "The switch does not answer", pieces.link.trouble)),
             ("spool", _if(bool(disk_fault), "The spool cannot be written", disk_fault)),
             ("disk", self._disk_low()),
+            ("shedding.low", _if(self.mark is Mark.SHED, "Recordings of low priority are not begun", "")),
+            ("shedding.all", _if(self.mark is Mark.REFUSE, "No recording is begun for want of room", "")),
+            ("starts", _if(pieces.board.breaker.open, "Starts of recordings fail across calls", "")),
             ("intake", _if(full > INTAKE_FOR, "Events wait for the core", str(pieces.loop.behind))),
             ("pause", self._pause_too_long(now)),
             *_recent(pieces.tally, now),
@@ -125,8 +130,9 @@ class GovernVitals:
             disk = self._pieces.disk()
         except FsgovError as fault:
             return fault
-        low = disk.free < DISK_FREE * disk.total
-        return _if(low, "The spool's disk is nearly full", f"{1 - disk.used_share:.0%} free")
+        self.mark = mark_of(disk.free, disk.total, disk.inodes, self._pieces.marks, self.mark)
+        detail = f"{1 - disk.used_share:.0%} of its room and {disk.inodes:.0%} of its inodes are free"
+        return _if(self.mark is not Mark.AMPLE, "The spool's disk is nearly full", detail)
 
     def _pause_too_long(self, now: Instant) -> FsgovError | None:
         over = [call.id for call in self._pieces.board.calls if _overdue(call, now)]

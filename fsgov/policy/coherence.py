@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from fsgov.policy.deciding import ARMED_UNDER
 from fsgov.policy.document import Purpose, Rule, When
 from fsgov.policy.reading import Table
-from fsgov.policy.terms import Basis, ConsentMode, RecordMode, RefusalAct
+from fsgov.policy.terms import Basis, ConsentMode, OnFailure, Priority, RecordMode, RefusalAct, Require
 
 WANTS_A_YES = frozenset({ConsentMode.OPT_IN, ConsentMode.ON_FILE})
 WITHOUT_EFFECT_UNDER_NEVER = (
@@ -22,6 +22,7 @@ WITHOUT_EFFECT_UNDER_NEVER = (
     "leg",
     "armed",
     "unbuffered",
+    "priority",
     "ask_agents",
 )
 
@@ -50,6 +51,12 @@ def check_rule(
             "armed",
             f"would capture before {rule.consent.value} is settled",
             "armed goes with consent none or on_file only",
+        )
+    if rule.priority is Priority.LOW and rule.require is not Require.BEST_EFFORT:
+        table.fault("priority", "is low, but the recording is needed (require)", "leave one of the two out")
+    if rule.priority is Priority.LOW and rule.on_failure is OnFailure.HANGUP:
+        table.fault(
+            "priority", "is low, but the call ends without a recording (on_failure)", "one of the two"
         )
     if rule.on_refusal.act is not RefusalAct.CONTINUE and not reach & {
         ConsentMode.OPT_OUT,

@@ -86,6 +86,7 @@ def _decision(
         leg=rule.leg,
         armed=rule.armed and consent in ARMED_UNDER,
         unbuffered=rule.unbuffered,
+        priority=rule.priority,
         ask_agents=rule.ask_agents,
     )
 

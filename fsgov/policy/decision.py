@@ -14,6 +14,7 @@ from fsgov.policy.terms import (
     ConsentMode,
     OnFailure,
     PauseBy,
+    Priority,
     RecordMode,
     RefusalAct,
     Require,
@@ -144,6 +145,7 @@ class Decision:
     armed: bool = False
     unbuffered: bool = False
     """The switch shall write each frame at once: a crash takes less, each recording costs more writes."""
+    priority: Priority = Priority.NORMAL
     ask_agents: bool = False
     _text: str = field(default="", init=False, compare=False, repr=False)
 
@@ -175,6 +177,7 @@ class Decision:
             "leg": self.leg,
             "armed": self.armed,
             "unbuffered": self.unbuffered,
+            "priority": self.priority.value,
             "ask_agents": self.ask_agents,
         }
 
@@ -202,6 +205,7 @@ class Decision:
                 leg=str(source["leg"]),
                 armed=bool(source["armed"]),
                 unbuffered=bool(source.get("unbuffered")),
+                priority=Priority(source.get("priority", "normal")),
                 ask_agents=bool(source["ask_agents"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as fault:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fsgov.policy.decision import Microseconds, Pause, Refusal
 from fsgov.policy.numbers import Pattern
 from fsgov.policy.spans import Span
-from fsgov.policy.terms import Basis, CallDirection, ConsentMode, OnFailure, RecordMode, Require
+from fsgov.policy.terms import Basis, CallDirection, ConsentMode, OnFailure, Priority, RecordMode, Require
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,7 @@ class Rule:
     leg: str = "a"
     armed: bool = False
     unbuffered: bool = False
+    priority: Priority = Priority.NORMAL
     ask_agents: bool = False
 
 

@@ -15,6 +15,7 @@ from fsgov.policy.terms import (
     ConsentMode,
     OnFailure,
     PauseBy,
+    Priority,
     RecordMode,
     RefusalAct,
     Require,
@@ -55,6 +56,7 @@ def read_rule(rule: Table) -> Rule:
         leg=_leg(rule),
         armed=rule.flag("armed"),
         unbuffered=rule.flag("unbuffered"),
+        priority=rule.choice("priority", Priority, Priority.NORMAL),
         ask_agents=rule.flag("ask_agents"),
     )
     if record is not RecordMode.NEVER and not rule.has("consent"):

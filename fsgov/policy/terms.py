@@ -109,6 +109,13 @@ class Require(Enum):
     BEST_EFFORT = "best_effort"
 
 
+class Priority(Enum):
+    """Whose recording is given up first when the spool's disk fills up."""
+
+    NORMAL = "normal"
+    LOW = "low"
+
+
 class OnFailure(Enum):
     """What to do when a recording that is wanted cannot be had."""
 

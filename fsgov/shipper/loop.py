@@ -39,8 +39,7 @@ LOOK_EVERY = 0.2
 """Seconds between two looks at the spool; longer where a look is dear (many kept sidecars)."""
 LEAVE_WITHIN = 15.0
 """Seconds that jobs under way may take when ship stops; what is not done is done after the next start."""
-UPLOADS = 4
-AHEAD = {"files": 4, "uploads": UPLOADS, "rows": 8}
+AHEAD = {"files": 4, "rows": 8}
 """Jobs handed out at most, by pool: a gate that closes, or a stop, finds few behind it."""
 
 
@@ -52,7 +51,7 @@ class Shipper:
     """Ships everything in one spool. `run` until told to stop, or `run_once` until nothing more can be done.
 
     spool: opened as `ship`. keep_sealed: microseconds for which sealed copies stay. destinations: by name of
-    the vault. host: the name that origins begin with.
+    the vault. host: the name that origins begin with. uploads: at once.
     """
 
     def __init__(
@@ -63,12 +62,14 @@ class Shipper:
         *,
         host: str,
         keep_sealed: int,
+        uploads: int = 4,
         now: Callable[[], Instant] = wall_clock,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spool = spool
         self._destinations = destinations
         self._keep_sealed = keep_sealed
+        self._uploads = uploads
         self._now = now
         self._clock = clock
         self._writer = spool.entry_writer(host, "ship", now())
@@ -86,7 +87,7 @@ class Shipper:
         self._paperwork = Paperwork(spool, self._belt, self._rows, now)
         self._pools = {
             "files": ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0))), "files"),
-            "uploads": ThreadPoolExecutor(UPLOADS, "uploads"),
+            "uploads": ThreadPoolExecutor(uploads, "uploads"),
             "rows": ThreadPoolExecutor(1, "rows"),
         }
         self._jobs: dict[Future[Sidecar], Job] = {}
@@ -178,7 +179,7 @@ class Shipper:
         self._round = self._pools["rows"].submit(in_our_words, self._paperwork.prepare())
 
     def _hand_out(self) -> None:
-        room = dict(AHEAD)
+        room = {**AHEAD, "uploads": self._uploads}
         for job in self._jobs.values():
             room[job.pool] -= 1
         for item in list(self._belt.items.values()):

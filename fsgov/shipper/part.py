@@ -20,6 +20,7 @@ from fsgov.notify import Systemd
 from fsgov.shipper.loop import Shipper
 from fsgov.shipper.storing import Destination
 from fsgov.vault import Credentials, open_vault
+from fsgov.vault.pacing import Pace
 
 NICE = 15
 """FreeSWITCH mixes live media on this host, and govern answers callers: what ship does may wait. With 5,
@@ -37,12 +38,14 @@ def run(settings: Settings, stop: threading.Event, systemd: Systemd) -> None:
         spool.check(settings.spool.directory, "ship")
         password = settings.database.password("ship")
         catalog = stack.enter_context(closing(open_ship(settings.database.dsn, password)))
+        pace = Pace(settings.ship.rate) if settings.ship.rate else None
         shipper = Shipper(
             room,
             catalog,
-            {name: opened(vault) for name, vault in settings.vaults.items()},
+            {name: opened(vault, pace) for name, vault in settings.vaults.items()},
             host=settings.host,
             keep_sealed=settings.spool.keep_sealed,
+            uploads=settings.ship.uploads,
         )
         stack.enter_context(closing(shipper))
         vitals = stack.enter_context(closing(ShipVitals(shipper, room, settings.vaults)))
@@ -64,9 +67,11 @@ def words(shipper: Shipper) -> str:
     return f"{steps or 'nothing waits'}{f'; alarms: {alarms}' if alarms else ''}"
 
 
-def opened(vault: VaultSettings) -> Destination:
+def opened(vault: VaultSettings, pace: Pace | None = None) -> Destination:
     """A vault of the configuration, with its recipients parsed; nothing is asked of it yet."""
     login = vault.credentials
     credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
     recipients = tuple(Recipient.parse(text) for text in vault.recipients)
-    return Destination(open_vault(vault.name, vault.url, vault.keys, credentials), recipients)
+    found = open_vault(vault.name, vault.url, vault.keys, credentials)
+    found.audio.pace = pace
+    return Destination(found, recipients)

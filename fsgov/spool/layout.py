@@ -42,6 +42,8 @@ class Disk:
 
     total: int
     free: int
+    inodes: float = 1.0
+    """The share of its inodes that is free; 1.0 where the file system has no limit of them."""
 
     @property
     def used_share(self) -> float:
@@ -137,4 +139,5 @@ def disk(root: Path) -> Disk:
         room = os.statvfs(root)
     except OSError as fault:
         raise Unreachable("the spool's disk cannot be asked", f"{root}: {fault.strerror}") from fault
-    return Disk(total=room.f_blocks * room.f_frsize, free=room.f_bavail * room.f_frsize)
+    inodes = room.f_favail / room.f_files if room.f_files else 1.0
+    return Disk(total=room.f_blocks * room.f_frsize, free=room.f_bavail * room.f_frsize, inodes=inodes)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call import Call, Site, restore
+from fsgov.call.holding import SpoolRoom
 from fsgov.call.stops import NO_STOPS, Halt, StopsInForce
 from fsgov.commands import Answer, Command, Enter, Inspect
 from fsgov.errors import Damaged
@@ -53,6 +54,7 @@ class Switchboard:
         self.site = site
         self._live = Conversations()
         self._directory = self._live.directory
+        self.breaker = self._live.breaker
         self._census = Census()
         self._adrift = False
         self._core = ""
@@ -245,6 +247,8 @@ class Switchboard:
             case StopsInForce():
                 self._stops = event.stops
                 return self._live.stop(event)
+            case SpoolRoom():
+                return self._live.room(event)
             case Stopping():
                 return [*self._census.leave(self.site.host), *self._live.tell_all(event)]
             case _:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import heapq
 from dataclasses import replace
 
-from fsgov.call import Call, Stage, TimePassed, next_due, step
+from fsgov.call import Call, Capture, Stage, TimePassed, next_due, step
+from fsgov.call.holding import NO_LIMITS, STARTS, Limits, LimitsInForce, SpoolRoom, TryNow
 from fsgov.call.join import join
 from fsgov.call.stops import StopsInForce, halting
 from fsgov.commands import Command
 from fsgov.events import Event, Instant
+from fsgov.switchboard.breaker import Breaker
 from fsgov.switchboard.directory import Directory
 
 
@@ -20,6 +22,8 @@ class Conversations:
         self.directory = Directory()
         self.ignored = 0
         """Events that belonged to no conversation and told nothing."""
+        self.breaker = Breaker()
+        self._limits = NO_LIMITS
         self._calls: dict[str, Call] = {}
         self._due: list[tuple[Instant, str]] = []
         self._booked: dict[str, Instant] = {}
@@ -37,6 +41,7 @@ class Conversations:
     def begin(self, call: Call) -> None:
         """Take up a conversation that is new, or was read back."""
         self.directory.enlist((*call.legs, call.id), call.id)
+        call.limits = self._limits
         self._keep(call)
 
     def tell(self, id_: str | None, event: Event) -> list[Command]:
@@ -45,8 +50,11 @@ class Conversations:
         if call is None:
             self.ignored += 1
             return []
+        before = call
         call, commands = step(call, event)
         self._keep(call)
+        if self.breaker.saw(before, call, event.now):
+            commands += self._limit(replace(self._limits, starts_fail=self.breaker.open), event.now)
         return commands
 
     def tell_all(self, event: Event) -> list[Command]:
@@ -63,6 +71,31 @@ class Conversations:
             twin.halt = replace(call.halt, stops=event.stops)
             self._calls[call.id] = twin
         return commands
+
+    def room(self, event: SpoolRoom) -> list[Command]:
+        """The spool's disk has come to another mark."""
+        return self._limit(replace(self._limits, mark=event.mark), event.now)
+
+    def _limit(self, limits: Limits, now: Instant) -> list[Command]:
+        """Other limits are in force: who may begin now is told at once, the others only carry them."""
+        self._limits = limits if limits != NO_LIMITS else NO_LIMITS
+        commands: list[Command] = []
+        for call in self.all():
+            if call.actual is Capture.OFF and call.segment is None:
+                commands += self.tell(call.id, LimitsInForce(now=now, limits=self._limits))
+                continue
+            twin = call.copy()
+            twin.limits = self._limits
+            self._calls[call.id] = twin
+        return commands
+
+    def _probe(self, now: Instant) -> list[Command]:
+        """Starts fail: let one of those that wait try, the one that has failed least."""
+        waiting = [call for call in self.all() if call.held == STARTS and not (call.flight or call.adrift)]
+        self.breaker.probed(now, tried=bool(waiting))
+        if not waiting:
+            return []
+        return self.tell(min(waiting, key=lambda call: (call.failures, call.opened)).id, TryNow(now=now))
 
     def join(self, one: str, other: str, now: Instant) -> list[Command]:
         """Make one conversation of two; the elder goes on."""
@@ -99,7 +132,10 @@ class Conversations:
 
     def next_deadline(self) -> Instant | None:
         """Never later than the truth, sometimes earlier: a deadline that has moved is found out by `tick`."""
-        return self._due[0][0] if self._due else None
+        due = self._due[0][0] if self._due else None
+        if not self.breaker.open:
+            return due
+        return self.breaker.next_probe if due is None else min(due, self.breaker.next_probe)
 
     def tick(self, now: Instant) -> list[Command]:
         """Tell those conversations whose deadline has come."""
@@ -110,6 +146,8 @@ class Conversations:
                 del self._booked[id_]
                 come.append(id_)
         commands: list[Command] = []
+        if self.breaker.open and self.breaker.next_probe <= now:
+            commands += self._probe(now)
         for id_ in come:
             call = self._calls.get(id_)
             due = None if call is None else next_due(call)

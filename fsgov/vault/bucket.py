@@ -11,9 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Literal
+from typing import IO, Literal, cast
 
 from fsgov.errors import BadConfiguration, BadUsage, Conflict, Damaged, FsgovError, NotPermitted
+from fsgov.vault.pacing import Pace, Paced
 
 BLOCK = 256 * 1024  # bytes moved at a time: no verb needs memory in proportion to an object
 LARGEST = 5 * 1024**3  # bytes of one PUT; a WAV file cannot be longer than 4 GiB
@@ -87,6 +88,12 @@ class Bucket(ABC):
     """
 
     url: str
+    pace: Pace | None = None
+    """At which `put` sends; None: as fast as it goes."""
+
+    def paced(self, source: IO[bytes]) -> IO[bytes]:
+        """The file as `put` has to read it: by `read` alone."""
+        return source if self.pace is None else cast(IO[bytes], Paced(source, self.pace))
 
     @abstractmethod
     def create(self) -> None:

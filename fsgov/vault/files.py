@@ -55,7 +55,8 @@ class FileBucket(Bucket):
                 _sync(self.path)
 
     def put(self, key: str, path: Path, sha256: str, size: int, metadata: Mapping[str, str]) -> Stored:
-        with _in_our_words(self.url), path.open("rb") as source:
+        with _in_our_words(self.url), path.open("rb") as file:
+            source = self.paced(file)
             return self._put(key, iter(lambda: source.read(BLOCK), b""), sha256, size, metadata)
 
     def put_bytes(self, key: str, content: bytes, metadata: Mapping[str, str]) -> Stored:

@@ -89,7 +89,7 @@ class S3Bucket(Bucket):
         with source:
             if os.fstat(source.fileno()).st_size != size:
                 raise Damaged("The file is not the one that was sealed", f"{path}: its length is not {size}")
-            return self._put(key, source, sha256, size, metadata)
+            return self._put(key, self.paced(source), sha256, size, metadata)
 
     def put_bytes(self, key: str, content: bytes, metadata: Mapping[str, str]) -> Stored:
         digest = hashlib.sha256(content).hexdigest()

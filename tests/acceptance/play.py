@@ -40,8 +40,24 @@ consent = "none"
 purposes = ["evidence"]
 unbuffered = true
 
+[[rule]]
+name = "needed line"
+when.dialled = ["+47220004*"]
+record = "always"
+consent = "none"
+purposes = ["evidence"]
+require = "during"
+
+[[rule]]
+name = "low line"
+when.dialled = ["+47220005*"]
+record = "always"
+consent = "none"
+purposes = ["evidence"]
+priority = "low"
+
 """
-"""Three rules more than the demo has: nobody is asked, nobody can withdraw, and no pause has a limit."""
+"""Five rules more than the demo has: nobody is asked, nobody can withdraw, and no pause has a limit."""
 
 
 HEARTBEAT = ("--heartbeat", "2")

@@ -1,4 +1,4 @@
-"""The limits of a host, with the real service: how long a segment may grow.
+"""The limits of a host, with the real service: length of a segment, room on the disk, starts that fail.
 
 The oracles are the switch's ledger and the frames in the vault, each of which tells its moment.
 """
@@ -8,20 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from fsgov.catalog.desk import Desk
+from fsgov.cli import live
 from fsgov.demo import site, verdict
-from fsgov.demo.scenes import Talk
+from fsgov.demo.playing import Played
+from fsgov.demo.scenes import Do, Scene, Talk
 from fsgov.demo.site import Site
 from fsgov.demo.stage import Stage
 from fsgov.simulator import timecode
-from tests.acceptance.play import HEARTBEAT, begun, go_on, hang_up, judged, plain, policy
+from tests.acceptance.play import HEARTBEAT, begun, eventually, go_on, hang_up, judged, plain, policy
 
-LIMITS = """
-segment_max = "5 s"
-"""
+AMPLE = {"segment_max": "5 s", "warn_below": "0%", "shed_below": "0%", "refuse_below": "0%"}
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +32,29 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with Stage.open(where) as made:
         site.make(where, policy())
         made.start_switch(*HEARTBEAT)
-        text = where.service.read_text()
-        assert text.count("[spool]\n") == 1
-        where.service.write_text(text.replace("[spool]\n", f"[spool]{LIMITS}"))
-        made.start_service()
-        made.wait_ready()
+        restarted(made)
         yield made
+
+
+def restarted(stage: Stage, **marks: str) -> None:
+    """The service anew, with other limits."""
+    stage.stop_service()
+    path = stage.site.service
+    head, _, rest = path.read_text().partition("[spool]\n")
+    kept = [line for line in rest.splitlines() if not line.startswith(tuple(AMPLE))]
+    wanted = [f'{key} = "{value}"' for key, value in {**AMPLE, **marks}.items()]
+    path.write_text("\n".join([f"{head}[spool]", *wanted, *kept, ""]))
+    stage.start_service()
+    stage.wait_ready()
+
+
+def alarms(stage: Stage) -> set[str]:
+    return set(live.ask(stage.site.control, "GET", "/v1/status")[1]["alarms"])
+
+
+def unopened(name: str, **expected: object) -> Scene:
+    """A call on the plain line, as soon as its two legs are bridged."""
+    return plain(name, steps=(Do("bridge", {"agent": "1000"}),), **expected)
 
 
 def test_a_long_call_goes_on_in_segments_and_what_is_between_them_is_short(limited: Stage) -> None:
@@ -57,3 +75,57 @@ def test_a_long_call_goes_on_in_segments_and_what_is_between_them_is_short(limit
     gaps = [after - before - 1 for before, after in pairwise(heard) if after - before > 1]
     assert len(gaps) <= 2
     assert all(gap < 50 for gap in gaps), gaps
+
+
+def opened(stage: Stage, call: Played) -> list[dict[str, Any]]:
+    return stage.ledger.all("opened", uuid=call.call)
+
+
+def test_short_of_room_fewer_recordings_are_begun_and_those_that_run_go_on(limited: Stage) -> None:
+    """The marks are moved instead of the disk, by restarts: this host's disk is not the test's alone."""
+    low, needed = (
+        {"dialled": f"+4722000{n}00", "rule": f"{name} line"} for n, name in ((5, "low"), (4, "needed"))
+    )
+    restarted(limited, segment_max="2 h")
+    runs = begun(limited, plain("runs", heard=()))
+    restarted(limited, segment_max="2 h", refuse_below="999999 TB")
+    eventually(lambda: "shedding.all" in alarms(limited))
+    without = begun(limited, unopened("without", outcome="failed", segments=0, heard=()))
+    later = begun(limited, unopened("later", outcome="recorded-in-part", heard=()))
+    begun_all_the_same = begun(limited, plain("needed", heard=(), **needed))
+    go_on(limited, without, Talk(2.0), hang_up())
+    assert not opened(limited, without)
+    assert not opened(limited, later)
+    restarted(limited, segment_max="2 h", warn_below="999999 TB", shed_below="999999 TB")
+    eventually(lambda: "shedding.low" in alarms(limited))
+    shed = begun(limited, unopened("shed", outcome="failed", segments=0, heard=(), **low))
+    eventually(lambda: opened(limited, later))
+    go_on(limited, shed, Talk(1.0), hang_up())
+    for each in (later, runs, begun_all_the_same):
+        go_on(limited, each, Talk(0.5), hang_up())
+    assert not limited.ledger.all("opened", uuid=shed.call)
+    found = judged(limited, runs, without, later, begun_all_the_same, shed)
+    assert [(each.scene, each.faults) for each in found if each.faults] == []
+    assert [each.outcome for each in found] == [
+        "recorded", "failed:disk", "recorded-in-part:disk", "recorded", "failed:shed",
+    ]  # fmt: skip
+
+
+def test_when_starts_fail_across_calls_they_are_held_back_until_one_comes_about(limited: Stage) -> None:
+    restarted(limited, segment_max="2 h")
+    text = "-ERR Cannot record session!"
+    limited.do("fault", kind="error", command="uuid_record * start", times=0, text=text)
+    calls = [begun(limited, unopened(f"storm {n}", outcome="recorded-in-part", heard=())) for n in range(6)]
+    eventually(lambda: "starts" in alarms(limited))
+    before = len(limited.ledger.all("fault", fault="error"))
+    for each in calls[:1]:
+        go_on(limited, each, Talk(8.0))
+    during = len(limited.ledger.all("fault", fault="error")) - before
+    assert during <= 5, "probes after 1, 2, 4 and 8 s, and one that was on its way"
+    limited.do("no_faults")
+    eventually(lambda: all(opened(limited, each) for each in calls))
+    eventually(lambda: "starts" not in alarms(limited))
+    for each in calls:
+        go_on(limited, each, Talk(0.3), hang_up())
+    found = judged(limited, *calls)
+    assert [(each.scene, each.faults) for each in found if each.faults] == []

@@ -277,6 +277,34 @@ def test_a_bug_of_our_own_stays_with_its_segment(site: Site, tmp_path: Path) -> 
     assert plaintext(site) == []
 
 
+class Crowded(FileBucket):
+    """A vault that counts how many uploads it sees at once, each of which takes a while."""
+
+    most = now = 0
+    lock = threading.Lock()
+
+    def put(self, key: str, path: Path, sha256: str, size: int, metadata: Mapping[str, str]) -> Stored:
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(0.2)
+        try:
+            return super().put(key, path, sha256, size, metadata)
+        finally:
+            with self.lock:
+                self.now -= 1
+
+
+def test_no_more_uploads_at_once_than_are_allowed(site: Site, tmp_path: Path) -> None:
+    for n in range(1, 8):
+        site.capture(n, audio=talk(100))
+    crowded = Crowded(tmp_path / "vault" / "audio")
+    with site.shipper(vault=Vault("eu", crowded, site.vault().keys), uploads=2) as shipper:
+        shipper.run_once()
+    assert crowded.most == 2
+    assert plaintext(site) == []
+
+
 def test_what_comes_while_ship_runs_is_shipped_within_moments(site: Site) -> None:
     stop = threading.Event()
     with site.shipper() as shipper:

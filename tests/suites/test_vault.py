@@ -18,6 +18,7 @@ import pytest
 from fsgov import vault
 from fsgov.errors import BadUsage, Damaged, NotFound
 from fsgov.vault import BLOCK, Bucket, Credentials, Probe
+from fsgov.vault.pacing import Pace
 
 _numbers = itertools.count(1)
 
@@ -74,6 +75,15 @@ def test_what_was_put_can_be_told_and_got(bucket: Bucket, sealed: tuple[Path, st
     assert line.latest
     assert not line.marker
     assert abs(line.modified / 1e6 - before) < 60
+
+
+def test_an_upload_takes_as_long_as_its_pace(bucket: Bucket, sealed: tuple[Path, str, int]) -> None:
+    path, digest, size = sealed
+    bucket.pace = Pace(size)
+    begun = time.monotonic()
+    stored = bucket.put("default/2026/11/c-01.age", path, digest, size, {})
+    assert time.monotonic() - begun > 0.8
+    assert content_of(bucket, stored.key, stored.version_id) == path.read_bytes()
 
 
 def test_small_and_empty_objects(bucket: Bucket) -> None:

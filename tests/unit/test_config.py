@@ -137,6 +137,13 @@ ONE_BY_ONE = [
     ('["sofia/external"]', '["a", "b c"]', "switch.trunks[2]", "'b c' is no profile", "sofia/external"),
     ('"/srv/spool"', '"spool"', "spool.switch_directory", "must be absolute", "does not know"),
     ('"/srv/spool"', '"/srv/my spool"', "spool.switch_directory", "cannot be named", "no space"),
+    ('"48 h"', '"48 h"\nsegment_max = "1 s"', "spool.segment_max", "1 s is out of range", "5 s"),
+    ('"48 h"', '"48 h"\nwarn_below = "lots"', "spool.warn_below", "'lots' is no room on a disk", "20 GB"),
+    ('"48 h"', '"48 h"\nwarn_below = "4%"', "spool.shed_below", "is above warn_below", "first a warning"),
+    ('"48 h"', '"48 h"\nrefuse_below = "6 %"', "spool.refuse_below", "is above shed_below", "first a warn"),
+    ("[switch]", '[ship]\nrate = "5 MB"\n[switch]', "ship.rate", "'5 MB' is no rate", "5 MB/s"),
+    ("[switch]", '[ship]\nrate = "0 MB/s"\n[switch]', "ship.rate", "0 MB/s is out of range", "no limit"),
+    ("[switch]", "[ship]\nuploads = 0\n[switch]", "ship.uploads", "0 is out of range", "8"),
     ('"48 h"', '"48"', "spool.keep_sealed", "'48' is no duration", "48 h"),
     ('"48 h"', '"12 h"', "spool.keep_sealed", "is shorter than database.backup_interval", "restore"),
     ('"embedded:db"', '"embedded:"', "database.dsn", "embedded: names no directory", "/var/lib"),
@@ -373,3 +380,14 @@ def test_service_logins_are_files_in_a_directory(tmp_path: Path) -> None:
     assert settings.database.password("ship") == "pw"
     with pytest.raises(BadConfiguration, match="cannot be had"):
         settings.database.password("keep")
+
+
+def test_room_and_rate_are_read_as_they_were_meant() -> None:
+    text = GOOD.replace(
+        '"48 h"', '"48 h"\nwarn_below = "20 GB"\nshed_below = "7%"\nrefuse_below = "500MiB"', 1
+    )
+    settings = parse(text + '\n[ship]\nuploads = 2\nrate = "3 MB/s"\n', FILE)
+    marks = settings.spool.marks
+    assert (marks.warn.size, marks.shed.share, marks.refuse.size) == (20 * 10**9, 0.07, 500 << 20)
+    assert (settings.ship.uploads, settings.ship.rate) == (2, 3_000_000)
+    assert (parse(GOOD, FILE).ship.uploads, parse(GOOD, FILE).ship.rate) == (4, 0)

@@ -120,7 +120,10 @@ def test_a_spool_that_refuses_is_an_alarm_at_once(host: Host) -> None:
     assert host.after(0) == set()
 
 
-@pytest.mark.parametrize(("free", "up"), [(100, set()), (99, {"disk"}), (0, {"disk"})])
+@pytest.mark.parametrize(
+    ("free", "up"),
+    [(100, set()), (99, {"disk"}), (49, {"disk", "shedding.low"}), (0, {"disk", "shedding.all"})],
+)
 def test_a_tenth_of_the_disk_must_be_free(host: Host, free: int, up: set[str]) -> None:
     host.disk = Disk(total=1000, free=free)
     assert host.after(0) == up

@@ -40,6 +40,7 @@ PURE = {
     "envelope",
     "merkle",
     "statement",
+    "watermarks",
 }
 IMPURE_LIBRARIES = {
     "os",

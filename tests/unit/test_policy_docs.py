@@ -15,6 +15,7 @@ from fsgov.policy import (
     ConsentMode,
     OnFailure,
     PauseBy,
+    Priority,
     PromptFacts,
     RecordMode,
     RefusalAct,
@@ -26,12 +27,23 @@ from fsgov.policy.purposes import EVENTS
 from fsgov.policy.trials import EXPECTED
 
 DOC = (Path(__file__).parents[2] / "docs/policy.md").read_text()
-KINDS = (AtMax, Basis, CallDirection, ConsentMode, OnFailure, PauseBy, RecordMode, RefusalAct, Require)
+KINDS = (
+    AtMax,
+    Basis,
+    CallDirection,
+    ConsentMode,
+    OnFailure,
+    PauseBy,
+    Priority,
+    RecordMode,
+    RefusalAct,
+    Require,
+)
 KEYS = """
 version timezone include default floor purpose prompt rule test name when record consent ask
-purposes on_refusal pause vault require on_failure leg armed unbuffered ask_agents yes no timeout withdraw by
-max at_max basis retain_min retain_max anchor anchor_fallback file switch_file language caller
-dialled direction tenant variable crm country region call expect
+purposes on_refusal pause vault require on_failure leg armed unbuffered priority ask_agents yes no
+timeout withdraw by max at_max basis retain_min retain_max anchor anchor_fallback file switch_file
+language caller dialled direction tenant variable crm country region call expect
 """
 # what stands in code: blocks, and spans of one line
 CODE = " ".join(re.findall(r"```.*?```|`[^`\n]+`", DOC, re.DOTALL))

@@ -329,7 +329,7 @@ def test_what_is_over_is_forgotten() -> None:
 def test_it_is_quick() -> None:
     """The goal is 100 µs an event of a governed call; ten times that here, the machine may be busy."""
     talk = Talk(ALWAYS)
-    begun = time.perf_counter()
+    begun = time.process_time()
     for n in range(100):
         a, b = f"a{n}", f"b{n}"
         talk.created(a, direction=Direction.INBOUND)
@@ -340,5 +340,5 @@ def test_it_is_quick() -> None:
         talk.push(ev.CommandAccepted, call=a, command=talk.flight(a).number)
         talk.recording(f"{a}-01", leg=a)
         talk.hangs_up(a, b)
-    assert (time.perf_counter() - begun) / 1200 < 0.001
+    assert (time.process_time() - begun) / 1200 < 0.001
     assert talk.board.calls == ()
