@@ -15,10 +15,19 @@ from typing import Any
 import psycopg2
 import pytest
 
+from fsgov.catalog import reconciling
+from fsgov.config.secret import Secret
+from fsgov.config.settings import Login, VaultSettings
+from fsgov.errors import NotFound
+from fsgov.reconcile import Kind, Worlds, compare, vaults
+from fsgov.reconcile.host import wall_clock
+from fsgov.reconcile.worlds import Catalog
 from fsgov.simulator.remote import Remote
 from fsgov.vault import Vault
 from tests.live.cli import Company, company
-from tests.live.shipping import CALL, OPENED, talk
+from tests.live.shipping import CALL, OPENED, Site, talk
+from tests.live.test_shipper_s3 import site_on
+from tests.parts.moto import Moto
 from tests.parts.schemas import faults
 
 FIRST, SECOND = f"{CALL}-01", f"{CALL}-02"
@@ -401,3 +410,52 @@ def test_as_json_and_in_words(firm: Office) -> None:
     assert done.out.splitlines()[-1] == "1 differences: 1 orphan-file; 1 left"
     assert "The worlds do not agree" in done.err
     resolved(firm, "orphan-file")
+
+
+# -- an object store -------------------------------------------------------------------------------------
+
+
+def test_on_s3_orphans_losses_and_copies_are_found_and_resolved(
+    moto_s3: Moto, database: str, tmp_path: Path
+) -> None:
+    site = site_on(moto_s3, database, tmp_path, "reconcile")
+    for n in (1, 2, 3):
+        site.capture(n, audio=talk(200 * n))
+    site.ship()
+    vault = site.vault()
+    settings = VaultSettings(
+        name="eu", url=site.url, keys=site.keys, credentials=Login(access=plain("moto"), secret=plain("moto"))
+    )
+    assert differences(site, settings) == set()
+    of = dict(site.ask("SELECT object_key, version_id FROM fsgov.segments ORDER BY 1"))
+    first, second, _ = of
+    vault.audio.remove(first, of[first])
+    whole = b"".join(vault.audio.get(second, of[second]))
+    copy = vault.audio.put_bytes(second, whole, {})
+    vault.audio.remove(second, of[second])
+    stray = vault.audio.put_bytes("acme/2026/11/x-1-01.age", b"x" * 300, {"segment": "x-1-01"})
+    _no_key(vault, f"{CALL}-03")
+    assert differences(site, settings) == {
+        (Kind.ROW_WITHOUT_OBJECT, f"{CALL}-01"),
+        (Kind.RESTORED_OBJECT, f"eu/{second}#{copy.version_id}"),
+        (Kind.ORPHAN_OBJECT, f"eu/{stray.key}#{stray.version_id}"),
+        (Kind.OBJECT_WITHOUT_KEY, f"{CALL}-03"),
+    }
+    assert vaults.digest_of(vault.audio, second, copy.version_id)[1] == len(whole)
+    with vaults.opened(settings) as (_, keys), pytest.raises(NotFound):
+        vaults.wrapped_key(keys, "x-1-01")
+    vault.audio.close()
+    vault.keys.close()
+
+
+def plain(text: str) -> Secret:
+    return Secret("vault.eu.credentials", "plain", text)
+
+
+def differences(site: Site, vault: VaultSettings) -> set[tuple[Kind, str]]:
+    """What vault and catalog disagree about, as the superuser sees it."""
+    with closing(psycopg2.connect(site.dsn)) as connection, connection, connection.cursor() as cursor:
+        rows = tuple(reconciling._rows(cursor))
+    listed = vaults.listing(vault)
+    found = compare(Worlds(Catalog(rows=rows), (listed,)), wall_clock() + 1_000_000, 0)
+    return {(each.kind, each.subject) for each in found}
