@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -105,9 +106,12 @@ def main() -> int:
     seed = int(os.environ.get("FSGOV_SOAK_SEED") or random.SystemRandom().randrange(1 << 32))
     seconds = float(os.environ.get("FSGOV_SOAK_SECONDS") or SECONDS)
     _say(f"soak: {RATE:g} calls a second and mixed faults for {seconds:g} s, seed {seed}")
-    with tempfile.TemporaryDirectory(prefix="soak") as root:
-        soaked = run(Path(root) / "s", seed, seconds, RATE)
+    root = Path(tempfile.mkdtemp(prefix="soak"))
+    _say(f"in {root}, which stays if anything is wrong")
+    soaked = run(root / "s", seed, seconds, RATE)
     _say(str(soaked))
+    if not soaked.wrong:
+        shutil.rmtree(root)
     return 1 if soaked.wrong else 0
 
 

@@ -60,7 +60,6 @@ def far(world: Far) -> Iterator[Far]:
     eventually((world.site.spool / "people.json").exists)
     yield world
     world.wire.heal()
-    assert plaintext_in(world.site.database, world.site.root / "vault", world.site.spool / "sealed") == []
 
 
 def alarms(stage: Stage) -> set[str]:
@@ -153,3 +152,8 @@ def test_a_database_without_a_free_connection(far: Far) -> None:
         eventually(lambda: "database" in alarms(far), 60)
     good(*judged(far, *meanwhile, within=90))
     assert parts(far) == running
+
+
+def test_no_plaintext_was_left_anywhere_but_in_the_spool(far: Far) -> None:
+    """After all of them."""
+    assert plaintext_in(far.site.database, far.site.root / "vault", far.site.spool / "sealed") == []

@@ -76,7 +76,6 @@ def small(world: Stage) -> Iterator[Stage]:
     eventually(lambda: told(world) == set(), 60)
     yield world
     eventually(lambda: told(world) == set(), 60)
-    assert plaintext_in(world.site.database, world.site.root / "vault", world.site.spool / "sealed") == []
 
 
 def told(stage: Stage) -> set[str]:
@@ -167,6 +166,11 @@ def test_a_spool_that_is_full(small: Stage, fill: Callable[[Path], Callable[[], 
         for first, to, _ in each["spans"]
         for moment in range(first, to + 1)
     ]
+
+
+def test_no_plaintext_was_left_anywhere_but_in_the_spool(small: Stage) -> None:
+    """After all of them."""
+    assert plaintext_in(small.site.database, small.site.root / "vault", small.site.spool / "sealed") == []
 
 
 def outcome(stage: Stage, played: Played) -> str | None:

@@ -62,7 +62,7 @@ def _rows(evidence: Evidence) -> Iterator[str]:
         if (row.audio_size, row.audio_sha256) != (len(wav), hashlib.sha256(wav).hexdigest()):
             yield f"{segment}: size or digest in the row are not those of the audio"
         if (row.state, row.call) != ("stored", opened.get(segment)):
-            yield f"{segment}: the row says {row.state}, of call {row.call}"
+            yield f"{segment}: the row says {row.state} {row.quarantine}, of call {row.call}"
     for segment, (bucket, database) in evidence.wrapped.items():
         if bucket != database:
             yield f"{segment}: the key bucket and the database have different keys"
