@@ -1,4 +1,4 @@
-"""The limits of a host, with the real service: length of a segment, room on the disk, starts that fail.
+"""The limits of a host, with the real service: length of a segment, room, starts that fail, a burst.
 
 The oracles are the switch's ledger and the frames in the vault, each of which tells its moment.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from fsgov.catalog.desk import Desk
@@ -129,3 +131,55 @@ def test_when_starts_fail_across_calls_they_are_held_back_until_one_comes_about(
         go_on(limited, each, Talk(0.3), hang_up())
     found = judged(limited, *calls)
     assert [(each.scene, each.faults) for each in found if each.faults] == []
+
+
+def govern(stage: Stage) -> psutil.Process:
+    assert stage.service is not None
+    children = psutil.Process(stage.service.pid).children()
+    return next(child for child in children if "fsgov.govern" in child.cmdline())
+
+
+def high_water(process: psutil.Process) -> int:
+    """KiB that it has taken at most (VmHWM)."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1])
+
+
+def counted(stage: Stage) -> dict[str, Any]:
+    return dict(live.ask(stage.site.control, "GET", "/v1/status")[1])
+
+
+def test_a_burst_of_events_is_governed_in_bounded_memory_and_no_call_is_lost(limited: Stage) -> None:
+    """govern is frozen while ten times as many calls come in: all their events come to it at once."""
+    restarted(limited, segment_max="2 h")
+    process = govern(limited)
+
+    def rush(name: str, calls: int) -> list[Played]:
+        return [begun(limited, unopened(f"{name} {n}", heard=())) for n in range(calls)]
+
+    def over(calls: list[Played]) -> None:
+        eventually(lambda: all(opened(limited, each) for each in calls), 60)
+        for each in calls:
+            go_on(limited, each, hang_up())
+        eventually(lambda: counted(limited)["calls"] == 0, 60)
+
+    usual = rush("usual", 4)
+    over(usual)
+    before = high_water(process)
+    process.suspend()
+    try:
+        burst = rush("burst", 40)
+    finally:
+        process.resume()
+    over(burst)
+    after = high_water(process)
+    assert counted(limited)["behind"] == 0
+    assert after < 150 << 10, (before, after)
+    assert after - before < 30 << 10, (before, after)
+    with limited.desk("bob") as dsn, closing(Desk(dsn)) as desk:
+        assert verdict.settled(limited, desk, usual + burst, 60) == []
+        for each in usual + burst:
+            whole = desk.call(each.call)
+            assert (whole.call.outcome or "").startswith("recorded"), whole.call
+            files = limited.ledger.all("opened", uuid=each.call)
+            assert len(whole.segments) == len(files)
