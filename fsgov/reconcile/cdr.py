@@ -20,7 +20,7 @@ from pathlib import Path
 from fsgov.errors import NotFound
 from fsgov.reconcile.worlds import Instant, Session
 
-XML = re.compile(r"(a_)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.cdr\.xml")
+XML = re.compile(r"(?:a_)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.cdr\.xml")
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FIELDS, END_STAMP, LEG = 15, -9, -5
 
@@ -33,7 +33,7 @@ def read(directory: Path, since: Instant) -> Iterator[Session]:
         if named := XML.fullmatch(path.name):
             ended = path.stat().st_mtime_ns // 1000
             if ended >= since:
-                yield Session(named[2], ended, "cdr", bool(named[1]))
+                yield Session(named[1], ended, "cdr")
         elif path.name.startswith("Master.csv") and path.stat().st_mtime_ns // 1000 >= since:
             yield from _rows(path, since)
 

@@ -75,11 +75,10 @@ def on_switch(worlds: Worlds, host: Host, before: Instant) -> Iterator[Differenc
             foreign.setdefault(recording.leg, set()).add(str(PurePosixPath(recording.path).parent))
     for leg, directories in foreign.items():
         yield Difference(Kind.FOREIGN_RECORDING, leg, "switch", None, ", ".join(sorted(directories)))
-    known = worlds.catalog.legs.union(*host.calls.values())
-    told: set[str] = set()
+    known = set(worlds.catalog.legs).union(*host.calls.values())
     for session in (*(host.live or ()), *(host.cdr or ())):
-        if session.leg not in known | told and session.at < before:
-            told.add(session.leg)
+        if session.leg not in known and session.at < before:
+            known.add(session.leg)
             yield Difference(Kind.UNGOVERNED_SESSION, session.leg, session.source, session.at)
     if host.cdr is not None:
         recorded = {session.leg for session in host.cdr}

@@ -77,7 +77,7 @@ def _live(asked: Asked) -> Iterator[Session]:
         for row in json.loads(text, strict=False).get("rows", []):
             if UUID.fullmatch(row["uuid"]):
                 created = int(row.get("created_epoch") or 0) * 1_000_000 or wall_clock()
-                yield Session(row["uuid"], created, "switch", row.get("direction") == "inbound")
+                yield Session(row["uuid"], created)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Unreachable("The switch does not list its channels", text[:80]) from None
 

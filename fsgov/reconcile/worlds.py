@@ -100,12 +100,11 @@ class SidecarFile:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A leg that the switch tells of, now (live) or in a CDR. first: an a-leg, which always has a CDR."""
+    """A leg that the switch tells of: since when it is up (live), or when it ended (in a CDR, in a row)."""
 
     leg: str
     at: Instant
     source: str = "switch"
-    first: bool = True
 
 
 @dataclass(frozen=True, slots=True)
