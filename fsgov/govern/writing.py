@@ -18,6 +18,7 @@ import gevent
 from gevent import socket
 from gevent.event import AsyncResult
 from gevent.event import Event as Signal
+from gevent.exceptions import LoopExit
 
 from fsgov import errors
 from fsgov.commands import Enter
@@ -42,12 +43,19 @@ class Writing:
         self._greenlets = [gevent.spawn(self._send), gevent.spawn(self._receive)]
 
     def ask(self, ops: list[Op]) -> list[str]:
-        """What the disk said of each, "" when all is well; what must be durable is, then."""
+        """What the disk said of each, "" when all is well; what must be durable is, then.
+
+        Raises Unreachable where the scribe has ended before anything else runs here; later on, `lost` ends
+        govern, and what it waits for must not be answered as if it had been refused.
+        """
         number = next(self._numbers)
         answer: AsyncResult[list[str]] = AsyncResult()
         self._answers[number] = answer
         self._post(packed(number, ops))
-        faults: list[str] = answer.get()
+        try:
+            faults: list[str] = answer.get()
+        except LoopExit:
+            raise Unreachable("The scribe has ended", "", "see the log; govern must start again") from None
         return faults
 
     def tell(self, ops: list[Op]) -> None:

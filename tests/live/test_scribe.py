@@ -113,6 +113,16 @@ def test_the_end_of_the_scribe_is_noticed_at_once(scribe: Writing, lost: Signal)
     scribe._process.wait()
 
 
+def test_who_asks_a_scribe_that_ended_while_govern_starts_is_told(scribe: Writing, lost: Signal) -> None:
+    """Nothing else runs then that could end govern; no timer of a test either."""
+    scribe._process.send_signal(signal.SIGKILL)
+    with pytest.raises(Unreachable, match="scribe"):
+        scribe.ask([("policy", "version")])
+    assert lost.is_set()
+    scribe._process.wait()
+    scribe._sock.close()
+
+
 def test_signals_for_the_whole_group_do_not_end_it(scribe: Writing) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         scribe._process.send_signal(number)
