@@ -36,7 +36,9 @@ def started(t: Turn, event: RecordingStarted) -> bool:
     segment = call.segment
     if segment is None or segment.id != ours:
         return stray(t, ours, event.leg)
-    when = moment(t.now, event.at)
+    flight = call.flight
+    asked = flight.sent if flight is not None and isinstance(flight.command, OpenSegment) else None
+    when = moment(t.now, event.at, asked)
     if segment.opened is not None:
         return False
     armed = segment.armed and event.leg in call.legs and call.legs[event.leg].answered is None
@@ -46,7 +48,7 @@ def started(t: Turn, event: RecordingStarted) -> bool:
     call.segment = held(opened, max(when, turned)) if leg is not None and leg.held else opened
     if call.actual is not Capture.OFF:
         return True
-    if call.flight is not None and isinstance(call.flight.command, OpenSegment):
+    if asked is not None:
         call.flight = None
     t.sign(Sign.STARTED_ARMED if armed else Sign.STARTED)
     call.retry_at = None

@@ -14,9 +14,10 @@ NEAR: Instant = 1_000_000
 """The switch's clock is believed where it differs from ours by no more than this (µs)."""
 
 
-def moment(now: Instant, at: Instant | None) -> Instant:
-    """When it happened, on a clock that can be compared with ours."""
-    return at if at is not None and abs(at - now) <= NEAR else now
+def moment(now: Instant, at: Instant | None, since: Instant | None = None) -> Instant:
+    """When it happened, on a clock that can be compared with ours; not before `since`, by default `now`."""
+    since = now if since is None else since
+    return at if at is not None and since - NEAR <= at <= now + NEAR else now
 
 
 def file_ms(segment: Segment, instant: Instant) -> int:

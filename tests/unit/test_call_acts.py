@@ -10,7 +10,7 @@ from fsgov import events as ev
 from fsgov.call import Capture
 from fsgov.commands import Answer, MaskSegment, Release, Remember, UnmaskSegment
 from fsgov.events import Act
-from tests.unit.conversation import ALWAYS, NEVER, ON_DEMAND, OPT_IN, SECOND, T0, Talk, moves
+from tests.unit.conversation import ALWAYS, AUDIO, NEVER, ON_DEMAND, OPT_IN, SECOND, T0, Talk, moves
 
 PAUSE = 'pause = { by = "mask", max = "3 min", at_max = "stop" }\n'
 CUT = 'pause = { by = "cut" }\n'
@@ -246,3 +246,19 @@ def test_what_waits_is_answered_at_the_end() -> None:
     talk.act(Act.START)
     talk.hangs_up("a", "b")
     assert answers(talk) == [("r-start", 409)]
+
+
+def test_a_start_that_is_told_of_seconds_later_does_not_shift_its_masks() -> None:
+    talk = Talk(ALWAYS)
+    talk.inbound()
+    segment = talk.flight().segment
+    talk.now += 3 * SECOND
+    talk.push(
+        ev.RecordingStarted, at=talk.now - 3 * SECOND + 20_000, leg="a", path=f"{AUDIO}/{segment}.wav",
+        segment=segment,
+    )  # fmt: skip
+    talk.now += SECOND
+    talk.act(Act.PAUSE)
+    talk.accept()
+    (entry,) = talk.entries("segment.masked")
+    assert entry.facts["file_ms"] == 3980
