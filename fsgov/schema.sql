@@ -512,6 +512,23 @@ COMMENT ON TABLE fsgov.statements IS
     'The daily statement (UTC): what the log says of a day, by host and tenant; tenant * is that of the sessions. Written by enter_statement (keep) with its line. What comes later is a further row, never a change.';
 COMMENT ON COLUMN fsgov.statements.n IS '1, and one more for each correction: the highest one counts.';
 
+CREATE TABLE fsgov.erased (
+    segment  text PRIMARY KEY,
+    tenant   text NOT NULL DEFAULT '*',
+    noted_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE fsgov.erased IS
+    'Segments that the ledger (erased/ in the key buckets) names: their keys are destroyed, and no spool may bring them back. Written by apply_ledger, after a restore.';
+
+CREATE TABLE fsgov.retold (
+    subject text NOT NULL,
+    type    text NOT NULL,
+    tenant  text NOT NULL DEFAULT '*',
+    PRIMARY KEY (subject, type)
+);
+COMMENT ON TABLE fsgov.retold IS
+    'After a restore: what lines of the lost part of the log tell that ship had entered with rows. enter_again puts those lines back, so that ship, entering the rows again, does not tell it twice.';
+
 
 -- == Never changed =======================================================================================
 
@@ -702,6 +719,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fsgov.enter_from_desk IS 'Internal: granted to nobody. One line in the transaction of the act it tells.';
 
+CREATE FUNCTION fsgov.take_line(p_origin text, p_n bigint, p_line bytea, p_entry jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    INSERT INTO fsgov.outbox (origin, n, line) VALUES (p_origin, p_n, p_line);
+    IF p_entry ->> 'type' = 'fsgov.sessions.counted.v1' THEN
+        INSERT INTO fsgov.session_counts (origin, n, host, core, at, sessions, ungoverned)
+        VALUES (p_origin, p_n, p_entry ->> 'subject', p_entry #>> '{data,core}', (p_entry ->> 'time')::timestamptz,
+            (p_entry #>> '{data,sessions}')::bigint, (p_entry #>> '{data,ungoverned}')::bigint)
+        ON CONFLICT DO NOTHING;
+    END IF;
+END $$;
+COMMENT ON FUNCTION fsgov.take_line IS 'Internal: granted to nobody. One line, checked before, into the outbox.';
+
 CREATE FUNCTION fsgov.enter_lines(p_origin text, p_first bigint, p_lines bytea[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
@@ -740,13 +770,7 @@ BEGIN
                 RAISE EXCEPTION 'this line is not one its origin may write' USING ERRCODE = 'FG422',
                     DETAIL = format('%s line %s', p_origin, num);
             END IF;
-            INSERT INTO fsgov.outbox (origin, n, line) VALUES (p_origin, num, bytes);
-            IF entry ->> 'type' = 'fsgov.sessions.counted.v1' THEN
-                INSERT INTO fsgov.session_counts (origin, n, host, core, at, sessions, ungoverned)
-                VALUES (p_origin, num, host, entry #>> '{data,core}', (entry ->> 'time')::timestamptz,
-                    (entry #>> '{data,sessions}')::bigint, (entry #>> '{data,ungoverned}')::bigint)
-                ON CONFLICT DO NOTHING;
-            END IF;
+            PERFORM fsgov.take_line(p_origin, num, bytes, entry);
         END IF;
         num := num + 1;
     END LOOP;
@@ -860,6 +884,9 @@ BEGIN
     END IF;
     IF (doc -> 'stored' IS NULL) <> (p_wrapped_key IS NULL) THEN
         RAISE EXCEPTION 'a stored segment has a wrapped key, a missing one has none' USING ERRCODE = 'FG422', DETAIL = id;
+    END IF;
+    IF EXISTS (SELECT FROM fsgov.erased e WHERE e.segment = id) THEN
+        RETURN false;
     END IF;
     -- reconcile gave it up, or adopted its object: what ship knows takes the place of what could be guessed
     SELECT s.segment INTO here FROM fsgov.segments s WHERE s.segment = id AND (s.adopted = 'lost'
@@ -1375,6 +1402,62 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fsgov.open_log IS 'A new log; the first is opened by db init, another only after a restore.';
 
+CREATE FUNCTION fsgov.enter_again(p_origins text[], p_ns bigint[], p_lines bytea[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    actor text := fsgov.admin();
+    more  bigint := 0;
+    place integer;
+    last  bigint;
+    entry jsonb;
+BEGIN
+    FOR place IN 1 .. coalesce(cardinality(p_lines), 0) LOOP
+        INSERT INTO fsgov.origins (origin, part) VALUES (p_origins[place],
+            coalesce(substring(p_origins[place] FROM '[.](govern|ship|keep)[.][0-9]+$'), 'desk')) ON CONFLICT DO NOTHING;
+        SELECT entered_n INTO last FROM fsgov.origins WHERE origin = p_origins[place] FOR UPDATE;
+        CONTINUE WHEN p_ns[place] <= last;
+        IF p_ns[place] > last + 1 THEN
+            RAISE EXCEPTION 'lines of an origin are entered without gaps' USING ERRCODE = 'FG409',
+                DETAIL = format('%s: line %s cannot follow line %s', p_origins[place], p_ns[place], last);
+        END IF;
+        entry := convert_from(p_lines[place], 'UTF8')::jsonb;
+        PERFORM fsgov.take_line(p_origins[place], p_ns[place], p_lines[place], entry);
+        UPDATE fsgov.origins SET entered_n = p_ns[place] WHERE origin = p_origins[place];
+        more := more + 1;
+        IF entry ->> 'type' IN ('fsgov.segment.checked.v1', 'fsgov.call.outcome.revised.v1') THEN
+            INSERT INTO fsgov.retold (subject, type) VALUES (entry ->> 'subject', entry ->> 'type') ON CONFLICT DO NOTHING;
+        ELSIF entry ->> 'type' LIKE 'fsgov.statement.%' THEN
+            INSERT INTO fsgov.statements (day, host, tenant, n, facts) VALUES ((entry #>> '{data,day}')::date,
+                entry ->> 'subject', coalesce(entry #>> '{data,tenant}', '*'), (entry #>> '{data,statement}')::integer,
+                (entry -> 'data') - 'statement') ON CONFLICT DO NOTHING;
+        END IF;
+    END LOOP;
+    RETURN more;
+END $$;
+COMMENT ON FUNCTION fsgov.enter_again IS
+    'After a restore: lines of the lost part of the log, from a verified copy, in its order. Those that are there stay as they are.';
+
+CREATE FUNCTION fsgov.apply_ledger(p_segments text[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    actor text := fsgov.admin();
+    keys  bigint;
+BEGIN
+    INSERT INTO fsgov.erased (segment) SELECT unnest(p_segments) ON CONFLICT DO NOTHING;
+    DELETE FROM fsgov.segment_keys k WHERE k.segment = ANY (p_segments);
+    GET DIAGNOSTICS keys = ROW_COUNT;
+    RETURN keys;
+END $$;
+COMMENT ON FUNCTION fsgov.apply_ledger IS
+    'After a restore: these were erased after the dump was made. Their keys go again; the answer is how many were back.';
+
+CREATE FUNCTION fsgov.is_retold(p_subject text, p_type text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM fsgov.retold WHERE subject = p_subject AND type = p_type)
+$$;
+COMMENT ON FUNCTION fsgov.is_retold IS 'Has the copy of the lost log told this already?';
+GRANT EXECUTE ON FUNCTION fsgov.is_retold TO fsgov_ship;
+
 
 -- == Keep: one sequencer =================================================================================
 
@@ -1389,7 +1472,8 @@ CREATE FUNCTION fsgov.current_log() RETURNS text LANGUAGE sql STABLE SECURITY DE
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT log_id FROM fsgov.log ORDER BY opened_at DESC LIMIT 1
 $$;
-COMMENT ON FUNCTION fsgov.current_log IS 'The log that is written: the newest.';
+COMMENT ON FUNCTION fsgov.current_log IS 'The log that is written: the newest. Another one than before tells ship that the database was restored.';
+GRANT EXECUTE ON FUNCTION fsgov.current_log TO fsgov_ship;
 
 CREATE FUNCTION fsgov.sequence(p_log_id text, p_first bigint, p_origins text[], p_ns bigint[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$

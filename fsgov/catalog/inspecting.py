@@ -14,7 +14,8 @@ EVERY = frozenset({"whoami", "my_tenants"})
 CALLS: Mapping[str, frozenset[str]] = {
     "govern": EVERY | {"policy_in_force", "stops_in_force", "people_of_hosts", "keep_heard"},
     "ship": EVERY
-    | {"enter_lines", "entered", "enter_policy", "enter_call", "revise_outcome", "enter_segment"},
+    | {"enter_lines", "entered", "enter_policy", "enter_call", "revise_outcome", "enter_segment"}
+    | {"current_log", "is_retold"},
     "keep": EVERY
     | {"enter_lines", "entered", "be_sequencer", "sequence", "store_checkpoint", "sink_reached", "keep_says"}
     | {"scrub_due", "scrubbed", "scrub_faults"}

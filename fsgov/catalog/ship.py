@@ -61,6 +61,14 @@ class Entering:
         """What the audio says: `failed` or `recorded-in-part`. False: the call is not entered yet."""
         return bool(self._ask("SELECT fsgov.revise_outcome(%s, %s, %s)", call, outcome, cause))
 
+    def log_id(self) -> str:
+        """The log that is written. Another than the last time: the database was restored meanwhile."""
+        return str(self._ask("SELECT fsgov.current_log()"))
+
+    def is_retold(self, subject: str, type_: str) -> bool:
+        """Lines that tell this have been put back from a copy of the log."""
+        return bool(self._ask("SELECT fsgov.is_retold(%s, %s)", subject, f"fsgov.{type_}.v1"))
+
     def _ask(self, question: str, *values: object) -> object:
         self._cursor.execute(question, values)
         row = self._cursor.fetchone()

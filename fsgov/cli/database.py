@@ -73,3 +73,59 @@ def status_(frame: Frame) -> None:
         raise BadConfiguration(
             "The database does not fit this program", f"step {status.step}, needed {status.newest}", hint
         )
+
+
+@db.command(example="fsgov db restored --dry-run\nfsgov db restored --yes")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_frame
+def restored(frame: Frame, dry_run: bool, yes: bool) -> None:
+    """Take up a database that was restored from an older dump: a new log, after the last known checkpoint.
+
+    On keep's host, with the login of db init, and with ship and keep stopped everywhere. Lines that the dump
+    lacks are put back from the file sink, erased recordings stay erased, and each ship enters again what its
+    spool keeps. Nothing is done where that was done already.
+    """
+    from fsgov.catalog.restoring import restoring
+    from fsgov.restored import take_up
+
+    settings = frame.settings
+    settings.need("keep")
+    with frame.database() as dsn:
+        with restoring(dsn) as database:
+            found = take_up(settings, database, only_look=True)
+        if not (found.already or dry_run):
+            if not yes:
+                what = f"the database lacks {found.behind} lines of {found.prior.log_id}"
+                click.confirm(
+                    f"{what}: open a new log after its line {found.prior.size}?", abort=True, err=True
+                )
+            with restoring(dsn) as database:
+                found = take_up(settings, database, only_look=False)
+    facts = {
+        "done": bool(found.log_id) and not found.already,
+        "already": found.already,
+        "log": found.log_id or None,
+        "prior_log": found.prior.log_id,
+        "prior_size": found.prior.size,
+        "prior_time": found.prior.time,
+        "lines_here": found.lines_here,
+        "lines_entered_again": found.entered,
+        "copy": found.copy,
+        "erased": found.erased,
+        "keys_destroyed_again": found.keys,
+    }
+    if found.already:
+        frame.said(f"{found.log_id} is open already, and nothing was written to it yet", facts)
+    elif dry_run:
+        frame.said(
+            f"{found.prior.log_id} had {found.prior.size} lines, {found.lines_here} are here;"
+            f" {'a copy' if found.copy else 'no copy'} has the others; {len(found.erased)} erased recordings",
+            facts,
+        )
+    else:
+        frame.said(
+            f"{found.log_id} follows {found.prior.log_id} at {found.prior.size}: {found.entered} lines"
+            f" entered again, {found.keys} keys destroyed again; start ship and keep",
+            facts,
+        )

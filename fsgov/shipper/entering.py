@@ -69,6 +69,27 @@ class Rows:
         self.discard(entered)
         return entered
 
+    def again(self, sidecar: Sidecar) -> bool:
+        """The database was restored: enter a segment that was entered before. Whether it was not there."""
+        if sidecar.never_opened:
+            return False
+        key = None if sidecar.sealed is None else sidecar.sealed.wrapped_key
+        with self._catalog.entering() as entering:
+            new = entering.segment(sidecar.to_text(), key)
+            if new and not entering.is_retold(sidecar.segment, "segment.checked"):
+                self._tell(entering, sidecar.stored_at or self._now(), told_of(sidecar))
+        return new
+
+    def lines_again(self) -> None:
+        """The database was restored: every line that is still here is to be entered again."""
+        self._files.again(self._spool.sealed_directory)
+        self._marks.clear()
+
+    def log_id(self) -> str:
+        """The log that is written."""
+        with self._catalog.entering() as entering:
+            return entering.log_id()
+
     def _marked(self, sidecar: Sidecar) -> Sidecar:
         """Law 7: what a party took back is marked, also where that came after the segment was released."""
         try:
@@ -99,7 +120,8 @@ class Rows:
         call = str(document["call"])
         with self._catalog.entering() as entering:
             entering.call(text)
-            if revision is not None and entering.outcome(call, revision.outcome, revision.cause):
+            revised = revision is not None and entering.outcome(call, revision.outcome, revision.cause)
+            if revision is not None and revised and not entering.is_retold(call, "call.outcome.revised"):
                 facts = {"outcome": revision.outcome, "cause": revision.cause, "before": document["outcome"]}
                 self._tell(entering, self._now(), [("call.outcome.revised", call, facts)])
                 log.warning("call.outcome.revised", call=call, outcome=revision.outcome, cause=revision.cause)
@@ -144,7 +166,7 @@ class Rows:
             mark = found.after
             self._files.entered(origin, mark)
         self._marks[origin] = mark
-        if self._files.drop(origin, mark):
+        if self._files.drop(origin, mark, self._spool.sealed_directory):
             del self._marks[origin]
         return asked
 

@@ -84,7 +84,7 @@ class Shipper:
         self._sealer = Sealer(spool, now)
         self._storer = Storer(spool, now)
         self._rows = Rows(spool, catalog, host, origin, now)
-        self._paperwork = Paperwork(spool, self._belt, self._rows, now)
+        self._paperwork = Paperwork(spool, self._belt, self._rows, keep_sealed, now)
         self._pools = {
             "files": ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0))), "files"),
             "uploads": ThreadPoolExecutor(uploads, "uploads"),

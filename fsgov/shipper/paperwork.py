@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from fsgov.errors import BadUsage, Conflict, Damaged, FsgovError
 from fsgov.events import Instant
+from fsgov.shipper.anew import Kept
 from fsgov.shipper.belt import Belt, Call
 from fsgov.shipper.entering import Rows
 from fsgov.spool import Spool, Stamp
@@ -31,10 +32,13 @@ class Report:
 class Paperwork:
     """A round at a time: `prepare` in the loop's thread, what it answers in the rows thread."""
 
-    def __init__(self, spool: Spool, belt: Belt, rows: Rows, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self, spool: Spool, belt: Belt, rows: Rows, keep_sealed: int, now: Callable[[], Instant]
+    ) -> None:
         self._spool = spool
         self._belt = belt
         self._rows = rows
+        self._kept = Kept(spool, rows, keep_sealed, now)
         self._now = now
         self._entered: dict[str, Stamp] = {}
         self._over: dict[str, Call] = {}
@@ -69,6 +73,7 @@ class Paperwork:
     def _round(self, new: list[Call], over: list[tuple[Call, list[int]]]) -> Report:
         """Lines first: they never wait for anything else. Raises what concerns PostgreSQL as a whole."""
         report = Report()
+        self._kept.look()
         report.asked, report.refused, report.taken = self._rows.lines()
         report.asked = report.asked or bool(new or over)
         self._enter_policies(report)
@@ -76,6 +81,7 @@ class Paperwork:
             self._enter(call, report)
         for call, frames in over:
             self._rows.close(call.text, frames)
+            self._kept.call(call.call, call.text, frames)
             self._spool.forget(call.call)
             del self._over[call.call]
             del self._entered[call.call]

@@ -174,8 +174,15 @@ class EntryFiles:
             file.write(b"%d %d\n" % (mark.n, mark.offset))
         os.rename(temporary, f"{origin}.entered", src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
-    def drop(self, origin: str, mark: Mark) -> bool:
-        """Remove the file once its writer is gone and all of it is entered; the origin stays taken.
+    def again(self, keep: Path) -> None:
+        """Everything is to be entered again: files that were moved to `keep` come back, no mark counts."""
+        for path in sorted(keep.glob("*.jsonl")):
+            os.rename(path, path.name, dst_dir_fd=self._fd)
+        for origin in self.origins():
+            self.entered(origin, Mark(0, 0))
+
+    def drop(self, origin: str, mark: Mark, keep: Path) -> bool:
+        """Move the file to `keep` once its writer is gone and all of it is entered; the origin stays taken.
 
         False: it may still grow, or has whole lines after `mark`. A torn last line goes with the file.
         """
@@ -185,7 +192,8 @@ class EntryFiles:
             if self.unentered(origin, mark).lines:
                 return False
             self.entered(origin, mark)
-            os.unlink(f"{origin}.jsonl", dir_fd=self._fd)
+            os.utime(fd)
+            os.rename(f"{origin}.jsonl", keep / f"{origin}.jsonl", src_dir_fd=self._fd)
         except BlockingIOError:
             return False
         finally:

@@ -47,6 +47,7 @@ class Spool:
             self._calls.sweep()
             self._policies.sweep()
         if part == "ship":
+            self.kept = Shelf(self.sealed_directory, ".json", part)
             for left in self.sealed_directory.glob(".ship-*"):
                 left.unlink()
 
@@ -54,6 +55,8 @@ class Spool:
         self._segments.close()
         self._calls.close()
         self._policies.close()
+        if hasattr(self, "kept"):
+            self.kept.close()
         os.close(self._audio)
         if self._lock is not None:
             os.close(self._lock)

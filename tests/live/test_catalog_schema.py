@@ -21,7 +21,7 @@ TABLES = {
     "version", "people", "memberships", "calls", "legs", "parties", "consents", "tags", "segments",
     "segment_keys", "masks", "holds", "policies", "accesses", "origins", "outbox", "log", "event_log",
     "checkpoints", "sinks", "keepers", "activations", "stops", "scrubs", "noted", "provenance",
-    "session_counts", "statements",
+    "session_counts", "statements", "erased", "retold",
 }  # fmt: skip
 GROUPS = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 ROWS = {"calls", "legs", "segments", "masks", "tags", "holds", "consents", "version"}
@@ -76,6 +76,8 @@ FUNCTIONS = {
     "store_checkpoint": {"keep"},
     "sink_reached": {"keep"},
     "keep_says": {"keep"},
+    "current_log": {"ship"},
+    "is_retold": {"ship"},
     "enter_statement": {"keep"},
     "keep_heard": {"govern"},
 }

@@ -34,6 +34,7 @@ OLDER, NEWER = "2026-10-01", "2026-11-21"
 ELSEWHERE = {
     "demo": "tests/acceptance/test_demo.py",
     "report outcomes": "tests/acceptance/test_statement.py",
+    "db restored": "tests/acceptance/test_restore_drill.py",
 }
 
 # in this order; who: whose configuration (default: alice's)

@@ -32,7 +32,7 @@ EXPECTED = {
     "calls explain", "calls start", "calls stop",
     "calls pause", "calls resume", "calls tag", "recordings list", "recordings show", "recordings export",
     "recordings verify", "events tail", "events export", "events verify", "events schema", "reconcile",
-    "report outcomes", "scrub",
+    "report outcomes", "db restored", "scrub",
 }  # fmt: skip
 
 

@@ -28,6 +28,12 @@ def write(directory: Path, count: int, now: int = NOW) -> EntryWriter:
     return writer
 
 
+def kept(directory: Path) -> Path:
+    """Where files go that are entered."""
+    (directory / "sealed").mkdir(exist_ok=True)
+    return directory / "sealed"
+
+
 def test_n_is_the_line_number_and_the_line_names_it(directory: Path) -> None:
     writer = write(directory, 3)
     writer.sync()
@@ -44,7 +50,7 @@ def test_an_origin_is_claimed_once(directory: Path) -> None:
 def test_an_origin_stays_claimed_after_its_file_went(directory: Path) -> None:
     writer, files = write(directory, 1), EntryFiles(directory)
     writer.close()
-    assert files.drop(writer.origin, files.unentered(writer.origin, Mark(0, 0)).after)
+    assert files.drop(writer.origin, files.unentered(writer.origin, Mark(0, 0)).after, kept(directory))
     assert files.origins() == []
     assert write(directory, 0).origin == "fs1.govern.1795279045001"
 
@@ -89,7 +95,7 @@ def test_a_torn_last_line_is_dropped_and_only_that(
     files = EntryFiles(directory)
     found = files.unentered(writer.origin, Mark(0, 0))
     assert len(found.lines) == n
-    assert files.drop(writer.origin, found.after)
+    assert files.drop(writer.origin, found.after, kept(directory))
 
 
 def test_reading_goes_on_from_the_mark_in_pieces(directory: Path) -> None:
@@ -117,10 +123,27 @@ def test_a_line_longer_than_the_limit_is_read_whole(directory: Path) -> None:
 def test_a_file_that_may_still_grow_is_kept(directory: Path) -> None:
     writer, files = write(directory, 1), EntryFiles(directory)
     after = files.unentered(writer.origin, Mark(0, 0)).after
-    assert not files.drop(writer.origin, after)
+    assert not files.drop(writer.origin, after, kept(directory))
     writer.close()
-    assert not files.drop(writer.origin, Mark(0, 0))
-    assert files.drop(writer.origin, after)
+    assert not files.drop(writer.origin, Mark(0, 0), kept(directory))
+    assert files.drop(writer.origin, after, kept(directory))
+
+
+def test_what_was_entered_is_kept_and_can_be_entered_again(directory: Path) -> None:
+    """After a restore: files that had gone come back, and no mark counts."""
+    done, growing = write(directory, 3), write(directory, 2)
+    files = EntryFiles(directory)
+    whole = (directory / f"{done.origin}.jsonl").read_bytes()
+    done.close()
+    for origin in (done.origin, growing.origin):
+        files.entered(origin, files.unentered(origin, Mark(0, 0)).after)
+    assert files.drop(done.origin, files.mark(done.origin), kept(directory))
+    assert [path.read_bytes() for path in kept(directory).iterdir()] == [whole]
+    files.again(kept(directory))
+    assert files.origins() == [done.origin, growing.origin]
+    assert [len(files.unentered(o, files.mark(o)).lines) for o in files.origins()] == [3, 2]
+    assert list(kept(directory).iterdir()) == []
+    assert (directory / f"{done.origin}.jsonl").read_bytes() == whole
 
 
 def test_a_line_that_is_none_of_ours_is_damage_and_hides_nothing_before_it(directory: Path) -> None:

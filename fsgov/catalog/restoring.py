@@ -1,0 +1,108 @@
+"""What `db restored` asks of a database that was restored from an older dump. One transaction, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from psycopg2 import Binary
+
+from fsgov.catalog.connection import Cursor, committed, connect
+from fsgov.errors import Conflict, NotFound, NotPermitted
+
+PARTS = ("fsgov_ship", "fsgov_keep")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The newest log of the database: its lines, its newest checkpoint, and whether a restore opened it."""
+
+    log_id: str
+    lines: int
+    opened_again: bool
+    signed: int
+    root: bytes
+    signed_at: str
+
+
+class Restoring:
+    """The database, with everybody who writes locked out until the end of the block."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    def found(self) -> Found:
+        """Raises NotFound where there is no log."""
+        self._cursor.execute(
+            "SELECT l.log_id, (SELECT count(*) FROM fsgov.event_log e WHERE e.log_id = l.log_id),"
+            " l.prior_log_id IS NOT NULL, coalesce(c.size, 0), coalesce(c.root, ''),"
+            " coalesce(substring(c.note FROM '\ntime ([^\n]+)'), '')"
+            " FROM fsgov.log l LEFT JOIN LATERAL (SELECT * FROM fsgov.checkpoints k WHERE k.log_id = l.log_id"
+            " ORDER BY size DESC LIMIT 1) c ON true ORDER BY l.opened_at DESC LIMIT 1"
+        )
+        row = self._cursor.fetchone()
+        if row is None:
+            raise NotFound("There is no log in this database", hint="restore a dump of fsgov first")
+        log_id, lines, again, signed, root, at = row
+        return Found(log_id, lines, again, signed, bytes(root), at)
+
+    def enter_again(self, lines: Sequence[tuple[str, int, bytes]]) -> int:
+        """Lines (origin, n, text) of a verified copy, in its order; how many were not there."""
+        origins, ns, texts = (
+            [each[0] for each in lines],
+            [each[1] for each in lines],
+            [each[2] for each in lines],
+        )
+        self._cursor.execute(
+            "SELECT fsgov.enter_again(%s::text[], %s::bigint[], %s::bytea[])",
+            (origins, ns, [Binary(text) for text in texts]),
+        )
+        return self._number()
+
+    def apply_ledger(self, segments: Sequence[str]) -> int:
+        """Segments that were erased; how many of their keys the dump had brought back."""
+        self._cursor.execute("SELECT fsgov.apply_ledger(%s::text[])", (list(segments),))
+        return self._number()
+
+    def open_log(self, prior: str, size: int, root: bytes) -> str:
+        """The id of the new log, which begins where the old one is known to have ended."""
+        self._cursor.execute("SELECT fsgov.open_log(%s, %s, %s)", (prior, size, Binary(root)))
+        (log_id,) = self._cursor.fetchone() or ("",)
+        return str(log_id)
+
+    def _number(self) -> int:
+        (number,) = self._cursor.fetchone() or (0,)
+        return int(number)
+
+
+@contextmanager
+def restoring(admin_dsn: str) -> Iterator[Restoring]:
+    """Raises Conflict while ship or keep is at work, NotPermitted for who is no administrator."""
+    with closing(connect(admin_dsn, application="fsgov db")) as connection, committed(connection) as cursor:
+        cursor.execute("SELECT pg_has_role(session_user, 'fsgov_owner', 'MEMBER')")
+        if cursor.fetchone() != (True,):
+            raise NotPermitted(
+                "This login does not administer the database", hint="the login of fsgov db init"
+            )
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SELECT pg_try_advisory_xact_lock(7377471)")
+        if cursor.fetchone() != (True,):
+            raise _at_work(["keep"])
+        cursor.execute(
+            "SELECT DISTINCT substr(usename, 7) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = ANY (%s) ORDER BY 1",
+            (list(PARTS),),
+        )
+        if at_work := [part for (part,) in cursor.fetchall()]:
+            raise _at_work(at_work)
+        cursor.execute("LOCK TABLE fsgov.origins IN EXCLUSIVE MODE")  # who comes now waits for us
+        yield Restoring(cursor)
+
+
+def _at_work(parts: Sequence[str]) -> Conflict:
+    return Conflict(
+        "Parts are at work on this database",
+        ", ".join(parts),
+        "stop ship and keep on every host; govern may go on, calls are recorded meanwhile",
+    )

@@ -1,0 +1,163 @@
+"""The database is an older dump: a new log begins after the last checkpoint of the old one.
+
+What was lost is put back from what lies outside of the database, and nothing is believed without proof:
+
+    the last checkpoint   in the vaults (log/) and in the file sink; its signature is verified
+    lines                 of the file sink, up to there: verified as `events verify` does it
+    the ledger            erased/ in the key buckets: what was erased stays erased
+    rows and keys         from the spools; each ship does that itself when it sees the new log
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from fsgov.catalog.restoring import Found, Restoring
+from fsgov.config import Settings
+from fsgov.errors import Damaged, FsgovError, NotFound
+from fsgov.journal import SIGNER
+from fsgov.journal.part import signing_key
+from fsgov.merkle import Checkpoint, PublicKey, open_note
+from fsgov.vault import Bucket, Credentials, open_bucket
+from fsgov.verify import ENTRIES, read_lines, verify_directory
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """The last that is known of the old log; `note` is empty where only the database's own row says it."""
+
+    log_id: str
+    size: int
+    root: bytes
+    time: str
+    note: bytes = b""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was, or would be, done. `log_id` is "" before it is."""
+
+    prior: Prior
+    lines_here: int
+    """Lines of the old log in the restored database."""
+    log_id: str = ""
+    already: bool = False
+    entered: int = 0
+    """Lines put back from the file sink."""
+    erased: list[str] = field(default_factory=list)
+    keys: int = 0
+    """Keys of erased segments that the dump had brought back."""
+    copy: Path | None = None
+    """The file sink that the lines were taken from."""
+
+    @property
+    def behind(self) -> int:
+        """Lines that the old log had by its last checkpoint, and that the database has not."""
+        return max(self.prior.size - self.lines_here, 0)
+
+
+def take_up(settings: Settings, database: Restoring, *, only_look: bool) -> Outcome:
+    """Open the new log, unless that was done and nothing was written since.
+
+    Raises what the vaults raise: without their word nobody knows where the old log ended.
+    """
+    key = PublicKey.of(SIGNER, signing_key(settings))
+    found = database.found()
+    anchors = [prior for bucket in _buckets(settings) for prior in _anchored(bucket, key)]
+    sunk = _sunk(settings.log.file, key)
+    prior = _last(found, [*anchors, *sunk])
+    outcome = Outcome(prior, found.lines if prior.log_id == found.log_id else 0)
+    if found.opened_again and not found.lines and not any(each.log_id == found.log_id for each in anchors):
+        outcome.already, outcome.log_id = True, found.log_id
+        return outcome
+    if prior.size == 0:
+        raise NotFound("No checkpoint of the log is known", found.log_id, "was keep ever running here?")
+    outcome.erased = sorted(set(_ledger(settings)))
+    outcome.copy = _copy(settings.log.file, prior, key)
+    if only_look:
+        return outcome
+    if outcome.copy is not None:
+        lines = _numbered(outcome.copy / ENTRIES)
+        while batch := list(islice(lines, BATCH)):
+            outcome.entered += database.enter_again(batch)
+    outcome.keys = database.apply_ledger(outcome.erased)
+    outcome.log_id = database.open_log(prior.log_id, prior.size, prior.root)
+    return outcome
+
+
+def _last(found: Found, known: list[Prior]) -> Prior:
+    """The newest of all checkpoints. Its time is the signer's, and grows from log to log."""
+    own = Prior(found.log_id, found.signed, found.root, found.signed_at)
+    return max([own, *known], key=lambda prior: (prior.time, prior.size))
+
+
+def _buckets(settings: Settings) -> Iterator[Bucket]:
+    for vault in settings.vaults.values():
+        login = vault.credentials
+        credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
+        with closing(open_bucket(vault.url, credentials)) as bucket:
+            yield bucket
+
+
+def _anchored(bucket: Bucket, key: PublicKey) -> Iterator[Prior]:
+    """The largest checkpoint of each log that this vault has."""
+    largest: dict[str, str] = {}
+    for version in bucket.list("log/"):
+        log_id, _, name = version.key.removeprefix("log/").partition("/")
+        largest[log_id] = max(largest.get(log_id, ""), name)
+    for log_id, name in largest.items():
+        path = f"log/{log_id}/{name}"
+        yield _checked(b"".join(bucket.get(path, bucket.stat(path).version_id)), key, f"{bucket.url} {path}")
+
+
+def _sunk(directory: Path | None, key: PublicKey) -> Iterator[Prior]:
+    """The last checkpoint of each log in the file sink."""
+    from fsgov.verify import CHECKPOINTS, read_notes
+
+    for path in sorted(directory.glob(f"*/{CHECKPOINTS}")) if directory is not None else []:
+        with path.open("rb") as file:
+            notes = list(read_notes(file))
+        if notes:
+            yield _checked(notes[-1], key, str(path))
+
+
+def _checked(note: bytes, key: PublicKey, where: str) -> Prior:
+    try:
+        checkpoint = Checkpoint.parse(open_note(note, [key]))
+    except FsgovError as fault:
+        hint = "a log of another key, or a forged one: it has to be looked at before anything goes on"
+        raise Damaged("A checkpoint of the old log does not hold", f"{where}: {fault}", hint) from fault
+    return Prior(checkpoint.log_id, checkpoint.size, checkpoint.root, checkpoint.time, note)
+
+
+def _copy(directory: Path | None, prior: Prior, key: PublicKey) -> Path | None:
+    """The file sink of that log, verified up to its last checkpoint; None where there is none."""
+    if directory is None or not (directory / prior.log_id / ENTRIES).exists() or not prior.note:
+        return None
+    verify_directory(directory / prior.log_id, key, prior.note)
+    return directory / prior.log_id
+
+
+def _numbered(path: Path) -> Iterator[tuple[str, int, bytes]]:
+    """Every whole line with its origin and number."""
+    with path.open("rb") as file:
+        for line in read_lines(file):
+            if line.endswith(b"\n"):
+                origin, _, n = str(json.loads(line)["id"]).rpartition(".")
+                yield origin, int(n), line[:-1]
+
+
+def _ledger(settings: Settings) -> Iterator[str]:
+    """Segments that were erased, by every key bucket."""
+    for vault in settings.vaults.values():
+        login = vault.credentials
+        credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
+        with closing(open_bucket(vault.keys, credentials)) as bucket:
+            yield from (version.key.removeprefix("erased/") for version in bucket.list("erased/"))
