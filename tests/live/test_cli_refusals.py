@@ -73,7 +73,7 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("alice", ("report", "outcomes", "--since", "2026-11-21", "--until", "2026-11-20"), 2, "has no length"),
     ("away", ("db", "upgrade"), 4, "PostgreSQL does not answer"),
     ("away", ("events", "tail"), 4, "PostgreSQL does not answer"),
-    ("host", ("db", "restored", "--dry-run"), 6, "No checkpoint of the log"),
+    ("alice", ("db", "restored", "--dry-run"), 3, "vault.eu.keys"),
     ("other", ("db", "status"), 3, "db init"),
     ("other", ("db", "upgrade"), 3, "db init"),
     ("other", ("calls", "show", CALL), 3, "db init"),
