@@ -45,7 +45,7 @@ def document(version: str, rules: int) -> str:
 
 def figures(*, short: bool = False) -> list[Figure]:
     told = measured(calls=200 if short else CALLS)
-    name = f"reload: longest gap between two events while {RULES} rules are taken over"
+    name = f"reload, longest gap between two events while {RULES} rules are taken over"
     return [
         Figure(
             name=f"{name}, CPU of the loop",
