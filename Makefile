@@ -21,8 +21,10 @@ $(VENV)/.test: setup.cfg pyproject.toml
 run: $(VENV)/.run ## the demo: real PostgreSQL, a simulated switch, the real daemon
 	@$(BIN)/fsgov demo
 
+# Three at once on two processors: half of the time of the live tests is waiting.
+AT_ONCE ?= 3
 test: lint types $(VENV)/.test ## everything that CI runs, under 15 minutes on two cores
-	$(BIN)/python -m pytest -m 'not slow' -n auto --dist loadfile
+	$(BIN)/python -m pytest -m 'not slow' -n $(AT_ONCE) --dist loadfile
 
 check: lint types unit ## lint, types and unit tests, under a minute
 lint: $(VENV)/.test
@@ -40,7 +42,9 @@ mutants: $(VENV)/.test ## every listed mutant must be killed
 	$(BIN)/python -m tests.mutants
 crash: $(VENV)/.test ## SIGKILL at every step of the durable order, and 200 times anywhere: about 40 minutes
 	FSGOV_CRASH=long $(BIN)/python -m pytest -q --timeout=5400 tests/acceptance/test_crash.py \
-	    tests/acceptance/test_kills.py tests/acceptance/test_outages_database.py tests/acceptance/test_outages_switch.py
+	    tests/acceptance/test_kills.py tests/acceptance/test_outages_database.py \
+	    tests/acceptance/test_outages_disks.py tests/acceptance/test_outages_switch.py \
+	    tests/acceptance/test_restore_drill.py
 soak: $(VENV)/.test ## fifteen minutes of mixed faults under a load of calls; prints what it did and the verdict
 	$(BIN)/python -m tests.acceptance.soak
 bench: $(VENV)/.test ## figures beside their peers, written to bench/results.json

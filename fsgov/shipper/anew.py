@@ -80,9 +80,9 @@ class Kept:
         log.warning("catalog.restored", log_id=current, calls=calls, segments=segments)
 
     def _sweep(self) -> None:
-        """Lines and calls that were entered long enough ago."""
+        """Lines and calls that came here long enough ago: a file that was moved has its writer's mtime."""
         before = (self.now() - self.keep) / 1e6
         here = self.spool.sealed_directory
         for path in (path for kind in ("*.json", "*.jsonl") for path in here.glob(kind)):
-            if path.stat().st_mtime < before:
+            if path.stat().st_ctime < before:
                 path.unlink()

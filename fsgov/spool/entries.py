@@ -192,7 +192,6 @@ class EntryFiles:
             if self.unentered(origin, mark).lines:
                 return False
             self.entered(origin, mark)
-            os.utime(fd)
             os.rename(f"{origin}.jsonl", keep / f"{origin}.jsonl", src_dir_fd=self._fd)
         except BlockingIOError:
             return False

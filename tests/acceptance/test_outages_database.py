@@ -90,6 +90,7 @@ def superuser(stage: Far) -> Iterator[psycopg2.extensions.connection]:
         yield connection
 
 
+@pytest.mark.slow
 def test_a_database_that_restarts_again_and_again(far: Far) -> None:
     before, running = begun(far, plain("before")), parts(far)
     for n in range(3):
@@ -135,6 +136,7 @@ def test_a_database_that_answers_no_more(far: Far) -> None:
     good(*judged(far, *meanwhile, within=90))
 
 
+@pytest.mark.slow
 def test_a_database_without_a_free_connection(far: Far) -> None:
     running = parts(far)
     with ExitStack() as taken, superuser(far) as connection, connection.cursor() as cursor:

@@ -129,7 +129,10 @@ def test_a_vault_that_is_full(small: Stage) -> None:
     good(*judged(small, *played, within=90))
 
 
-@pytest.mark.parametrize("fill", [with_bytes, with_files], ids=["bytes", "inodes"])
+@pytest.mark.parametrize(
+    "fill",
+    [pytest.param(with_bytes, id="bytes"), pytest.param(with_files, id="inodes", marks=pytest.mark.slow)],
+)
 def test_a_spool_that_is_full(small: Stage, fill: Callable[[Path], Callable[[], None]]) -> None:
     """What was on disk is kept, nothing begins that nobody could remember, and it all goes on by itself."""
     talk = (Do("bridge", {"agent": "1000"}), Talk(3.0))

@@ -56,7 +56,9 @@ def test_a_call_whose_end_is_never_told_ends_all_the_same(stage: Stage) -> None:
     assert call(41) not in {each["call"] for each in stage.live()}
 
 
-@pytest.mark.parametrize("step", [HOUR, -HOUR], ids=["forward", "back"])
+@pytest.mark.parametrize(
+    "step", [pytest.param(HOUR, id="forward", marks=pytest.mark.slow), pytest.param(-HOUR, id="back")]
+)
 def test_a_clock_that_is_set_ends_no_question_and_no_pause_and_makes_none_longer(
     stage: Stage, step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

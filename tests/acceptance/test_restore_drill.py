@@ -56,7 +56,10 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield made
 
 
-@pytest.mark.parametrize("copy", [True, False], ids=["with a file sink", "without"])
+@pytest.mark.parametrize(
+    "copy",
+    [pytest.param(True, id="with a file sink"), pytest.param(False, id="without", marks=pytest.mark.slow)],
+)
 def test_a_restored_dump_is_taken_up_and_nothing_is_lost_or_twice(alone: Stage, copy: bool) -> None:
     before, erased = recorded(alone, "before", "erased")
     dump = alone.site.root / "fsgov.dump"

@@ -122,9 +122,11 @@ class Place:
                 child = subprocess.Popen(
                     [sys.executable, *command], stderr=log, env=told, preexec_fn=confined
                 )
+            manager = Manager(sock)
             try:
-                yield child, Manager(sock)
-                child.terminate()
+                yield child, manager
+                if not any("STOPPING=1" in said for said in manager.heard):
+                    child.terminate()
                 assert child.wait(30) == 0, self.said
             finally:
                 child.kill()

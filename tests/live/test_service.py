@@ -102,6 +102,7 @@ echo '{"do": "hang_up", "call": "NAME", "by": "a"}' >&3
 """
 SHIPPED = """
 soon 'fsgov recordings list --json | grep -o "order line" | wc -l | grep -qx COUNT'
+soon 'fsgov calls list --json | grep -oE "outcome.: ?.recorded" | wc -l | grep -qx COUNT'
 """
 FACTS = """
 for part in govern ship keep; do

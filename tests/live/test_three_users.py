@@ -108,7 +108,7 @@ def ship(root: Path, origin: str) -> None:
     files = room.entry_files()
     lines = files.unentered(origin, files.mark(origin))
     files.entered(origin, lines.after)
-    assert files.drop(origin, lines.after)
+    assert files.drop(origin, lines.after, room.sealed_directory)
     room.discard_audio(SEGMENT)
     room.forget(CALL)
     room.close()
