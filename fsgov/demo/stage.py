@@ -73,7 +73,7 @@ class Stage:
             self.switch = Remote.start(
                 recordings=self.site.spool / "audio",
                 directory=self.site.switch,
-                arguments=("--port", str(self.port), "--password", password, *arguments),
+                arguments=("--port", str(self.port), f"--password={password}", *arguments),
                 stderr=log,
                 preexec=die_with(os.getpid()),
             )

@@ -14,6 +14,7 @@ import pytest
 from fsgov.demo import place, run, site
 from fsgov.demo.scenes import SCENES
 from fsgov.demo.site import Site
+from fsgov.demo.stage import Stage
 from fsgov.errors import BadConfiguration, Conflict
 
 
@@ -92,3 +93,16 @@ def test_a_directory_that_a_switch_cannot_name_is_told() -> None:
     with pytest.raises(BadConfiguration, match="cannot be told"):
         site.check_path(Path("/home/me/my calls/.demo"))
     site.check_path(Path("/home/zoë/git-repos/fsgov_1.0/.demo"))
+
+
+def test_the_password_of_the_switch_may_begin_with_a_dash(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One in 64 does: it must not be taken for an option."""
+    where = Site(tmp_path_factory.mktemp("d"))
+    site.make(where)
+    (where.host / "switch.password").write_text("-secret\n")
+    stage = Stage(where)
+    stage.start_switch()
+    try:
+        assert stage.moment() > 0
+    finally:
+        stage.close()
