@@ -6,19 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from fsgov.demo import site
-from fsgov.demo.site import Site
 from fsgov.demo.stage import Stage
-from tests.acceptance.play import HEARTBEAT, policy, started
+from tests.acceptance.play import staged, started
 
 
 @pytest.fixture(scope="session")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One stage for all tests; they leave it running, or `stage` starts what they broke."""
-    where = Site(tmp_path_factory.mktemp("stage"))
-    with Stage.open(where) as made:
-        site.make(where, policy())
-        made.start_switch(*HEARTBEAT)
+    with staged(tmp_path_factory.mktemp("stage")) as made:
         yield made
 
 
@@ -28,3 +23,11 @@ def stage(everything: Stage) -> Iterator[Stage]:
     started(everything)
     yield everything
     everything.do("api", text="hupall")
+
+
+@pytest.fixture
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A stage for one test: nothing was ever lost on it, and no switch was killed."""
+    with staged(tmp_path_factory.mktemp("alone"), "", "--heartbeat", "0.5") as made:
+        started(made)
+        yield made

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib import resources
+from pathlib import Path
 
 from fsgov.catalog.desk import Desk
-from fsgov.demo import playing, verdict
+from fsgov.demo import playing, site, verdict
 from fsgov.demo.playing import Played
 from fsgov.demo.scenes import END, GERMAN, SCENES, START, Between, Do, Scene, Step, Until
+from fsgov.demo.site import Site
 from fsgov.demo.stage import Stage
 from fsgov.demo.verdict import Verdict
 
@@ -61,6 +63,16 @@ priority = "low"
 
 
 HEARTBEAT = ("--heartbeat", "2")
+
+
+@contextmanager
+def staged(root: Path, text: str = "", *heartbeat: str) -> Iterator[Stage]:
+    """A stage of its own at root, with a policy (default: `policy()`) and a switch that runs; no service."""
+    where = Site(root)
+    with Stage.open(where) as stage:
+        site.make(where, text or policy())
+        stage.start_switch(*(heartbeat or HEARTBEAT))
+        yield stage
 
 
 def started(stage: Stage) -> None:

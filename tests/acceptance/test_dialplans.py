@@ -12,12 +12,11 @@ import pytest
 
 from fsgov.catalog.desk import Desk
 from fsgov.catalog.rows import WholeCall
-from fsgov.demo import playing, site
+from fsgov.demo import playing
 from fsgov.demo.playing import Mark, Played
 from fsgov.demo.scenes import END, START, Between, Do, Scene, Step, Talk, Until
-from fsgov.demo.site import Site
 from fsgov.demo.stage import Stage
-from tests.acceptance.play import HEARTBEAT, eventually, go_on, good, hang_up, judged, started
+from tests.acceptance.play import eventually, go_on, good, hang_up, judged, staged, started
 
 SHIPPED = Path(__file__).parents[2] / "dialplans"
 OPT_IN, OPT_OUT, NOTICE, NONE, STRICT, FREE = (f"+4722{n:06}" for n in range(6))
@@ -84,10 +83,8 @@ BEFORE = Between(START, "asked")
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    where = Site(tmp_path_factory.mktemp("gate"))
-    with Stage.open(where) as stage:
-        site.make(where, POLICY)
-        stage.start_switch(*HEARTBEAT)
+    with staged(tmp_path_factory.mktemp("gate"), POLICY) as stage:
+        where = stage.site
         said = stage.fsgov("policy", "export-dialplan", str(where.host / "policy.toml"))
         assert said.code == 0, said.err
         (where.switch / "failure.xml").write_text(said.out)

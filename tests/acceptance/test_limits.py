@@ -16,13 +16,12 @@ import pytest
 
 from fsgov.catalog.desk import Desk
 from fsgov.cli import live
-from fsgov.demo import site, verdict
+from fsgov.demo import verdict
 from fsgov.demo.playing import Played
 from fsgov.demo.scenes import Do, Scene, Talk
-from fsgov.demo.site import Site
 from fsgov.demo.stage import Stage
 from fsgov.simulator import timecode
-from tests.acceptance.play import HEARTBEAT, begun, eventually, go_on, hang_up, judged, plain, policy
+from tests.acceptance.play import begun, eventually, go_on, hang_up, judged, plain, staged
 
 AMPLE = {"segment_max": "5 s", "warn_below": "0%", "shed_below": "0%", "refuse_below": "0%"}
 
@@ -30,10 +29,7 @@ AMPLE = {"segment_max": "5 s", "warn_below": "0%", "shed_below": "0%", "refuse_b
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage of its own, whose host has tight limits."""
-    where = Site(tmp_path_factory.mktemp("limits"))
-    with Stage.open(where) as made:
-        site.make(where, policy())
-        made.start_switch(*HEARTBEAT)
+    with staged(tmp_path_factory.mktemp("limits")) as made:
         restarted(made)
         yield made
 

@@ -20,13 +20,13 @@ import pytest
 
 from fsgov.catalog import people
 from fsgov.catalog.desk import Desk
-from fsgov.demo import site, verdict
+from fsgov.demo import verdict
 from fsgov.demo.playing import Played
 from fsgov.demo.scenes import Talk
-from fsgov.demo.site import Site, private
+from fsgov.demo.site import private
 from fsgov.demo.stage import Stage
 from fsgov.simulator import timecode
-from tests.acceptance.play import HEARTBEAT, begun, eventually, go_on, hang_up, plain, policy, started
+from tests.acceptance.play import begun, eventually, go_on, hang_up, plain, staged, started
 
 AT_ONCE = ("--grace", "0 s")
 
@@ -34,10 +34,8 @@ AT_ONCE = ("--grace", "0 s")
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A service, and olga, who is ops, at its host."""
-    where = Site(tmp_path_factory.mktemp("r"))
-    with Stage.open(where) as made:
-        site.make(where, policy())
-        made.start_switch(*HEARTBEAT)
+    with staged(tmp_path_factory.mktemp("r")) as made:
+        where = made.site
         assert made.database is not None
         added = people.add(made.database.dsn(), "olga", ["ops"])
         private(where.host / "olga.password", added.password + "\n")

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,17 +20,15 @@ import psycopg2
 import pytest
 
 from fsgov.catalog.desk import Desk
-from fsgov.demo import aftermath, site
+from fsgov.demo import aftermath
 from fsgov.demo.playing import Played
 from fsgov.demo.scenes import Talk
-from fsgov.demo.site import Site
 from fsgov.demo.stage import Said, Stage
 from fsgov.embedded import find
 from fsgov.errors import FsgovError
 from fsgov.merkle import Checkpoint, open_note
 from fsgov.vault import open_bucket
 from tests.acceptance.play import (
-    HEARTBEAT,
     begun,
     eventually,
     go_on,
@@ -40,20 +37,8 @@ from tests.acceptance.play import (
     judged,
     of_demo,
     plain,
-    policy,
     together,
 )
-
-
-@pytest.fixture
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    where = Site(tmp_path_factory.mktemp("drill"))
-    with Stage.open(where) as made:
-        site.make(where, policy())
-        made.start_switch(*HEARTBEAT)
-        made.start_service()
-        made.wait_ready()
-        yield made
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg2
-import pytest
 
 from fsgov.catalog.desk import Desk
-from fsgov.demo import site
 from fsgov.demo.scenes import Talk
-from fsgov.demo.site import Site
 from fsgov.demo.stage import Said, Stage
 from tests.acceptance.play import (
     begun,
@@ -25,21 +21,8 @@ from tests.acceptance.play import (
     judged,
     of_demo,
     plain,
-    policy,
     together,
 )
-
-
-@pytest.fixture
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A stage of its own: nothing was ever lost on it, and no switch was killed."""
-    where = Site(tmp_path_factory.mktemp("day"))
-    with Stage.open(where) as made:
-        site.make(where, policy())
-        made.start_switch("--heartbeat", "0.5")
-        made.start_service()
-        made.wait_ready()
-        yield made
 
 
 def test_every_session_of_the_switch_is_a_leg_or_is_named(alone: Stage) -> None:
