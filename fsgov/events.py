@@ -252,15 +252,16 @@ class PartyFound(Reply):
     party: int
     facts: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     consents: Mapping[str, bool] = field(default_factory=dict)
-    evidence: str = ""
-    """The CRM row's own reference for the consents, or ""."""
+    evidence: str = ""  # the CRM row's own reference for the consents, or ""
+    remembered: str = ""  # why this is what the CRM said earlier; "": it has answered now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyUnknown(Reply):
-    """No row, or no answer before the deadline; `reason` says which."""
+    """No row, or (`unasked`) the CRM could not be asked; `reason` says why."""
 
     party: int
+    unasked: bool = False
     reason: str = ""
 
 

@@ -54,11 +54,18 @@ def found(t: Turn, event: PartyFound | PartyUnknown) -> bool:
             if party.lookup != event.command:
                 return False
             t.enter("party.found", party=event.party, known=False, reason=event.reason)
-            t.change_party(replace(party, lookup=0))
+            facts = replace(party.facts, unasked=event.unasked)
+            t.change_party(replace(party, facts=facts, lookup=0))
         case PartyFound():
-            facts = replace(party.facts, known=True, facts=dict(event.facts), consents=dict(event.consents))
+            facts = replace(
+                party.facts,
+                known=True,
+                unasked=False,
+                facts=dict(event.facts),
+                consents=dict(event.consents),
+            )
             t.change_party(replace(party, facts=facts, evidence=event.evidence, lookup=0))
-            t.enter("party.found", party=event.party, known=True, reason="")
+            t.enter("party.found", party=event.party, known=True, reason=event.remembered)
             for purpose, given in sorted(event.consents.items()):
                 if purpose in call.policy.purposes:
                     state = Answered.GIVEN if given else Answered.REFUSED
@@ -79,7 +86,7 @@ def give_up_lookups(t: Turn) -> None:
     for party in t.call.parties:
         if party.lookup and party.lookup_due <= t.now:
             t.enter("party.found", party=party.facts.party, known=False, reason="deadline")
-            t.change_party(replace(party, lookup=0))
+            t.change_party(replace(party, facts=replace(party.facts, unasked=True), lookup=0))
 
 
 def inputs_of(call: Call) -> Inputs:

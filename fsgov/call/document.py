@@ -161,11 +161,12 @@ def _question(question: Question) -> str:
 
 
 def _more(party: Party) -> str:
-    """What everybody may not read of a party."""
+    """What everybody may not read of a party. A look-up that is under way ends with fsgov."""
     facts = party.facts
+    unasked = facts.unasked or party.lookup != 0
     return (
-        f'{{"leg": {text(party.leg)}, "known": {TRUTH[facts.known]}, "consents": {_mapping(facts.consents)}, '
-        f'"evidence": {text(party.evidence)}}}'
+        f'{{"leg": {text(party.leg)}, "known": {TRUTH[facts.known]}, "unasked": {TRUTH[unasked]}, '
+        f'"consents": {_mapping(facts.consents)}, "evidence": {text(party.evidence)}}}'
     )
 
 

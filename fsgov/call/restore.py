@@ -156,6 +156,7 @@ def _party(row: Mapping[str, Any], more: Mapping[str, Any]) -> Party:
         e164=row["e164"],
         country=row["country"],
         known=bool(more["known"]),
+        unasked=bool(more.get("unasked", False)),
         facts=dict(row["facts"]),
         consents=dict(more["consents"]),
     )

@@ -107,7 +107,12 @@ def show(frame: Frame, file: Path | None) -> None:
     shell_complete=completing.tenants,
 )
 @click.option("--variable", "variables", multiple=True, metavar="NAME=VALUE", help="A channel variable.")
-@click.option("--crm", multiple=True, metavar="NAME=VALUE", help="A CRM fact of the party outside.")
+@click.option(
+    "--crm",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A CRM fact of the party outside; unreachable: the CRM could not be asked about it.",
+)
 @pass_frame
 def explain(
     frame: Frame,
@@ -122,12 +127,14 @@ def explain(
     """What would be decided about a call, and why: every rule tried, every floor applied."""
     from fsgov.policy import CallDirection, describe, tenant_of
     from fsgov.policy import explain as trace_of
+    from fsgov.policy.trials import UNREACHABLE
 
     found = load(frame, file)
     tenants = frame.settings.tenants if file is None else {}
     if tenant and file is None and tenant not in {*tenants, "default"}:
         raise BadUsage("There is no such tenant", tenant, f"one of {', '.join({*tenants, 'default'})}")
     whose = tenants.get(tenant) if tenant else tenant_of(tenants.values(), "", dialled)
+    unreachable = crm == (UNREACHABLE,)
     inputs = describe(
         direction=CallDirection(direction),
         caller=caller,
@@ -135,7 +142,8 @@ def explain(
         tenant=whose.name if whose else tenant or "default",
         region=whose.region if whose else "",
         variables=_pairs(variables, "--variable"),
-        crm=_pairs(crm, "--crm") if crm else None,
+        crm=_pairs(crm, "--crm") if crm and not unreachable else None,
+        unreachable=unreachable,
         call="explain",
     )
     trace = trace_of(found, inputs)

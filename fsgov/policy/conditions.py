@@ -12,7 +12,7 @@ from enum import Enum
 from fsgov.policy import numbers
 from fsgov.policy.document import Numbers, When
 from fsgov.policy.inputs import Inputs, PartyFacts
-from fsgov.policy.terms import Side
+from fsgov.policy.terms import OnLookupFailure, Side
 
 
 class Verdict(Enum):
@@ -41,10 +41,11 @@ class Call:
 
     inputs: Inputs
     countries: dict[str, str]
+    without_crm: OnLookupFailure
 
     @staticmethod
-    def of(inputs: Inputs) -> Call:
-        return Call(inputs, {})
+    def of(inputs: Inputs, without_crm: OnLookupFailure = OnLookupFailure.STRICTEST) -> Call:
+        return Call(inputs, {}, without_crm)
 
     def country(self, e164: str) -> str:
         if e164 not in self.countries:
@@ -72,8 +73,12 @@ def _crm(name: str, wanted: frozenset[str], call: Call) -> Unmet | None:
     outside = tuple(call.outside())
     if any(party.known and party.facts.get(name) in wanted for party in outside):
         return None
-    if any(not party.known for party in outside):
+    unknown = [party for party in outside if not party.known]
+    if any(not party.unasked for party in unknown):
         return Unmet(f"crm.{name}", "a party the CRM does not know", open_=True)
+    if unknown:
+        open_ = call.without_crm is not OnLookupFailure.IGNORE
+        return Unmet(f"crm.{name}", "a party the CRM could not be asked about", open_=open_)
     told = any(name in party.facts for party in outside)
     return Unmet(f"crm.{name}", "another value" if told else "not told")
 

@@ -1,23 +1,27 @@
 """The decision itself: first match, then the floors of everybody's jurisdiction.
 
 Where the CRM has not told about a party, rules with CRM conditions stay open; of them and the first rule that
-matches, the strictest decides (`never` before everything, then the consent mode).
+matches, the strictest decides (`never` before everything, then the consent mode). Where that is because the
+CRM could not be asked, the document may want otherwise: `on_lookup_failure`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from fsgov.policy.conditions import Call, Verdict, judge
 from fsgov.policy.decision import Ask, Decision
 from fsgov.policy.document import Rule
 from fsgov.policy.inputs import Inputs, PartyFacts
-from fsgov.policy.terms import Basis, CallDirection, ConsentMode, RecordMode, Side
+from fsgov.policy.terms import Basis, CallDirection, ConsentMode, OnLookupFailure, RecordMode, Side
 from fsgov.policy.version import Policy
 
 ARMED_UNDER = frozenset({ConsentMode.NONE, ConsentMode.ON_FILE})
 """An armed recording takes audio from the answer on: only where nothing has to be said or asked first."""
+
+UNASKED = Rule(name="on_lookup_failure", record=RecordMode.NEVER)
+"""Decides under `on_lookup_failure = "never"`; no rule of a document has its name."""
 
 REMEMBERED = 1000
 """Decisions that a policy keeps: hardly more than it has rules, for it is the same for most calls."""
@@ -25,24 +29,33 @@ REMEMBERED = 1000
 
 def decide(policy: Policy, inputs: Inputs) -> Decision:
     """Which rule governs the call and what it wants. Total: a policy has a rule for every call."""
-    call = Call.of(inputs)
-    rule = policy.rules[choose(policy.rules, call, policy.index.candidates(call))]
-    return settle(policy, rule, call)
+    call = Call.of(inputs, policy.on_lookup_failure)
+    return settle(policy, choose(policy, call, policy.index.candidates(call)), call)
 
 
-def choose(rules: Sequence[Rule], call: Call, candidates: Iterable[int]) -> int:
-    """The number of the deciding rule among candidates in ascending order."""
+def choose(policy: Policy, call: Call, candidates: Iterable[int]) -> Rule:
+    """The deciding rule; the candidates are numbers of rules in ascending order."""
+    rules = policy.rules
     undecided: list[int] = []
     for number in candidates:
         match judge(rules[number].when, call):
             case Verdict.OPEN:
                 undecided.append(number)
             case Verdict.MATCHED:
+                if undecided and _not_recorded(policy, call):
+                    return UNASKED
                 # max() keeps the first of equals: what is certain before what is open
-                return max((number, *undecided), key=lambda n: strictness(rules[n]))
+                return rules[max((number, *undecided), key=lambda n: strictness(rules[n]))]
             case Verdict.FAILED:
                 pass
     raise AssertionError("a policy ends with a rule that matches every call")
+
+
+def _not_recorded(policy: Policy, call: Call) -> bool:
+    """Some rule is open, and nothing shall be recorded if it is for want of the CRM's answer."""
+    if policy.on_lookup_failure is not OnLookupFailure.NEVER:
+        return False
+    return any(party.unasked for party in call.outside())
 
 
 def strictness(rule: Rule) -> int:

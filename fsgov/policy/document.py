@@ -147,5 +147,7 @@ class Trial:
     variables: Mapping[str, str] = field(default_factory=dict)
     crm: Mapping[str, str] | None = None
     """Facts of the party outside; None: the CRM knows nobody."""
+    unreachable: bool = False
+    """The CRM cannot be asked."""
     expect: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What of the decision -> its text, or texts where it is a list."""

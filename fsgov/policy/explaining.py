@@ -83,7 +83,7 @@ class Trace:
 
 def explain(policy: Policy, inputs: Inputs) -> Trace:
     """The decision of `decide`, reached by trying every rule in turn."""
-    call = Call.of(inputs)
+    call = Call.of(inputs, policy.on_lookup_failure)
     tried = []
     for rule in policy.rules:
         missing = tuple(unmet(rule.when, call))
@@ -93,5 +93,5 @@ def explain(policy: Policy, inputs: Inputs) -> Trace:
         tried.append(Tried(rule.name, verdict, missing))
         if verdict is Verdict.MATCHED:
             break
-    rule = policy.rules[choose(policy.rules, call, range(len(policy.rules)))]
+    rule = choose(policy, call, range(len(policy.rules)))
     return Trace(settle(policy, rule, call), tuple(tried), rule.consent)

@@ -34,6 +34,8 @@ class PartyFacts:
     """ISO 3166 alpha-2, or "" where the number does not tell."""
     known: bool = False
     """The CRM gave a row for this party. False: conditions on CRM facts can be neither met nor failed."""
+    unasked: bool = False
+    """The CRM could not be asked about this party: it did not answer, or not in time."""
     facts: Mapping[str, str] = field(default_factory=dict)
     consents: Mapping[str, bool] = field(default_factory=dict)
     """Consents on file: purpose -> given?"""
@@ -43,7 +45,8 @@ class PartyFacts:
         return (
             f'{{"party": {self.party}, "side": "{self.side._value_}", "number": {text(self.number)}, '
             f'"e164": {text(self.e164)}, "country": {text(self.country)}, '
-            f'"known": {"true" if self.known else "false"}, "facts": {_sorted(self.facts)}, '
+            f'"known": {"true" if self.known else "false"}, '
+            f'"unasked": {"true" if self.unasked else "false"}, "facts": {_sorted(self.facts)}, '
             f'"consents": {_sorted(self.consents)}}}'
         )
 
@@ -55,6 +58,7 @@ class PartyFacts:
             "e164": self.e164,
             "country": self.country,
             "known": self.known,
+            "unasked": self.unasked,
             "facts": dict(sorted(self.facts.items())),
             "consents": dict(sorted(self.consents.items())),
         }
@@ -68,6 +72,7 @@ class PartyFacts:
             e164=str(source["e164"]),
             country=str(source["country"]),
             known=bool(source["known"]),
+            unasked=bool(source.get("unasked", False)),
             facts={str(name): str(value) for name, value in source["facts"].items()},
             consents={str(name): bool(value) for name, value in source["consents"].items()},
         )

@@ -13,12 +13,13 @@ from collections.abc import Mapping
 
 from fsgov.policy import laws
 from fsgov.policy.coherence import check_order, check_rule
+from fsgov.policy.deciding import UNASKED
 from fsgov.policy.document import Law, Prompt, Purpose, Rule
 from fsgov.policy.prompts import FindPrompt, read_prompt
 from fsgov.policy.purposes import read_purpose
 from fsgov.policy.reading import Faults, Table, document, nearest
 from fsgov.policy.rules import check_names, read_rule
-from fsgov.policy.terms import Approval, ConsentMode, RecordMode
+from fsgov.policy.terms import Approval, ConsentMode, OnLookupFailure, RecordMode
 from fsgov.policy.trials import read_trial
 from fsgov.policy.version import Policy
 
@@ -61,6 +62,7 @@ def parse(
     if timezone and not TIMEZONE.fullmatch(timezone):
         top.fault("timezone", f"{timezone!r} is no time zone", "Area/City as in Europe/Berlin")
     approval = top.choice("approval", Approval, Approval.NONE)
+    on_lookup_failure = top.choice("on_lookup_failure", OnLookupFailure, OnLookupFailure.STRICTEST)
     trials = tuple(read_trial(table) for table in top.listed_tables("test"))
     top.end()
     faults.raise_any(f"The policy {where}", "fsgov policy check shows them; docs/policy.md lists every key")
@@ -71,6 +73,7 @@ def parse(
         text=complete,
         timezone=timezone,
         approval=approval,
+        on_lookup_failure=on_lookup_failure,
         rules=rules,
         purposes=purposes,
         prompts=known_prompts,
@@ -96,6 +99,8 @@ def _rules(
     for table, rule in zip(tables, rules, strict=True):
         check_names(table, rule, {"purpose": purposes, "prompt": prompts})
         check_rule(table, rule, purposes, floors)
+        if rule.name == UNASKED.name:
+            table.fault("name", "is what decides where the CRM cannot be asked", "give it another name")
     if default:
         rules.append(Rule(name="default", record=RecordMode.NEVER))
     return tuple(rules)

@@ -116,6 +116,20 @@ class Priority(Enum):
     LOW = "low"
 
 
+class OnLookupFailure(Enum):
+    """What is decided about a call while the CRM could not be asked about a party outside.
+
+    strictest  rules with CRM conditions may match or not; of them and the first that certainly does, the
+               strictest decides, as for a party whom the CRM does not know
+    never      nothing is recorded where a rule with CRM conditions might have decided
+    ignore     rules with CRM conditions do not match
+    """
+
+    STRICTEST = "strictest"
+    NEVER = "never"
+    IGNORE = "ignore"
+
+
 class OnFailure(Enum):
     """What to do when a recording that is wanted cannot be had."""
 

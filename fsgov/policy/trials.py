@@ -14,6 +14,8 @@ from fsgov.policy.reading import Table, nearest
 from fsgov.policy.terms import CallDirection, Side
 from fsgov.policy.version import Policy
 
+UNREACHABLE = "unreachable"
+"""In place of facts: the CRM could not be asked."""
 EXPECTED = ("rule", "record", "consent", "purposes", "prompt", "vault")
 
 
@@ -46,6 +48,7 @@ def read_trial(test: Table) -> Trial:
     expect = test.table("expect")
     if expect is None or not expect.source:
         test.fault("expect", "is missing", 'expect = { rule = "…", consent = "opt_in" }')
+    unreachable = call.source.get("crm") == UNREACHABLE and call.has("crm")
     read = Trial(
         name=name,
         direction=call.choice("direction", CallDirection, CallDirection.INBOUND),
@@ -54,7 +57,8 @@ def read_trial(test: Table) -> Trial:
         tenant=call.text("tenant", "default"),
         region=call.text("region"),
         variables=_pairs(call, "variable") or {},
-        crm=_pairs(call, "crm"),
+        crm=None if unreachable else _pairs(call, "crm"),
+        unreachable=unreachable,
         expect={} if expect is None else _expected(expect),
     )
     call.end()
@@ -84,12 +88,13 @@ def describe(
     region: str = "",
     variables: Mapping[str, str] | None = None,
     crm: Mapping[str, str] | None = None,
+    unreachable: bool = False,
     call: str = "test",
 ) -> Inputs:
     """The inputs of a call between two people, as somebody would describe it (tests, `policy explain`).
 
     Inbound the caller is outside and the dialled line inside, outbound the other way round.
-    crm: facts of the party outside; None: the CRM knows nobody.
+    crm: facts of the party outside; None: the CRM knows nobody, or (unreachable) could not be asked.
     """
     numbers = (caller, dialled)
     sides = {
@@ -115,6 +120,7 @@ def describe(
                 e164=form,
                 country=country(form),
                 known=crm is not None and side is Side.OUTSIDE,
+                unasked=unreachable and side is Side.OUTSIDE,
                 facts=dict(crm or {}) if side is Side.OUTSIDE else {},
             )
             for ordinal, (side, number, form) in enumerate(zip(sides, numbers, forms, strict=True), 1)
@@ -146,6 +152,7 @@ def run_tests(policy: Policy) -> list[Failure]:
             region=trial.region,
             variables=trial.variables,
             crm=trial.crm,
+            unreachable=trial.unreachable,
         )
         decided = _decided(decide(policy, inputs))
         for of, expected in trial.expect.items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fsgov.policy.decision import Decision
 from fsgov.policy.document import Law, Prompt, Purpose, Rule, Trial
 from fsgov.policy.index import UNMADE, Index
-from fsgov.policy.terms import Approval, ConsentMode
+from fsgov.policy.terms import Approval, ConsentMode, OnLookupFailure
 
 Kept = tuple[str, bool, tuple[tuple[str, ConsentMode], ...]]
 """Name of the rule, whether the call is in its sample, floors: all that a decision is made of."""
@@ -25,6 +25,8 @@ class Policy:
     timezone: str
     approval: Approval = Approval.NONE
     """Whether it takes two persons to put it in force, or another in its place."""
+    on_lookup_failure: OnLookupFailure = OnLookupFailure.STRICTEST
+    """What is decided where the CRM could not be asked."""
     rules: Sequence[Rule]
     """A tuple, or where the policy was compiled by another process, packed."""
     purposes: Mapping[str, Purpose] = field(default_factory=dict)

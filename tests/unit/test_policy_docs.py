@@ -14,6 +14,7 @@ from fsgov.policy import (
     CallDirection,
     ConsentMode,
     OnFailure,
+    OnLookupFailure,
     PauseBy,
     Priority,
     PromptFacts,
@@ -33,6 +34,7 @@ KINDS = (
     CallDirection,
     ConsentMode,
     OnFailure,
+    OnLookupFailure,
     PauseBy,
     Priority,
     RecordMode,
@@ -40,7 +42,7 @@ KINDS = (
     Require,
 )
 KEYS = """
-version timezone include default floor purpose prompt rule test name when record consent ask
+version timezone include default on_lookup_failure floor purpose prompt rule test name when record consent ask
 purposes on_refusal pause vault require on_failure leg armed unbuffered priority ask_agents yes no
 timeout withdraw by max at_max basis retain_min retain_max anchor anchor_fallback file switch_file
 language caller dialled direction tenant variable crm country region call expect
