@@ -105,6 +105,13 @@ TABLE: Mapping[str, Alarm] = {
             "See in_force.refused in govern's log: a prompt or a vault that is not here, a full disk.",
         ),
         Alarm(
+            "clock",
+            GOVERN,
+            "The host's clock was set by a second or more while calls are up: what happens is entered with"
+            " the time as it went on before, until no call is up.",
+            "See why it was set; on a host that is never idle restart fsgov, calls go on meanwhile.",
+        ),
+        Alarm(
             "part",
             GOVERN,
             "This part has not been heard for a minute, or has ended under `fsgov run` in the last 10 minutes"

@@ -9,10 +9,11 @@ clock says when no call is left to suffer from it, or at the next start.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
+from fsgov.errors import Conflict, FsgovError
 from fsgov.events import Instant
 
 log = structlog.get_logger()
@@ -29,7 +30,7 @@ class Clock:
     ) -> None:
         self._wall, self._even = wall, even
         self._ahead = wall() - even()
-        self._told = False
+        self._off: Instant = 0
 
     def __call__(self) -> Instant:
         return (self._even() + self._ahead) // 1000
@@ -38,13 +39,20 @@ class Clock:
         """See whether the host's clock has jumped; take it up where nobody's deadline depends on it."""
         off = (self._wall() - self._even() - self._ahead) // 1000
         if abs(off) < JUMP:
-            self._told = False
+            self._off = 0
             return
         if idle:
             self._ahead = self._wall() - self._even()
-        if idle or not self._told:
+        if idle or not self._off:
             log.warning("clock.jumped", seconds=round(off / 1e6, 1), taken_up=idle)
-        self._told = not idle
+        self._off = 0 if idle else off
+
+    def troubles(self) -> Mapping[str, FsgovError]:
+        """The alarm `clock`, while a jump waits to be taken up."""
+        if not self._off:
+            return {}
+        seconds = f"{self._off / 1e6:+.0f} s"
+        return {"clock": Conflict("The host's clock was set while calls are up", seconds)}
 
 
 wall_clock = Clock()

@@ -95,7 +95,11 @@ class Govern:
         self.vitals = self.watch.over(self.board, self.dispatch, self.link, self.pool, self.translator)
         heard, seen = (lambda: self.spool.heard("ship")), (lambda: in_force.seen)
         self.others = Others(settings.spool.directory, heard, seen, now)
-        self.vitals.further = lambda: {**in_force.troubles(), **self.others.troubles()}
+        self.vitals.further = lambda: {
+            **in_force.troubles(),
+            **self.others.troubles(),
+            **wall_clock.troubles(),
+        }
         self.control = application(acts, self._live, self.status, LocalStops(in_force, self.roster.person))
         add_pages(self.control, self.vitals)
 

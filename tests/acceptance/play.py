@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from fsgov.catalog.desk import Desk
+from fsgov.cli import live
 from fsgov.demo import playing, site, verdict
 from fsgov.demo.playing import Played
 from fsgov.demo.scenes import END, GERMAN, SCENES, START, Between, Do, Scene, Step, Until
@@ -162,6 +163,11 @@ def good(*verdicts: Verdict) -> None:
     """Every one of them is as its scene expects."""
     faults = [(each.scene, fault) for each in verdicts for fault in each.faults]
     assert not faults, faults
+
+
+def alarms(stage: Stage) -> set[str]:
+    """What govern, and what it reads of the others, say is wrong."""
+    return set(live.ask(stage.site.control, "GET", "/v1/status")[1]["alarms"])
 
 
 def eventually(true: Callable[[], object], within: float = 30.0) -> None:

@@ -21,7 +21,7 @@ from fsgov.demo.playing import Played
 from fsgov.demo.scenes import Do, Scene, Talk
 from fsgov.demo.stage import Stage
 from fsgov.simulator import timecode
-from tests.acceptance.play import begun, eventually, go_on, hang_up, judged, plain, staged
+from tests.acceptance.play import alarms, begun, eventually, go_on, hang_up, judged, plain, staged
 
 AMPLE = {"segment_max": "5 s", "warn_below": "0%", "shed_below": "0%", "refuse_below": "0%"}
 
@@ -44,10 +44,6 @@ def restarted(stage: Stage, **marks: str) -> None:
     path.write_text("\n".join([f"{head}[spool]", *wanted, *kept, ""]))
     stage.start_service()
     stage.wait_ready()
-
-
-def alarms(stage: Stage) -> set[str]:
-    return set(live.ask(stage.site.control, "GET", "/v1/status")[1]["alarms"])
 
 
 def unopened(name: str, **expected: object) -> Scene:

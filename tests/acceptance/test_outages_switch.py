@@ -12,7 +12,18 @@ import pytest
 from fsgov.demo.scenes import Do, Talk, Until
 from fsgov.demo.stage import Stage
 from tests import parts
-from tests.acceptance.play import begun, eventually, go_on, good, hang_up, judged, of_demo, plain, refused
+from tests.acceptance.play import (
+    alarms,
+    begun,
+    eventually,
+    go_on,
+    good,
+    hang_up,
+    judged,
+    of_demo,
+    plain,
+    refused,
+)
 from tests.acceptance.test_switch_misbehaves import call, fault, faulty
 
 HOUR = 3600
@@ -75,14 +86,13 @@ def test_a_clock_that_is_set_ends_no_question_and_no_pause_and_makes_none_longer
         declines, silent = begun(stage, refused("declines")), begun(stage, of_demo("silent", steps=()))
         go_on(stage, silent, *of_demo("silent").steps[:2])
         clock.write_text(str(step))
+        eventually(lambda: "clock" in alarms(stage))
         asked = begun(stage, of_demo("recorded"))
         go_on(stage, silent, *of_demo("silent").steps[2:])
         go_on(stage, paused, *of_demo("paused").steps[5:])
         go_on(stage, declines, hang_up())
         good(*judged(stage, paused, declines, silent, asked))
-        log = (stage.site.host / "run.log").read_text(errors="replace")
-        eventually(lambda: "event=clock.jumped" in (stage.site.host / "run.log").read_text(errors="replace"))
-        assert "govern.started" in log
+        eventually(lambda: "clock" not in alarms(stage))
     finally:
         monkeypatch.undo()
         stage.stop_service()

@@ -30,8 +30,10 @@ def test_a_jump_is_not_followed_while_a_call_is_up_and_taken_up_afterwards(step:
     host.passes(2)
     clock.compare(idle=False)
     assert clock() == before + 2_000_000
+    assert [fault.detail for fault in clock.troubles().values()] == [f"{step // 10**9:+} s"]
     clock.compare(idle=True)
     assert clock() == host.wall // 1000
+    assert not clock.troubles()
 
 
 def test_what_is_slewed_is_left_alone() -> None:
