@@ -1,6 +1,6 @@
-"""What the dialplans that come with fsgov tell it (dialplans/*.xml), as frozen values; pure.
+"""What dialplans tell, and foremost those that come with fsgov (dialplans/*.xml), as frozen values; pure.
 
-They fire CUSTOM events with the `event` application and wait in a bounded `sleep`; the answer is the command
+Ours fire CUSTOM events with the `event` application and wait in a bounded `sleep`; the answer is the command
 `AnswerDialplan`: variables set, then the sleep broken.
 """
 
@@ -10,6 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fsgov.events import NOTHING, Act, LegEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariablesTold(LegEvent):
+    """An application of the dialplan has set variables of this leg (mod_callcenter, as a caller joins)."""
+
+    variables: Mapping[str, str]
 
 
 class GateOpened(LegEvent):

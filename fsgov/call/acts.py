@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fsgov.call import deciding
 from fsgov.call.consent import against
 from fsgov.call.converge import wanted
 from fsgov.call.site import SECOND
@@ -35,6 +36,7 @@ def asked(t: Turn, event: ActAsked) -> bool:
     match event.act:
         case Act.TAG:
             call.tags = (*call.tags, Tag(tag=event.tag, actor=event.actor, at=t.now))
+            deciding.consider(t)
             answer(t, event.request, 200, "")
             return True
         case Act.START:

@@ -106,6 +106,7 @@ def inputs_of(call: Call) -> Inputs:
             for name, value in call.variables.items()
             if name in wanted or name.startswith("fsgov_")
         },
+        tags=tuple(sorted({tag.tag for tag in call.tags})),
         at=call.opened,
     )
 
@@ -113,7 +114,7 @@ def inputs_of(call: Call) -> Inputs:
 def consider(t: Turn, *, at_once: bool = False) -> None:
     """Decide, or decide again, when what a decision rests on has changed and no look-up is under way."""
     call = t.call
-    rests_on = (call.parties, call.variables)
+    rests_on = (call.parties, call.variables, call.tags)
     if call.considered is not None and all(map(operator.is_, rests_on, call.considered)):
         return
     if not call.parties or (not at_once and any(party.lookup for party in call.parties)):

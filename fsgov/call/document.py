@@ -165,7 +165,8 @@ def _more(party: Party) -> str:
     facts = party.facts
     unasked = facts.unasked or party.lookup != 0
     return (
-        f'{{"leg": {text(party.leg)}, "known": {TRUTH[facts.known]}, "unasked": {TRUTH[unasked]}, '
+        f'{{"leg": {text(party.leg)}, "user": {text(facts.user)}, "known": {TRUTH[facts.known]}, '
+        f'"unasked": {TRUTH[unasked]}, '
         f'"consents": {_mapping(facts.consents)}, "evidence": {text(party.evidence)}}}'
     )
 

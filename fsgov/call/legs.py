@@ -12,6 +12,7 @@ from fsgov.call.state import Capture, Leg, Party
 from fsgov.call.tables import Sign
 from fsgov.call.timeline import held, moment, unheld
 from fsgov.call.turn import Turn, leg_name
+from fsgov.dialplan import VariablesTold
 from fsgov.events import (
     Direction,
     Instant,
@@ -23,7 +24,7 @@ from fsgov.events import (
     LegsBridged,
     LegUnheld,
 )
-from fsgov.policy import PartyFacts, Side
+from fsgov.policy import PartyFacts, Side, areas
 from fsgov.policy.numbers import country, e164
 
 RECORD_STOP: Instant = 2 * SECOND
@@ -85,7 +86,15 @@ def _party(t: Turn, event: LegCreated, leg: Leg, side: Side) -> None:
     number = event.caller if event.direction is Direction.INBOUND else event.dialled
     shared = call.caller if event.direction is Direction.INBOUND else call.dialled
     form = shared[1] if number == shared[0] else e164(number, call.region)
-    facts = PartyFacts(party=leg.party, side=side, number=number, e164=form, country=country(form))
+    facts = PartyFacts(
+        party=leg.party,
+        side=side,
+        number=number,
+        e164=form,
+        country=country(form),
+        state=areas.state(form),
+        user=event.user if side is Side.INSIDE else "",
+    )
     party = Party(facts=facts, leg=leg.uuid)
     call.parties = (*call.parties, party)
     deciding.look_up(t, party)
@@ -125,6 +134,16 @@ def _answer(t: Turn, leg: Leg) -> None:
     if segment is not None and segment.leg == leg.uuid and call.actual is Capture.ARMED:
         t.sign(Sign.ANSWERED)
         call.segment = replace(segment, opened=moment(t.now, t.time))
+
+
+def told(t: Turn, event: VariablesTold) -> bool:
+    """Variables that an application of the dialplan has set on the leg: the queue it waits in."""
+    leg = t.call.legs[event.leg]
+    if leg.ended is not None:
+        return False
+    _variables(t, leg, event.variables)
+    deciding.consider(t)
+    return True
 
 
 def bridged(t: Turn, event: LegsBridged) -> bool:

@@ -27,7 +27,17 @@ from fsgov.call.timeline import unmasked
 from fsgov.commands import UnmaskSegment
 from fsgov.errors import Damaged
 from fsgov.events import Direction
-from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, PartyFacts, Policy, Side, grounds
+from fsgov.policy import (
+    CallDirection,
+    ConsentMode,
+    Decision,
+    Inputs,
+    PartyFacts,
+    Policy,
+    Side,
+    areas,
+    grounds,
+)
 from fsgov.policy.grounds import Ground, Grounds
 
 NUMBERS = 1000
@@ -155,6 +165,8 @@ def _party(row: Mapping[str, Any], more: Mapping[str, Any]) -> Party:
         number=row["number"],
         e164=row["e164"],
         country=row["country"],
+        state=areas.state(row["e164"]),
+        user=more.get("user", ""),
         known=bool(more["known"]),
         unasked=bool(more.get("unasked", False)),
         facts=dict(row["facts"]),

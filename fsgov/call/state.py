@@ -194,7 +194,7 @@ class Call:
     decision: Decision | None = None
     grounds: Grounds = ()
     """What `decision` rests on: since the answer perhaps more than `inputs`."""
-    considered: tuple[tuple[Party, ...], Mapping[str, str]] | None = None  # `inputs` were made of these
+    considered: tuple[object, ...] | None = None  # `inputs` were made of these
     consents: tuple[Consent, ...] = ()
     questions: Mapping[int, Question] = field(default_factory=dict)
     gates: Mapping[str, AtGate] = field(default_factory=dict)  # leg -> where a dialplan asks

@@ -51,6 +51,7 @@ from fsgov.call.state import Call, Stage
 from fsgov.call.tables import GOVERNANCE, Word
 from fsgov.call.turn import TimePassed, Turn
 from fsgov.commands import Answer, Command, Enter, RecorderCommand, Release, Remember
+from fsgov.dialplan import VariablesTold
 from fsgov.events import (
     ActAsked,
     CommandAccepted,
@@ -140,6 +141,8 @@ def _learn_of_leg(t: Turn, event: LegEvent) -> bool:
     match event:
         case LegAnswered():
             return legs.answered(t, event)
+        case VariablesTold():
+            return legs.told(t, event)
         case LegHungUp() | LegGone():
             return legs.hung_up(t, event)
         case LegHeld() | LegUnheld():

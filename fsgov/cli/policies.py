@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,6 +114,12 @@ def show(frame: Frame, file: Path | None) -> None:
     metavar="NAME=VALUE",
     help="A CRM fact of the party outside; unreachable: the CRM could not be asked about it.",
 )
+@click.option("--queue", default="", help="The queue that the caller waits in.")
+@click.option("--agent", default="", metavar="USER", help="Who of yours is on the call.")
+@click.option("--tag", "tags", multiple=True, help="A tag that the call was given.")
+@click.option(
+    "--at", default="", metavar="'YYYY-MM-DD HH:MM'", help="When, in the policy's zone. Default: now."
+)
 @pass_frame
 def explain(
     frame: Frame,
@@ -123,6 +130,10 @@ def explain(
     tenant: str,
     variables: tuple[str, ...],
     crm: tuple[str, ...],
+    queue: str,
+    agent: str,
+    tags: tuple[str, ...],
+    at: str,
 ) -> None:
     """What would be decided about a call, and why: every rule tried, every floor applied."""
     from fsgov.policy import CallDirection, describe, tenant_of
@@ -144,6 +155,10 @@ def explain(
         variables=_pairs(variables, "--variable"),
         crm=_pairs(crm, "--crm") if crm and not unreachable else None,
         unreachable=unreachable,
+        queue=queue,
+        agent=agent,
+        tags=tags,
+        at=_moment(at, found.timezone),
         call="explain",
     )
     trace = trace_of(found, inputs)
@@ -192,6 +207,18 @@ def load(frame: Frame, file: Path | None) -> Policy:
         return config.load_policy(file)
     settings = frame.settings
     return config.load_policy(settings.policy.file, settings.vaults)
+
+
+def _moment(text: str, timezone: str) -> int:
+    """When the call begins, µs since the epoch."""
+    from fsgov.policy.windows import instant
+
+    if not text:
+        return time.time_ns() // 1_000
+    at = instant(text, timezone)
+    if at is None:
+        raise BadUsage("--at takes 'YYYY-MM-DD HH:MM'", text)
+    return at
 
 
 def _pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from fsgov.dialplan import VariablesTold
 from fsgov.esl import dialplan
 from fsgov.esl.frames import Headers
 from fsgov.esl.values import Unreadable, is_uuid, number_or_none, segment_or_none
@@ -43,7 +44,8 @@ SUBSCRIPTION: Final = (
     "event plain HEARTBEAT CHANNEL_CREATE CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_UNBRIDGE CHANNEL_HOLD "
     "CHANNEL_UNHOLD CHANNEL_HANGUP CHANNEL_HANGUP_COMPLETE CHANNEL_EXECUTE_COMPLETE DTMF "
     "PLAYBACK_START PLAYBACK_STOP "
-    "RECORD_START RECORD_STOP MEDIA_BUG_START CUSTOM conference::maintenance fsgov::gate fsgov::code"
+    "RECORD_START RECORD_STOP MEDIA_BUG_START CUSTOM conference::maintenance callcenter::info "
+    "fsgov::gate fsgov::code"
 )
 """What the link listens to. CUSTOM is last: every name after it would be taken for a subclass."""
 
@@ -234,6 +236,10 @@ def _custom(to: Translator, event: Headers, now: Instant) -> Event | None:
     subclass = event.get("Event-Subclass")
     if subclass in (dialplan.GATE, dialplan.CODE):
         return dialplan.told(event, to.variables(event), now)
+    if subclass == "callcenter::info":  # of the caller's leg where he joins a queue (mod_callcenter.c:3112)
+        if event.get("CC-Action") not in ("member-queue-start", "member-queue-resume"):
+            return None
+        return VariablesTold(now=now, at=_at(event), leg=_leg(event), variables=to.variables(event))
     if subclass != "conference::maintenance":
         return None
     action = event.get("Action")

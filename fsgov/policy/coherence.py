@@ -115,7 +115,11 @@ def check_order(tables: list[Table], rules: list[Rule], has_default: bool, top: 
         if rule.name and rule.name in seen:
             table.fault("name", f"is the same as of rule[{seen[rule.name]}]", "decisions name their rule")
         seen.setdefault(rule.name, number)
-    open_to_all = [number for number, rule in enumerate(rules, 1) if rule.when == When()]
+    open_to_all = [
+        number
+        for number, (table, rule) in enumerate(zip(tables, rules, strict=True), 1)
+        if rule.when == When() and not table.faults.touches(table.at("when"))
+    ]
     if not open_to_all and not has_default:
         hint = 'end with a rule without `when`, or write default = "never" at the top'
         top.fault("rule", "no rule matches every call", hint)

@@ -6,13 +6,18 @@ To add a condition: a field of `When`, its reading in `when.py`, and one line in
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import Enum
 
-from fsgov.policy import numbers
+from fsgov.policy import areas, numbers
 from fsgov.policy.document import Numbers, When
 from fsgov.policy.inputs import Inputs, PartyFacts
 from fsgov.policy.terms import OnLookupFailure, Side
+from fsgov.policy.windows import DAYS, local_time
+
+QUEUE = "cc_queue"
+"""The variable in which mod_callcenter names the queue that a caller waits or waited in."""
 
 
 class Verdict(Enum):
@@ -40,17 +45,22 @@ class Call:
     """The inputs with what several rules ask of them worked out once."""
 
     inputs: Inputs
-    countries: dict[str, str]
-    without_crm: OnLookupFailure
-
-    @staticmethod
-    def of(inputs: Inputs, without_crm: OnLookupFailure = OnLookupFailure.STRICTEST) -> Call:
-        return Call(inputs, {}, without_crm)
+    timezone: str = "UTC"
+    holidays: frozenset[date] = frozenset()
+    without_crm: OnLookupFailure = OnLookupFailure.STRICTEST
+    countries: dict[str, str] = field(default_factory=dict)
+    clock: datetime | None = None
 
     def country(self, e164: str) -> str:
         if e164 not in self.countries:
             self.countries[e164] = numbers.country(e164)
         return self.countries[e164]
+
+    def local(self) -> datetime:
+        """When the call began, by the clocks of the policy's zone."""
+        if self.clock is None:
+            self.clock = local_time(self.inputs.at, self.timezone)
+        return self.clock
 
     def outside(self) -> Iterator[PartyFacts]:
         return (party for party in self.inputs.parties if party.side is Side.OUTSIDE)
@@ -59,7 +69,23 @@ class Call:
 def _number(want: Numbers, given: str, e164: str, call: Call) -> bool:
     if any(pattern.fits(given, e164) for pattern in want.patterns):
         return True
-    return bool(want.countries) and call.country(e164) in want.countries
+    if not want.countries:
+        return False
+    return call.country(e164) in want.countries or areas.state(e164) in want.countries
+
+
+def forms(name: str) -> tuple[str, ...]:
+    """How a queue or an agent may be named: `sales@default` and `sales`."""
+    local, at, _ = name.partition("@")
+    return (name, local) if at else (name,) if name else ()
+
+
+def agents(inputs: Inputs) -> Iterator[str]:
+    """Every name of everybody inside: the registered user, the extension."""
+    for party in inputs.parties:
+        if party.side is Side.INSIDE:
+            yield from forms(party.user)
+            yield party.number
 
 
 def value_class(given: str, e164: str, country: str) -> str:
@@ -100,10 +126,26 @@ def unmet(when: When, call: Call) -> Iterator[Unmet]:
     for name, wanted in when.variables.items():
         if inputs.variables.get(name) not in wanted:
             yield Unmet(f"variable.{name}", "another value" if name in inputs.variables else "not set")
+    yield from _unmet_inside(when, inputs)
+    if when.time and not any(window.holds(call.local(), call.holidays) for window in when.time):
+        local = call.local()
+        holiday = ", a holiday" if local.date() in call.holidays else ""
+        yield Unmet("time", f"{DAYS[local.weekday()]} {local:%H:%M}{holiday}")
     for name, wanted in when.crm.items():
         missing = _crm(name, wanted, call)
         if missing is not None:
             yield missing
+
+
+def _unmet_inside(when: When, inputs: Inputs) -> Iterator[Unmet]:
+    """Of the conditions on what comes to be known on the way of a call."""
+    if when.queue and when.queue.isdisjoint(forms(inputs.variables.get(QUEUE, ""))):
+        yield Unmet("queue", "another queue" if inputs.variables.get(QUEUE) else "no queue")
+    if when.agent and when.agent.isdisjoint(agents(inputs)):
+        inside = any(party.side is Side.INSIDE for party in inputs.parties)
+        yield Unmet("agent", "another agent" if inside else "nobody inside yet")
+    if when.tag and when.tag.isdisjoint(inputs.tags):
+        yield Unmet("tag", "another tag" if inputs.tags else "no tag")
 
 
 def judge(when: When, call: Call) -> Verdict:

@@ -29,7 +29,7 @@ REMEMBERED = 1000
 
 def decide(policy: Policy, inputs: Inputs) -> Decision:
     """Which rule governs the call and what it wants. Total: a policy has a rule for every call."""
-    call = Call.of(inputs, policy.on_lookup_failure)
+    call = Call(inputs, policy.timezone, policy.holidays, policy.on_lookup_failure)
     return settle(policy, choose(policy, call, policy.index.candidates(call)), call)
 
 

@@ -9,6 +9,7 @@ from fsgov.policy.decision import Microseconds, Pause, Refusal
 from fsgov.policy.numbers import Pattern
 from fsgov.policy.spans import Span
 from fsgov.policy.terms import Basis, CallDirection, ConsentMode, OnFailure, Priority, RecordMode, Require
+from fsgov.policy.windows import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class Numbers:
 
     patterns: tuple[Pattern, ...] = ()
     countries: frozenset[str] = frozenset()
+    """Countries (`DE`) and states (`US-CA`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,10 @@ class When:
     tenant: frozenset[str] = frozenset()
     variables: Mapping[str, frozenset[str]] = field(default_factory=dict)
     crm: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    queue: frozenset[str] = frozenset()
+    agent: frozenset[str] = frozenset()
+    tag: frozenset[str] = frozenset()
+    time: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,5 +155,10 @@ class Trial:
     """Facts of the party outside; None: the CRM knows nobody."""
     unreachable: bool = False
     """The CRM cannot be asked."""
+    queue: str = ""
+    agent: str = ""
+    tags: tuple[str, ...] = ()
+    at: str = ""
+    """`2026-12-25 09:30` in the policy's time zone."""
     expect: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What of the decision -> its text, or texts where it is a list."""

@@ -83,7 +83,7 @@ class Trace:
 
 def explain(policy: Policy, inputs: Inputs) -> Trace:
     """The decision of `decide`, reached by trying every rule in turn."""
-    call = Call.of(inputs, policy.on_lookup_failure)
+    call = Call(inputs, policy.timezone, policy.holidays, policy.on_lookup_failure)
     tried = []
     for rule in policy.rules:
         missing = tuple(unmet(rule.when, call))

@@ -8,7 +8,7 @@ governs the number. So no call that must not go on unrecorded does; otherwise th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fsgov.policy.document import Numbers, Rule, When
 from fsgov.policy.numbers import Pattern, calling_code, prefixes
@@ -82,7 +82,7 @@ def _hangs(rule: Rule) -> bool:
 
 def _certain(when: When) -> bool:
     """No condition but the number that was dialled."""
-    return not (when.caller or when.direction or when.tenant or when.variables or when.crm)
+    return replace(when, dialled=None) == When()
 
 
 def _expression(want: Numbers | None, regions: tuple[str, ...], *, sure: bool) -> str | None:
@@ -91,7 +91,7 @@ def _expression(want: Numbers | None, regions: tuple[str, ...], *, sure: bool) -
         return ""
     forms = [form for pattern in want.patterns for form in _forms(pattern, regions)]
     for country in sorted(want.countries):
-        code, shared = calling_code(country)
+        code, shared = calling_code(country[:2])
         if sure and shared:
             return None
         forms += _forms(Pattern(f"+{code}", True, True), regions)

@@ -1,7 +1,7 @@
 """Which rules can govern a call, found by look-up: ten thousand rules cost what a dozen do.
 
-Each rule is filed under its most selective condition on dialled, caller, tenant or a variable; a rule
-without one is filed under "any". A prefix is looked up by trying every beginning of the number. The
+Each rule is filed under its most selective condition on a number, tenant, queue, agent, tag or variable; a
+rule without one is filed under "any". A prefix is looked up by trying every beginning of the number. The
 candidates come in the order of the rules, so the first that matches decides as in a scan.
 """
 
@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fsgov.policy.conditions import Call
+from fsgov.policy import areas
+from fsgov.policy.conditions import QUEUE, Call, agents, forms
 from fsgov.policy.document import Numbers, Rule, When
 
 Key = tuple[str, str, str]
@@ -35,6 +36,9 @@ def conditions(when: When) -> Iterator[tuple[Key, ...]]:
         yield _number_keys("caller", when.caller)
     if when.tenant:
         yield tuple(("tenant", "=", tenant) for tenant in sorted(when.tenant))
+    for named, names in (("queue", when.queue), ("agent", when.agent), ("tag", when.tag)):
+        if names:
+            yield tuple((named, "=", name) for name in sorted(names))
     for name, wanted in when.variables.items():
         yield tuple((f"variable.{name}", "=", value) for value in sorted(wanted))
 
@@ -94,7 +98,14 @@ class Index:
                     yield form, "*", number[:end]
             if name in self.countries:
                 yield name, "@", call.country(e164)
+                yield name, "@", areas.state(e164)
         yield "tenant", "=", inputs.tenant
+        for queue in forms(inputs.variables.get(QUEUE, "")):
+            yield "queue", "=", queue
+        for agent in agents(inputs):
+            yield "agent", "=", agent
+        for tag in inputs.tags:
+            yield "tag", "=", tag
         for name in self.variables:
             if name in inputs.variables:
                 yield f"variable.{name}", "=", inputs.variables[name]

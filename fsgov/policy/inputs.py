@@ -10,6 +10,7 @@ from typing import Any
 
 from fsgov.errors import Damaged
 from fsgov.events import Instant
+from fsgov.policy import areas
 from fsgov.policy.terms import CallDirection, Side
 
 ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
@@ -32,6 +33,10 @@ class PartyFacts:
     """`+4930…`, or "" where the number has no such form."""
     country: str = ""
     """ISO 3166 alpha-2, or "" where the number does not tell."""
+    state: str = ""
+    """ISO 3166-2 (`US-CA`), where an area code tells it."""
+    user: str = ""
+    """Of somebody inside: the registered user, `1001@acme.example`."""
     known: bool = False
     """The CRM gave a row for this party. False: conditions on CRM facts can be neither met nor failed."""
     unasked: bool = False
@@ -44,8 +49,8 @@ class PartyFacts:
         """The JSON of `to_json`, in a fraction of its time."""
         return (
             f'{{"party": {self.party}, "side": "{self.side._value_}", "number": {text(self.number)}, '
-            f'"e164": {text(self.e164)}, "country": {text(self.country)}, '
-            f'"known": {"true" if self.known else "false"}, '
+            f'"e164": {text(self.e164)}, "country": {text(self.country)}, "state": {text(self.state)}, '
+            f'"user": {text(self.user)}, "known": {"true" if self.known else "false"}, '
             f'"unasked": {"true" if self.unasked else "false"}, "facts": {_sorted(self.facts)}, '
             f'"consents": {_sorted(self.consents)}}}'
         )
@@ -57,6 +62,8 @@ class PartyFacts:
             "number": self.number,
             "e164": self.e164,
             "country": self.country,
+            "state": self.state,
+            "user": self.user,
             "known": self.known,
             "unasked": self.unasked,
             "facts": dict(sorted(self.facts.items())),
@@ -71,6 +78,8 @@ class PartyFacts:
             number=str(source["number"]),
             e164=str(source["e164"]),
             country=str(source["country"]),
+            state=str(source["state"]) if "state" in source else areas.state(str(source["e164"])),
+            user=str(source.get("user", "")),
             known=bool(source["known"]),
             unasked=bool(source.get("unasked", False)),
             facts={str(name): str(value) for name, value in source["facts"].items()},
@@ -94,7 +103,10 @@ class Inputs:
     parties: tuple[PartyFacts, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     """Channel variables of the first leg: those that `Policy.names_of_variables` lists, and fsgov_*."""
+    tags: tuple[str, ...] = ()
+    """What the call was tagged with, live; sorted, each once."""
     at: Instant = 0
+    """When the call began."""
 
     def text(self) -> str:
         """The JSON of `to_json`, in a fraction of its time: it is written several times a call."""
@@ -104,7 +116,7 @@ class Inputs:
             f'"caller_e164": {text(self.caller_e164)}, "dialled": {text(self.dialled)}, '
             f'"dialled_e164": {text(self.dialled_e164)}, '
             f'"parties": [{", ".join([party.text() for party in self.parties])}], '
-            f'"variables": {_sorted(self.variables)}, "at": {self.at}}}'
+            f'"variables": {_sorted(self.variables)}, "tags": {ENCODE(self.tags)}, "at": {self.at}}}'
         )
 
     def to_json(self) -> dict[str, object]:
@@ -120,6 +132,7 @@ class Inputs:
             "dialled_e164": self.dialled_e164,
             "parties": [party.to_json() for party in self.parties],
             "variables": dict(sorted(self.variables.items())),
+            "tags": list(self.tags),
             "at": self.at,
         }
 
@@ -138,6 +151,7 @@ class Inputs:
                 dialled_e164=str(source["dialled_e164"]),
                 parties=tuple(PartyFacts.from_json(party) for party in source["parties"]),
                 variables={str(name): str(value) for name, value in source["variables"].items()},
+                tags=tuple(str(tag) for tag in source.get("tags", ())),
                 at=int(source["at"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as fault:

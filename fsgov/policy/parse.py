@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from fsgov.policy import laws
 from fsgov.policy.coherence import check_order, check_rule
+from fsgov.policy.conditions import QUEUE
 from fsgov.policy.deciding import UNASKED
-from fsgov.policy.document import Law, Prompt, Purpose, Rule
+from fsgov.policy.document import Law, Prompt, Purpose, Rule, When
 from fsgov.policy.prompts import FindPrompt, read_prompt
 from fsgov.policy.purposes import read_purpose
 from fsgov.policy.reading import Faults, Table, document, nearest
@@ -22,6 +23,7 @@ from fsgov.policy.rules import check_names, read_rule
 from fsgov.policy.terms import Approval, ConsentMode, OnLookupFailure, RecordMode
 from fsgov.policy.trials import read_trial
 from fsgov.policy.version import Policy
+from fsgov.policy.windows import read_holidays
 
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}")
 TIMEZONE = re.compile(r"[A-Za-z]+(?:/[A-Za-z0-9_+-]+)*")
@@ -54,6 +56,7 @@ def parse(
         name: read_prompt(name, table, prompts, found_prompts.get(name))
         for name, table in top.named_tables("prompt")
     }
+    holidays = read_holidays(top)
     rules = _rules(top, purposes, known_prompts, {*floors.values(), default_floor})
     version = top.text("version", needed="a name for this version, such as its date")
     if version and not VERSION.fullmatch(version):
@@ -72,6 +75,7 @@ def parse(
         sha256=hashlib.sha256(complete.encode()).hexdigest(),
         text=complete,
         timezone=timezone,
+        holidays=holidays,
         approval=approval,
         on_lookup_failure=on_lookup_failure,
         rules=rules,
@@ -81,10 +85,17 @@ def parse(
         floors=floors,
         default_floor=default_floor,
         trials=trials,
-        names_of_variables=frozenset(name for rule in rules for name in rule.when.variables),
+        names_of_variables=frozenset(name for rule in rules for name in _variables(rule.when)),
         names_of_facts=frozenset(name for rule in rules for name in rule.when.crm),
         looks_up=any(rule.when.crm or rule.consent is ConsentMode.ON_FILE for rule in rules),
     )
+
+
+def _variables(when: When) -> Iterator[str]:
+    """The channel variables that conditions look at."""
+    yield from when.variables
+    if when.queue:
+        yield QUEUE
 
 
 def _rules(
@@ -101,6 +112,9 @@ def _rules(
         check_rule(table, rule, purposes, floors)
         if rule.name == UNASKED.name:
             table.fault("name", "is what decides where the CRM cannot be asked", "give it another name")
+        if any(window.holidays is not None for window in rule.when.time) and not top.has("holidays"):
+            hint = 'holidays = ["2026-12-25"] at the top'
+            table.fault("when.time", "looks at holidays, but there are none", hint)
     if default:
         rules.append(Rule(name="default", record=RecordMode.NEVER))
     return tuple(rules)

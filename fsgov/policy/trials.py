@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from fsgov.events import Instant
+from fsgov.policy import areas
+from fsgov.policy.conditions import QUEUE
 from fsgov.policy.deciding import decide
 from fsgov.policy.decision import Decision
 from fsgov.policy.document import Trial
@@ -13,6 +16,7 @@ from fsgov.policy.numbers import country, e164
 from fsgov.policy.reading import Table, nearest
 from fsgov.policy.terms import CallDirection, Side
 from fsgov.policy.version import Policy
+from fsgov.policy.windows import instant
 
 UNREACHABLE = "unreachable"
 """In place of facts: the CRM could not be asked."""
@@ -59,8 +63,14 @@ def read_trial(test: Table) -> Trial:
         variables=_pairs(call, "variable") or {},
         crm=None if unreachable else _pairs(call, "crm"),
         unreachable=unreachable,
+        queue=call.text("queue"),
+        agent=call.text("agent"),
+        tags=call.texts("tag"),
+        at=call.text("at"),
         expect={} if expect is None else _expected(expect),
     )
+    if read.at and instant(read.at, "UTC") is None:
+        call.fault("at", f"{read.at!r} is no time", "2026-12-25 09:30, in the policy's time zone")
     call.end()
     test.end()
     return read
@@ -89,12 +99,17 @@ def describe(
     variables: Mapping[str, str] | None = None,
     crm: Mapping[str, str] | None = None,
     unreachable: bool = False,
+    queue: str = "",
+    agent: str = "",
+    tags: Iterable[str] = (),
+    at: Instant = 0,
     call: str = "test",
 ) -> Inputs:
     """The inputs of a call between two people, as somebody would describe it (tests, `policy explain`).
 
     Inbound the caller is outside and the dialled line inside, outbound the other way round.
     crm: facts of the party outside; None: the CRM knows nobody, or (unreachable) could not be asked.
+    agent: who is inside, `1001@acme.example`. at: when it begins.
     """
     numbers = (caller, dialled)
     sides = {
@@ -119,13 +134,17 @@ def describe(
                 number=number,
                 e164=form,
                 country=country(form),
+                state=areas.state(form),
+                user=agent if side is Side.INSIDE else "",
                 known=crm is not None and side is Side.OUTSIDE,
                 unasked=unreachable and side is Side.OUTSIDE,
                 facts=dict(crm or {}) if side is Side.OUTSIDE else {},
             )
             for ordinal, (side, number, form) in enumerate(zip(sides, numbers, forms, strict=True), 1)
         ),
-        variables=dict(variables or {}),
+        variables={**(variables or {}), **({QUEUE: queue} if queue else {})},
+        tags=tuple(sorted(set(tags))),
+        at=at,
     )
 
 
@@ -153,6 +172,10 @@ def run_tests(policy: Policy) -> list[Failure]:
             variables=trial.variables,
             crm=trial.crm,
             unreachable=trial.unreachable,
+            queue=trial.queue,
+            agent=trial.agent,
+            tags=trial.tags,
+            at=instant(trial.at, policy.timezone) or 0,
         )
         decided = _decided(decide(policy, inputs))
         for of, expected in trial.expect.items():

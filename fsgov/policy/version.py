@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from fsgov.policy.decision import Decision
 from fsgov.policy.document import Law, Prompt, Purpose, Rule, Trial
@@ -23,6 +24,7 @@ class Policy:
     """Of `text`, hex."""
     text: str
     timezone: str
+    holidays: frozenset[date] = frozenset()
     approval: Approval = Approval.NONE
     """Whether it takes two persons to put it in force, or another in its place."""
     on_lookup_failure: OnLookupFailure = OnLookupFailure.STRICTEST

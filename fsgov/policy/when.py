@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from fsgov.policy import areas
 from fsgov.policy.document import Numbers, When
 from fsgov.policy.numbers import Pattern, is_country, pattern
 from fsgov.policy.reading import Table, kind, nearest
 from fsgov.policy.terms import CallDirection
+from fsgov.policy.windows import read_windows
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 A_PATTERN = "write +4930901820, +4930* or, as the switch gives it, 1001 or 10*"
@@ -15,9 +17,13 @@ OTHER_COUNTRY_CODES = {"UK": "GB", "EL": "GR", "EN": "GB"}
 
 
 def check_country(code: str, where: str, table: Table) -> bool:
-    """Whether this is a country; a fault when it is not."""
-    if is_country(code):
+    """Whether this is a country, or a state of one that numbers can tell; a fault when it is not."""
+    if is_country(code) or areas.is_state(code):
         return True
+    if code[2:3] == "-":
+        hint = nearest(code, [state for state in areas.STATES if state.startswith(code[:3])])
+        table.faults.add(where, f"{code!r} is no state that a number can tell", hint or "US-CA, CA-QC")
+        return False
     hint = OTHER_COUNTRY_CODES.get(code.upper()) or (code.upper() if is_country(code.upper()) else "")
     table.faults.add(
         where,
@@ -95,6 +101,10 @@ def read_when(rule: Table) -> When:
         tenant=frozenset(when.texts("tenant")),
         variables=_named(when, "variable"),
         crm=_named(when, "crm"),
+        queue=frozenset(when.texts("queue")),
+        agent=frozenset(when.texts("agent")),
+        tag=frozenset(when.texts("tag")),
+        time=read_windows(when),
     )
     when.end()
     return read

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fsgov import events as ev
+from fsgov.dialplan import VariablesTold
 from fsgov.esl.frames import Frames, Headers
 from fsgov.esl.translate import SUBSCRIPTION, Translator
 from fsgov.events import Direction, Event
@@ -167,6 +168,32 @@ def test_a_conference_is_a_room_and_a_queue_is_none() -> None:
     assert not [e for e in of_capture("call-fifo") if isinstance(e, ev.RoomJoined)]
 
 
+@pytest.mark.parametrize(
+    ("action", "told_"), [("start", True), ("resume", True), ("end", False), ("count", False)]
+)
+def test_a_caller_joins_a_queue_of_mod_callcenter(action: str, told_: bool) -> None:
+    seen = told(
+        "CUSTOM",
+        ("cc_queue",),
+        Event_Subclass="callcenter::info",
+        Unique_ID=A,
+        CC_Action=f"member-queue-{action}",
+        variable__cc__queue="sales%40default",
+    )
+    if not told_:
+        assert seen is None
+    else:
+        assert isinstance(seen, VariablesTold)
+        assert (seen.leg, seen.variables) == (A, {"cc_queue": "sales@default"})
+
+
+def test_what_else_mod_callcenter_says_has_no_leg() -> None:
+    translator = Translator()
+    other = event("CUSTOM", Event_Subclass="callcenter::info", CC_Action="bridge-agent-fail")
+    assert translator.translate(other, NOW) is None
+    assert not translator.counts
+
+
 def test_a_bridge_and_its_end() -> None:
     bridged = told(
         "CHANNEL_BRIDGE",
@@ -189,6 +216,7 @@ def test_the_subscription_ends_with_custom() -> None:
     assert words[:2] == ["event", "plain"]
     assert words[words.index("CUSTOM") + 1 :] == [
         "conference::maintenance",
+        "callcenter::info",
         "fsgov::gate",
         "fsgov::code",
     ]

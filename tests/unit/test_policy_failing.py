@@ -173,7 +173,7 @@ def test_no_call_that_must_not_go_on_unrecorded_does(
         inputs = describe(
             direction=CallDirection.INBOUND, caller=caller, dialled=number, region="DE", call="x"
         )
-        governs = next((r for r in found.rules if judged(r.when, Call.of(inputs)) is Verdict.MATCHED), None)
+        governs = next((r for r in found.rules if judged(r.when, Call(inputs)) is Verdict.MATCHED), None)
         wants = (
             governs is not None
             and governs.on_failure is OnFailure.HANGUP
