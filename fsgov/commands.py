@@ -156,7 +156,7 @@ class Enter(Command):
     type: str
     subject: str
     time: Instant
-    facts: Mapping[str, str | int | bool | list[str] | None]
+    facts: Mapping[str, str | int | bool | list[str] | list[int] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from fsgov.events import Instant
 
 ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
-Fact = str | int | bool | list[str] | None
+Fact = str | int | bool | list[str] | list[int] | None
 
 
 def iso(instant: Instant) -> str:

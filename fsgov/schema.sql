@@ -194,6 +194,7 @@ CREATE TABLE fsgov.segments (
     basis          jsonb NOT NULL DEFAULT '{}',
     purposes       text[] NOT NULL DEFAULT '{}',
     consents       text[] NOT NULL DEFAULT '{}',
+    parties        integer[] NOT NULL DEFAULT '{}',
     opened_at      timestamptz,
     closed_at      timestamptz,
     cause          text NOT NULL DEFAULT '',
@@ -230,6 +231,8 @@ COMMENT ON TABLE fsgov.segments IS
 COMMENT ON COLUMN fsgov.segments.state IS
     'stored: checked, sealed, in the vault (enter_segment). quarantined: the same, but a check failed or a person said so: released to fsgov_privacy only, to be reviewed by review_by (enter_segment). missing: there was no audio on disk to store (enter_segment). Purge will add destroying and destroyed.';
 COMMENT ON COLUMN fsgov.segments.dispose IS 'Refused or withdrawn: to be destroyed by purge, unless held. Written by enter_segment, and by enter_call where the withdrawal came after the segment was entered.';
+COMMENT ON COLUMN fsgov.segments.consents IS 'The consents it rests on. It ends where these change, as where its rule, purposes, vault or leg do.';
+COMMENT ON COLUMN fsgov.segments.parties IS 'Everybody who could be heard in it, by ordinal. Empty: nobody noted it (adopted, or of an older fsgov).';
 COMMENT ON COLUMN fsgov.segments.audio_sha256 IS 'Of the WAV exactly as the switch wrote it: what an export must give back.';
 COMMENT ON COLUMN fsgov.segments.lost_ms IS
     'What the end of the file lacks: reported_ms less ms, or (reported_ms null: the switch died) at most so much. Null: nothing tells.';
@@ -895,14 +898,14 @@ BEGIN
     DELETE FROM fsgov.segment_keys k WHERE k.segment = here;
     DELETE FROM fsgov.segments s WHERE s.segment = here;
     INSERT INTO fsgov.segments (segment, call, tenant, leg, leg_name, n, state, rule, policy_sha256, basis, purposes,
-        consents, opened_at, closed_at, cause, reported_ms, reported_size, leg_holds, dispose, dispose_reason,
+        consents, parties, opened_at, closed_at, cause, reported_ms, reported_size, leg_holds, dispose, dispose_reason,
         frames, ms, audio_size, audio_sha256, truncated, lost_ms, mask_proof, findings, quarantine, review_by,
         vault, object_key, version_id, key_version_id, sealed_size, sealed_sha256, stored_at, adopted)
     VALUES (id, doc ->> 'call', owner, doc ->> 'leg', coalesce(doc ->> 'leg_name', ''), (doc ->> 'n')::integer,
         CASE WHEN doc -> 'stored' IS NULL THEN 'missing'
              WHEN coalesce(doc ->> 'quarantine', '') <> '' THEN 'quarantined' ELSE 'stored' END,
         doc ->> 'rule', doc ->> 'policy', coalesce(nullif(doc -> 'basis', 'null'), '{}'), fsgov.texts(doc -> 'purposes'),
-        fsgov.texts(doc -> 'consents'), fsgov.instant(doc ->> 'opened'), fsgov.instant(doc ->> 'closed'),
+        fsgov.texts(doc -> 'consents'), fsgov.texts(doc -> 'parties')::integer[], fsgov.instant(doc ->> 'opened'), fsgov.instant(doc ->> 'closed'),
         coalesce(doc ->> 'cause', ''), (doc ->> 'reported_ms')::bigint, (doc ->> 'reported_size')::bigint,
         coalesce(nullif(doc -> 'holds', 'null'), '[]'), coalesce((doc ->> 'dispose')::boolean, false),
         coalesce(doc ->> 'dispose_reason', ''),

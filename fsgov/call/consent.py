@@ -60,13 +60,20 @@ def speaking(call: Call) -> list[tuple[Party, Leg]]:
     return found
 
 
+def _outside_and_expected(call: Call, party: Party) -> bool:
+    """Somebody outside who has spoken, or may yet; not one whose telephone only rang."""
+    leg = call.legs.get(party.leg)
+    rang = leg is not None and leg.answered is None and leg.ended is not None
+    return party.facts.side is Side.OUTSIDE and not rang
+
+
 def asked(call: Call, decision: Decision) -> list[tuple[Party, Leg]]:
     """Whose consent counts: everybody outside, agents by rule; everybody where nobody is outside."""
     present = speaking(call)
     if decision.ask_agents:
         return present
     outside = [(party, leg) for party, leg in present if party.facts.side is Side.OUTSIDE]
-    if outside or any(party.facts.side is Side.OUTSIDE for party in call.parties):
+    if outside or any(_outside_and_expected(call, party) for party in call.parties):
         return outside
     return present
 
@@ -141,17 +148,6 @@ def covered(call: Call, decision: Decision) -> tuple[str, ...]:
 def _said_yes(call: Call, party: Party, purpose: str) -> bool:
     row = in_force(call, party.facts.party, purpose)
     return row is not None and row.state is Answered.GIVEN and row.method in SPOKEN_FOR
-
-
-def evidence_of(call: Call, decision: Decision) -> tuple[str, ...]:
-    """Ids of the rows a segment rests on."""
-    purposes = {decision.asks_for, *decision.purposes}
-    rows = (
-        in_force(call, party.facts.party, purpose)
-        for party, _ in asked(call, decision)
-        for purpose in purposes
-    )
-    return tuple(sorted(row.id for row in rows if row is not None and row.state is Answered.GIVEN))
 
 
 def note(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call import holding, looking
-from fsgov.call.consent import covered, evidence_of, gates_open
+from fsgov.call.binding import outgrown, planned
+from fsgov.call.consent import covered, gates_open
 from fsgov.call.document import sidecar
 from fsgov.call.replies import doubt
 from fsgov.call.segment import Segment
@@ -33,6 +34,7 @@ REPLY: Instant = 4 * SECOND
 ATTEMPTS = 8
 """Failures in a row after which a conversation is not recorded any more."""
 MOST_SEGMENTS = 99
+RUNNING = (Capture.ARMED, Capture.ON, Capture.MASKED)
 
 
 def recorder_leg(call: Call) -> Leg | None:
@@ -104,23 +106,15 @@ def wanted(call: Call) -> Capture:
     leg = recorder_leg(call)
     if leg is None:
         return Capture.OFF
+    if call.segment is not None and call.actual in RUNNING and outgrown(call, call.segment, leg):
+        return Capture.OFF
     if leg.answered is None:
         decision = call.decision
         armed = decision is not None and decision.armed and leg.direction is Direction.INBOUND
         return Capture.ARMED if armed and not call.paused else Capture.OFF
     if call.segment is not None and call.segment.full and call.actual in (Capture.ON, Capture.MASKED):
         return Capture.OFF
-    if call.paused is not None:
-        return Capture.MASKED
-    if call.actual is Capture.ON and call.segment is not None and outgrown(call, call.segment):
-        return Capture.OFF
-    return Capture.ON
-
-
-def outgrown(call: Call, segment: Segment) -> bool:
-    """The segment was opened for purposes that the consents in force do not cover any more."""
-    decision = call.decision
-    return decision is not None and bool(set(segment.purposes) - set(covered(call, decision)))
+    return Capture.ON if call.paused is None else Capture.MASKED
 
 
 def converge(t: Turn) -> Capture:
@@ -206,23 +200,7 @@ def _open(t: Turn, *, armed: bool) -> None:
     if leg is None or decision is None or call.segment_numbers >= MOST_SEGMENTS:
         return
     call.segment_numbers += 1
-    n = call.segment_numbers
-    purposes = covered(call, decision)
-    segment = Segment(
-        id=f"{call.id}-{n:02}",
-        n=n,
-        leg=leg.uuid,
-        leg_name=leg.name,
-        rule=decision.rule,
-        policy=decision.policy,
-        basis={purpose: decision.basis[purpose].value for purpose in purposes},
-        purposes=purposes,
-        vault=decision.vault or call.site.vault,
-        consents=evidence_of(call, decision),
-        armed=armed,
-        unbuffered=decision.unbuffered,
-        unsure=leg.unseen,
-    )
+    segment = planned(call, decision, leg, call.segment_numbers, armed=armed)
     call.segment = segment
     call.segments = (*call.segments, segment.id)
     call.lose_at = None

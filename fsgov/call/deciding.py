@@ -19,13 +19,25 @@ from fsgov.policy.deciding import decide
 from fsgov.policy.grounds import Ground, Grounds, stricter
 
 
-def direction_of(call: Call) -> CallDirection:
+def counted(call: Call) -> tuple[Party, ...]:
+    """Whom a decision is about: the first party, and whoever has spoken.
+
+    As long as no leg is answered it is everybody who is called. Afterwards a telephone that only rings counts
+    no more: of several that ring for one call, all but one never take part in it.
+    """
+    answered = {leg.party for leg in call.legs.values() if leg.answered is not None}
+    if not answered:
+        return call.parties
+    return tuple(party for n, party in enumerate(call.parties) if n == 0 or party.facts.party in answered)
+
+
+def direction_of(parties: tuple[Party, ...]) -> CallDirection:
     """Seen from the operator: who is outside, the first party or another."""
-    if not call.parties:
+    if not parties:
         return CallDirection.INTERNAL
-    if call.parties[0].facts.side is Side.OUTSIDE:
+    if parties[0].facts.side is Side.OUTSIDE:
         return CallDirection.INBOUND
-    others = any(party.facts.side is Side.OUTSIDE for party in call.parties)
+    others = any(party.facts.side is Side.OUTSIDE for party in parties)
     return CallDirection.OUTBOUND if others else CallDirection.INTERNAL
 
 
@@ -89,7 +101,7 @@ def give_up_lookups(t: Turn) -> None:
             t.change_party(replace(party, facts=replace(party.facts, unasked=True), lookup=0))
 
 
-def inputs_of(call: Call) -> Inputs:
+def inputs_of(call: Call, parties: tuple[Party, ...]) -> Inputs:
     wanted = call.policy.names_of_variables
     return Inputs(
         call=call.id,
@@ -100,7 +112,7 @@ def inputs_of(call: Call) -> Inputs:
         caller_e164=call.caller[1],
         dialled=call.dialled[0],
         dialled_e164=call.dialled[1],
-        parties=tuple(party.facts for party in call.parties),
+        parties=tuple(party.facts for party in parties),
         variables={
             name: value
             for name, value in call.variables.items()
@@ -114,14 +126,15 @@ def inputs_of(call: Call) -> Inputs:
 def consider(t: Turn, *, at_once: bool = False) -> None:
     """Decide, or decide again, when what a decision rests on has changed and no look-up is under way."""
     call = t.call
-    rests_on = (call.parties, call.variables, call.tags)
+    rests_on = (call.parties, call.variables, call.tags, call.legs)
     if call.considered is not None and all(map(operator.is_, rests_on, call.considered)):
         return
-    if not call.parties or (not at_once and any(party.lookup for party in call.parties)):
+    parties = counted(call)
+    if not parties or (not at_once and any(party.lookup for party in parties)):
         return
     call.considered = rests_on
-    call.direction = direction_of(call)
-    inputs = inputs_of(call)
+    call.direction = direction_of(parties)
+    inputs = inputs_of(call, parties)
     if inputs == call.inputs:
         return
     new = decide(call.policy, inputs)

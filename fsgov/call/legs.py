@@ -125,8 +125,8 @@ def answered(t: Turn, event: LegAnswered) -> bool:
 
 def _answer(t: Turn, leg: Leg) -> None:
     call = t.call
-    deciding.consider(t)
     t.change_leg(replace(leg, answered=t.time))
+    deciding.consider(t)
     if call.answered is None:
         call.answered = t.time
         t.rests = True

@@ -204,6 +204,7 @@ def _segment(row: Mapping[str, Any]) -> Segment:
         purposes=tuple(row["purposes"]),
         vault=row["vault"],
         consents=tuple(row["consents"]),
+        parties=tuple(row.get("parties", ())),
         armed=bool(row["armed"]),
         unbuffered=bool(row.get("unbuffered")),
         opened=row["opened"],

@@ -39,6 +39,8 @@ class Segment:
     purposes: tuple[str, ...]
     vault: str
     consents: tuple[str, ...]
+    parties: tuple[int, ...] = ()
+    """Everybody who could be heard in it."""
     armed: bool = False
     unbuffered: bool = False
     """The switch writes each frame at once: a crash of it takes half a second at most."""

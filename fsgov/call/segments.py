@@ -142,7 +142,7 @@ def close(t: Turn) -> None:
     t.enter(
         "segment.closed", segment.id, leg=segment.leg_name, cause=segment.cause,
         reported_ms=segment.reported_ms, reported_size=segment.reported_size, discarded=segment.discarded,
-        dispose=segment.id in t.call.dispose,
+        parties=sorted(segment.parties), dispose=segment.id in t.call.dispose,
     )  # fmt: skip
     release(t, cause=segment.cause, discarded=segment.discarded)
 

@@ -30,6 +30,7 @@ from collections.abc import Callable
 from fsgov.call import (
     acts,
     asking,
+    binding,
     codes,
     deciding,
     gated,
@@ -104,6 +105,7 @@ def settle(t: Turn, failures: int) -> None:
     asking.ask(t)
     if t.call.questions is not questions:
         advance(t)
+    binding.note_heard(t)
     aim = converge(t)
     failing(t, failures)
     t.call.trying = False

@@ -120,6 +120,8 @@ class SegmentRow:
     basis: Json
     purposes: list[str]
     consents: list[str]
+    parties: list[int]
+    """Everybody who could be heard in it, by ordinal."""
     opened_at: datetime | None
     closed_at: datetime | None
     cause: str

@@ -93,7 +93,11 @@ def _parts(whole: WholeCall) -> None:
         ("legs", whole.legs, ("name", "leg", "direction", "party", "answered_at", "ended_at", "cause")),
         ("parties", whole.parties or [], ("party", "side", "number", "e164", "country", "facts")),
         ("consents", whole.consents, ("party", "purpose", "state", "method", "at", "consent")),
-        ("recordings", whole.segments, ("segment", "state", "ms", "purposes", "mask_proof", "quarantine")),
+        (
+            "recordings",
+            whole.segments,
+            ("segment", "state", "ms", "parties", "purposes", "mask_proof", "quarantine"),
+        ),
         ("pauses", whole.masks, ("segment", "by", "from_ms", "to_ms", "acknowledged_at", "actor")),
         ("tags", whole.tags, ("tag", "actor", "at")),
     ):

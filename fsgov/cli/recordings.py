@@ -188,6 +188,7 @@ def _manifest(
         "purposes": row.purposes,
         "basis": row.basis,
         "consents": row.consents,
+        "parties": row.parties,
         "mask_proof": row.mask_proof,
         "findings": row.findings,
         "sealed": {
