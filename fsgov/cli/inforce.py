@@ -11,7 +11,8 @@ import click
 
 from fsgov.cli import completing, output
 from fsgov.cli.frame import Frame, a_path, pass_frame
-from fsgov.cli.policies import FILE, failing, load, policy
+from fsgov.cli.policies import FILE, load, policy
+from fsgov.cli.reviewing import Review, tests_fail
 from fsgov.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def test(frame: Frame, file: Path | None) -> None:
         "the document has no [[test]]",
     )
     if failures:
-        raise failing(failures)
+        raise tests_fail(failures)
 
 
 @policy.command(example="fsgov policy diff in-force /etc/fsgov/policy.toml")
@@ -124,7 +125,7 @@ def activate(frame: Frame, file: Path, yes: bool, dry_run: bool) -> None:
     from fsgov import config
 
     found = config.load_policy(file, frame.settings.vaults or None)
-    _tested(found)
+    _reviewed(frame, found)
     with acting(frame) as person:
         _activate(frame, person, found, yes, dry_run)
 
@@ -186,7 +187,7 @@ def rollback(frame: Frame, version: str | None, yes: bool, dry_run: bool) -> Non
             version = former[0].sha256
         sha256, text = person.stored(version)
         found = parse(text, f"stored as {sha256[:16]}")
-        _tested(found)
+        _reviewed(frame, found)
         _activate(frame, person, found, yes, dry_run)
 
 
@@ -232,12 +233,10 @@ def _agreed(
     return True
 
 
-def _tested(found: Policy) -> None:
-    from fsgov.policy import run_tests
-
-    failures = run_tests(found)
-    if failures:
-        raise failing(failures)
+def _reviewed(frame: Frame, found: Policy) -> None:
+    told = Review.of(found, frame.settings.tenants or None)
+    told.warn(lambda line: click.echo(output.clean(line), err=True))
+    told.raise_any(found.version)
 
 
 def in_force(rows: Sequence[ActivationRow]) -> ActivationRow | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,8 @@ import click
 
 from fsgov.cli import completing, output
 from fsgov.cli.frame import Frame, Group, a_path, pass_frame
-from fsgov.errors import BadConfiguration, BadUsage
+from fsgov.cli.reviewing import Review
+from fsgov.errors import BadUsage
 
 if TYPE_CHECKING:
     from fsgov.policy import Policy
@@ -28,28 +28,38 @@ def policy() -> None:
     """
 
 
-@policy.command(example="fsgov policy check /etc/fsgov/policy.toml")
+@policy.command(example="fsgov policy check --strict /etc/fsgov/policy.toml")
 @FILE
+@click.option("--strict", is_flag=True, help="Warnings fail as well.")
 @pass_frame
-def check(frame: Frame, file: Path | None) -> None:
-    """Whether the document holds together and its own tests come out; every fault at once."""
-    from fsgov.policy import run_tests
+def check(frame: Frame, file: Path | None, strict: bool) -> None:
+    """Whether the document holds together and its own tests come out; every fault at once.
 
+    Refused are rules that are never reached. Rules that contradict each other in some calls, and those whose
+    question cannot obtain what a floor asks for, may be meant: they are warnings.
+    """
     found = load(frame, file)
-    failures = run_tests(found)
+    tenants = frame.settings.tenants if file is None or frame.config is not None else {}
+    told = Review.of(found, tenants or None)
+    rules, tests = len(found.rules), len(found.trials)
     facts = {
         "version": found.version,
         "sha256": found.sha256,
-        "rules": len(found.rules),
-        "tests": len(found.trials),
-        "failures": [str(failure) for failure in failures],
+        "rules": rules,
+        "tests": tests,
+        "failures": [str(failure) for failure in told.failures],
+        "findings": told.findings,
     }
-    if failures:
-        if frame.json:
-            output.print_json(facts)
-        raise failing(failures)
-    rules, tests = len(found.rules), len(found.trials)
-    frame.said(f"version {found.version} ({found.sha256[:16]}): {rules} rules, {tests} tests hold", facts)
+    if frame.json:
+        output.print_json(facts)
+    elif not strict:
+        told.warn(output.print_line)
+    told.raise_any(found.version, strict=strict)
+    if not frame.json:
+        counted = f"{rules} rules, {tests} tests hold"
+        if told.warnings:
+            counted += f", {len(told.warnings)} warning{'s' * (len(told.warnings) != 1)}"
+        output.print_line(f"version {found.version} ({found.sha256[:16]}): {counted}")
 
 
 @policy.command(example="fsgov policy show")
@@ -191,12 +201,6 @@ def export_dialplan(frame: Frame, file: Path | None) -> None:
         output.print_json({"version": found.version, "sha256": found.sha256, "failures": modes})
         return
     click.echo(dialplan(found, regions), nl=False)
-
-
-def failing(failures: Sequence[object]) -> BadConfiguration:
-    """What is said of a policy whose own tests do not come out."""
-    hint = "mend the rules, or the tests"
-    return BadConfiguration("The policy's own tests fail", "\n".join(map(str, failures)), hint)
 
 
 def load(frame: Frame, file: Path | None) -> Policy:

@@ -59,6 +59,17 @@ def country(number: str) -> str:
     return found if found in phonenumbers.SUPPORTED_REGIONS else ""
 
 
+@lru_cache(REMEMBERED)
+def country_of_all(prefix: str) -> str:
+    """The country that every number with this beginning has; "" where they may have several."""
+    for end in range(2, min(5, len(prefix) + 1)):
+        regions = phonenumbers.region_codes_for_country_code(int(prefix[1:end]))
+        if regions:
+            alone = len(regions) == 1 and regions[0] in phonenumbers.SUPPORTED_REGIONS
+            return str(regions[0]) if alone else ""
+    return ""
+
+
 def is_country(code: str) -> bool:
     """Whether this is an ISO 3166 alpha-2 code that numbers can tell."""
     return code in phonenumbers.SUPPORTED_REGIONS

@@ -47,6 +47,7 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("host", ("policy", "explain", "--dialled", "1", "--crm", "segment"), 2, "NAME=VALUE"),
     ("host", ("policy", "explain", "--dialled", "1", "--tenant", "nobody"), 2, "nobody"),
     ("host", ("policy", "check", "failing.toml"), 3, "the rest is not recorded"),
+    ("host", ("policy", "check", "shadowed.toml"), 3, "rule[2] (again): is never reached"),
     ("host", ("policy", "export-dialplan", "bad-policy.toml"), 3, "rule[1].consent"),
     ("host", ("keys", "generate", "recipient", "--output", "desk/id.txt"), 7, "is there already"),
     ("host", ("keys", "generate", "recipient", "--output", "no/where/id"), 2, "cannot be written"),
@@ -59,6 +60,7 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("host", ("policy", "diff", "nowhere.toml", "host.toml"), 6, ""),
     ("away", ("policy", "history"), 4, "PostgreSQL does not answer"),
     ("alice", ("policy", "activate", "bad-policy.toml", "--yes"), 3, "rule[1].consent"),
+    ("alice", ("policy", "activate", "shadowed.toml", "--yes"), 3, "rule[2] (again): is never reached"),
     ("alice", ("policy", "approve", "no-such-version", "--yes"), 6, ""),
     ("carol", ("policy", "rollback", "--yes"), 5, ""),
     ("alice", ("stop",), 2, ""),
@@ -192,6 +194,9 @@ def prepare(firm: Company) -> None:
     (root / "bad-policy.toml").write_text(policy.replace('consent = "none"', 'consent = "maybe"', 1))
     test = '[[test]]\nname = "the rest is not recorded"\ncall = { dialled = "1" }\n'
     (root / "failing.toml").write_text(policy + test + 'expect = { record = "always" }\n')
+    rest = policy.index('[[rule]]\nname = "rest"')
+    again = '[[rule]]\nname = "again"\nwhen.dialled = "+49309018201*"\nrecord = "never"\n'
+    (root / "shadowed.toml").write_text(policy[:rest] + again + policy[rest:])
     (root / "taken").mkdir()
     (root / "taken" / f"{FIRST}.json").touch()
     (root / "filled").mkdir()

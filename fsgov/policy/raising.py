@@ -1,0 +1,65 @@
+"""Where a floor can ask for more than a rule's question obtains: such a call is not recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fsgov.policy.document import Question, Rule
+from fsgov.policy.finding import Finding, Severity
+from fsgov.policy.terms import ConsentMode, RecordMode
+from fsgov.policy.version import Policy
+
+
+def findings(policy: Policy) -> Iterator[Finding]:
+    """One for all rules that fall short alike, at the first of them; the countries are named."""
+    alike: dict[tuple[tuple[ConsentMode, str, str], ...], list[int]] = {}
+    told: dict[tuple[ConsentMode, str], tuple[tuple[ConsentMode, str, str], ...]] = {}
+    for number, rule in enumerate(policy.rules, 1):
+        if rule.record is RecordMode.NEVER:
+            continue
+        able = (rule.consent, _keys(rule.ask))
+        if able not in told:
+            told[able] = tuple(_short(policy, rule))
+        if told[able]:
+            alike.setdefault(told[able], []).append(number)
+    for shorts, numbers in alike.items():
+        first, *others = numbers
+        too = f" (as {len(others)} more)" if others else ""
+        for mode, missing, who in shorts:
+            yield Finding(
+                severity=Severity.WARNING,
+                kind="floor",
+                path=f"rule[{first}]",
+                rule=policy.rules[first - 1].name,
+                message=f"{missing}{too}, and {who} is owed {mode.value}: such a call is not recorded",
+                hint="add it, or give them a rule of their own",
+                others=tuple(f"rule[{number}]" for number in others),
+            )
+
+
+def _short(policy: Policy, rule: Rule) -> Iterator[tuple[ConsentMode, str, str]]:
+    """(mode, what the rule has not, who is owed that mode)."""
+    for mode in sorted({*policy.floors.values(), policy.default_floor}, key=lambda mode: mode.rank):
+        missing = _missing(rule.ask, mode)
+        if mode.rank <= rule.consent.rank or not missing:
+            continue
+        countries = sorted(country for country, floor in policy.floors.items() if floor is mode)
+        if policy.default_floor is mode:
+            countries.append("any other country")
+        yield (
+            mode,
+            missing,
+            f"a party of {' or '.join(filter(None, (', '.join(countries[:-1]), countries[-1])))}",
+        )
+
+
+def _missing(ask: Question | None, mode: ConsentMode) -> str:
+    if ask is None:
+        return "has no prompt"
+    if mode is ConsentMode.OPT_IN and not ask.yes:
+        return "has no key for yes"
+    return "has no key for no" if mode is ConsentMode.OPT_OUT and not ask.no else ""
+
+
+def _keys(ask: Question | None) -> str:
+    return "" if ask is None else f"prompt{' yes' * bool(ask.yes)}{' no' * bool(ask.no)}"
