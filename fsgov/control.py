@@ -1,6 +1,7 @@
 """Live acts on calls, by people on this host: HTTP/1.1 on a unix socket, falcon behind gevent's WSGI server.
 
-    POST /v1/calls/{id}/{start|stop|pause|resume|tag}   body {"tag": "..."} for tag
+    POST /v1/calls/{id}/{start|stop|pause|resume|tag|consent}   body {"tag": "..."} for tag;
+                                                 {"said": "given", "party": 1, "purpose": "..."} for consent
         200 acknowledged · 202 sent, not acknowledged in time · 400 · 403 · 404 · 409
     GET POST /v1/stops · DELETE /v1/stops/{id}          the kill switch of this host
     GET  /v1/calls                                      the live conversations, without numbers
@@ -26,6 +27,7 @@ from gevent import pywsgi
 from gevent.event import AsyncResult
 from gevent.timeout import Timeout
 
+from fsgov.attested import Attested
 from fsgov.call.stops import Stop
 from fsgov.commands import Answer
 from fsgov.errors import Unreachable
@@ -44,12 +46,15 @@ class Desk:
         self._now = now
         self._waiting: dict[str, AsyncResult[Answer]] = {}
 
-    def ask(self, call: str, act: Act, actor: str, tag: str = "") -> Answer:
+    def ask(self, call: str, act: Act, actor: str, tag: str = "", consent: Attested | None = None) -> Answer:
         request = secrets.token_hex(8)
         waiting: AsyncResult[Answer] = AsyncResult()
         self._waiting[request] = waiting
         try:
-            self._emit(ActAsked(now=self._now(), call=call, act=act, actor=actor, request=request, tag=tag))
+            event = ActAsked(
+                now=self._now(), call=call, act=act, actor=actor, request=request, tag=tag, consent=consent
+            )
+            self._emit(event)
             with Timeout(ANSWER_WITHIN):
                 answer: Answer = waiting.get()
                 return answer
@@ -107,15 +112,26 @@ class Acts:
             raise falcon.HTTPNotFound(description="no such call is live on this host")
         if not actor.may_act(tenant):
             raise falcon.HTTPForbidden(description="this person may not act on calls of that tenant")
-        tag = ""
-        if wanted is Act.TAG:
-            body = request.get_media(default_when_empty={})
-            tag = body.get("tag", "") if isinstance(body, dict) else ""
-            if not isinstance(tag, str) or not 0 < len(tag) <= 64 or not tag.isprintable():
-                raise falcon.HTTPBadRequest(description="a tag is 1 to 64 printable characters")
-        answer = self.desk.ask(call, wanted, actor.id, tag)
+        body = request.get_media(default_when_empty={}) if wanted in (Act.TAG, Act.CONSENT) else {}
+        body = body if isinstance(body, dict) else {}
+        tag = body.get("tag", "") if wanted is Act.TAG else ""
+        if wanted is Act.TAG and (
+            not isinstance(tag, str) or not 0 < len(tag) <= 64 or not tag.isprintable()
+        ):
+            raise falcon.HTTPBadRequest(description="a tag is 1 to 64 printable characters")
+        consent = _attested(body) if wanted is Act.CONSENT else None
+        answer = self.desk.ask(call, wanted, actor.id, tag, consent)
         response.status = answer.status
         response.media = {"call": call, "act": wanted.value, "status": answer.status, "reason": answer.reason}
+
+
+def _attested(body: Mapping[str, Any]) -> Attested:
+    said, party, purpose = body.get("said"), body.get("party", 0), body.get("purpose", "")
+    if said not in ("given", "refused", "withdrawn"):
+        raise falcon.HTTPBadRequest(description="said is given, refused or withdrawn")
+    if type(party) is not int or not 0 <= party <= 9999 or not isinstance(purpose, str) or len(purpose) > 64:
+        raise falcon.HTTPBadRequest(description="party is a number of the call's, purpose a name")
+    return Attested(state=said, party=party, purpose=purpose)
 
 
 class Switch(Protocol):

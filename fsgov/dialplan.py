@@ -36,6 +36,8 @@ class CodePressed(LegEvent):
 
     act: Act
     tag: str = ""
+    said: str = ""
+    """With `Act.CONSENT`: what the party outside has said, given or refused."""
 
 
 OWN = frozenset(

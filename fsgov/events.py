@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from fsgov.attested import Attested
+
 Instant = int
 """Microseconds since the epoch, UTC."""
 
@@ -32,6 +34,7 @@ class Event:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegEvent(Event):
     leg: str
+    source: str = ""  # <Core-UUID>/<Event-Sequence> where a consent may rest on it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +45,13 @@ class LegCreated(LegEvent):
     caller: str
     dialled: str
     """Both numbers as the switch gives them, not normalised."""
-    profile: str = ""
-    """Channel name without its last part: `sofia/internal`, `sofia/external`, `loopback`."""
+    profile: str = ""  # channel name without its last part: `sofia/internal`, `sofia/external`, `loopback`
     domain: str = ""
-    user: str = ""
-    """The registered user the leg belongs to (`user@domain`), or ""."""
-    other: str | None = None
-    """Other-Leg-Unique-ID: the leg this one was made for."""
+    user: str = ""  # the registered user the leg belongs to (`user@domain`)
+    other: str | None = None  # Other-Leg-Unique-ID: the leg this one was made for
     variables: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Those channel variables that the policy names, and `fsgov_*`."""
-    core: str = ""
-    """Core-UUID: changes with each start of the switch."""
+    core: str = ""  # Core-UUID: changes with each start of the switch
     found: bool = False
     answered: bool = False
 
@@ -174,8 +173,7 @@ class LegInspected(LegEvent):
 
     exists: bool
     recordings: tuple[str, ...] = ()
-    leg_found: LegCreated | None = None
-    """What uuid_dump says of a leg we had not known."""
+    leg_found: LegCreated | None = None  # what uuid_dump says of a leg we had not known
     command: int = 0  # number of the `Inspect`; 0 where the shell does not tell
 
 
@@ -206,10 +204,8 @@ class Resynced(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat(Event):
     core: str
-    since_startup: int
-    """Sessions since the switch started (Session-Since-Startup)."""
-    live: int
-    """Session-Count."""
+    since_startup: int  # Session-Since-Startup: sessions since the switch started
+    live: int  # Session-Count
 
 
 # -- replies to our commands --------------------------------------------------------------------------
@@ -276,6 +272,7 @@ class Act(Enum):
     PAUSE = "pause"
     RESUME = "resume"
     TAG = "tag"
+    CONSENT = "consent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +284,7 @@ class ActAsked(Event):
     actor: str | None
     request: str
     tag: str = ""
+    consent: Attested | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

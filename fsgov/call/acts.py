@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call import deciding
-from fsgov.call.consent import against
+from fsgov.call.attesting import attest
+from fsgov.call.consent import barred
 from fsgov.call.converge import wanted
 from fsgov.call.site import SECOND
 from fsgov.call.state import Call, Capture, Paused, Stage, Tag, Waiting
 from fsgov.call.stops import halting
+from fsgov.call.tables import CONVERGE
 from fsgov.call.turn import Turn
 from fsgov.commands import Answer
 from fsgov.events import Act, ActAsked, Instant
@@ -29,6 +31,8 @@ def asked(t: Turn, event: ActAsked) -> bool:
     call = t.call
     t.enter("live.asked", act=event.act.value, actor=event.actor, request=event.request)
     refusal = _refused(call, event)
+    if not refusal and event.act is Act.CONSENT:
+        refusal = attest(t, event)
     if refusal:
         answer(t, event.request, 409, refusal)
         return True
@@ -67,7 +71,7 @@ def _refused(call: Call, event: ActAsked) -> str:
             return "too many tags, or a tag without a fitting length" if full else ""
         case _ if len(call.waiting) >= MOST_WAITING:
             return "too many acts are waiting"
-        case Act.START | Act.RESUME if decision is not None and against(call, decision.asks_for):
+        case Act.START | Act.RESUME if decision is not None and barred(call, decision):
             return "a party has declined"
         case Act.START | Act.RESUME if halting(call):
             return "a stop is in force: nothing may be recorded"
@@ -132,6 +136,9 @@ def _acknowledged(call: Call, act: Act) -> bool:
             return call.paused is not None and (masked or off)
         case Act.STOP:
             return off
+        case Act.CONSENT:
+            done = (call.actual, wanted(call)) not in CONVERGE
+            return done and not (call.flight or call.strays)
         case _:
             return True
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsgov.call.consent import AGAINST, Gate, asked, gate, note
+from fsgov.call.consent import asked, events, note, owed
 from fsgov.call.gates import GO
 from fsgov.call.site import SECOND
 from fsgov.call.state import Answered, Call, Evidence, Leg, Method, Question
@@ -57,14 +57,14 @@ def ask(t: Turn) -> None:
     if decision.ask is None:
         return
     for party, leg in members:
-        if gate(call, decision, party) is Gate.ASK and not refused_somewhere(call, decision.asks_for):
+        if owed(call, decision, party):
             question = Question(
                 party=party.facts.party, leg=leg.uuid, purpose=decision.asks_for, mode=decision.consent,
                 number=0, asked=t.now, due=0,
             )  # fmt: skip
             if not by_dialplan(call, leg.uuid):
                 play(t, decision.ask, question)
-            elif call.gates[leg.uuid].told == decision.consent.value and question_on(call, leg.uuid) is None:
+            elif call.gates[leg.uuid].told == menu(decision.consent) and question_on(call, leg.uuid) is None:
                 put(t, replace(question, due=t.now + _length(decision.ask) + decision.ask.timeout + SLACK))
             else:
                 continue  # the dialplan asks something else here, or has gone on unasked: its failure mode
@@ -85,8 +85,9 @@ def by_dialplan(call: Call, leg: str) -> bool:
     return at is not None and at.told != GO
 
 
-def refused_somewhere(call: Call, purpose: str) -> bool:
-    return any(row.purpose == purpose and row.state in AGAINST for row in call.consents)
+def menu(mode: ConsentMode) -> str:
+    """The dialplan's menu for a mode: a law that demands the recording is told of as by a notice."""
+    return ConsentMode.NOTICE.value if mode is ConsentMode.STATUTORY else mode.value
 
 
 def _stop_asking_others(t: Turn, members: set[int]) -> None:
@@ -114,8 +115,10 @@ def put(t: Turn, question: Question) -> None:
 
 
 def is_open(call: Call) -> bool:
-    """Some question waits for its answer."""
-    return bool(call.questions) and any(question.open for question in call.questions.values())
+    """Some question waits for its answer, and the recording for that."""
+    return bool(call.questions) and any(
+        question.open and question.mode is not ConsentMode.STATUTORY for question in call.questions.values()
+    )
 
 
 def question_on(call: Call, leg: str) -> Question | None:
@@ -131,7 +134,7 @@ def started(t: Turn, event: PromptStarted) -> bool:
     prompt = prompt_of(t.call)
     if question is None or prompt is None or not question.open or event.file != prompt.file:
         return False
-    put(t, replace(question, started=t.time))
+    put(t, replace(question, started=t.time, sources=_and(question, t.source)))
     return True
 
 
@@ -149,7 +152,7 @@ def stopped(t: Turn, event: PromptStopped) -> bool:
     ):
         return False
     leg = call.legs[event.leg]
-    question = replace(question, samples=event.samples)
+    question = replace(question, samples=event.samples, sources=_and(question, t.source))
     if event.samples is not None and event.samples >= prompt.samples:
         if leg.ended is None:
             _proven(t, replace(question, proven=True), prompt, leg)
@@ -170,7 +173,7 @@ def _proven(t: Turn, question: Question, prompt: Ask, leg: Leg) -> None:
     t.enter(
         "notice.played", party=question.party, leg=leg.name, sha256=prompt.sha256, samples=question.samples
     )
-    if question.mode is ConsentMode.NOTICE:
+    if question.mode in (ConsentMode.NOTICE, ConsentMode.STATUTORY):
         put(t, replace(question, open=False))
         note(
             t,
@@ -251,7 +254,12 @@ def proof(call: Call, question: Question) -> Evidence:
         "started": question.started,
         "samples": question.samples,
         "of": 0 if prompt is None else prompt.samples,
+        **events(*question.sources),
     }
+
+
+def _and(question: Question, source: str) -> tuple[str, ...]:
+    return (*question.sources, source) if source else question.sources
 
 
 def prompt_of(call: Call) -> Ask | None:

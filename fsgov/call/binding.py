@@ -66,7 +66,7 @@ def _heard(call: Call) -> tuple[int, ...]:
 def _rests_on(call: Call, decision: Decision, purposes: tuple[str, ...]) -> tuple[str, ...]:
     """Ids of the rows that let it be recorded, and of those that cover a purpose by consent."""
     needed = {purpose for purpose in purposes if decision.basis[purpose] is Basis.CONSENT}
-    if decision.consent is not ConsentMode.NONE:
+    if decision.consent not in (ConsentMode.NONE, ConsentMode.STATUTORY):
         needed.add(decision.asks_for)
     if not needed:
         return ()

@@ -7,12 +7,13 @@ outside, pressing it does nothing. What the rule forbids is refused as for any l
 
 from __future__ import annotations
 
+from fsgov.attested import Attested
 from fsgov.call import acts
 from fsgov.call.site import SECOND
 from fsgov.call.turn import Turn
 from fsgov.commands import Answer, AnswerDialplan
 from fsgov.dialplan import CodePressed
-from fsgov.events import ActAsked, Instant
+from fsgov.events import Act, ActAsked, Instant
 from fsgov.policy import Side
 
 WITHIN: Instant = 3 * SECOND - 200_000
@@ -40,6 +41,7 @@ def pressed(t: Turn, event: CodePressed) -> bool:
             actor=None,
             request=request,
             tag=event.tag,
+            consent=Attested(state=event.said, by=leg.party) if event.act is Act.CONSENT else None,
         ),
     )
 

@@ -19,10 +19,19 @@ PREFIX = "fsgov_consent_"
 WORDS = {
     **dict.fromkeys(("given", "yes", "true", "1"), Answered.GIVEN),
     **dict.fromkeys(("refused", "no", "false", "0"), Answered.REFUSED),
+    "withdrawn": Answered.WITHDRAWN,
 }
 ACTIVE = (Method.KEY, Method.VARIABLE)
 """How somebody says yes for himself, in this call."""
-SPOKEN_FOR = (Method.KEY, Method.VARIABLE, Method.CRM)
+ATTESTED = (Method.AGENT, Method.CLI)
+"""How somebody else says it for him, on this call."""
+SPOKEN_FOR = (*ACTIVE, Method.CRM, *ATTESTED)
+SUFFICES = {
+    ConsentMode.OPT_IN: ACTIVE,
+    ConsentMode.ON_FILE: (*ACTIVE, Method.CRM),
+    ConsentMode.AGENT_ATTESTED: (*ACTIVE, *ATTESTED),
+}
+"""Whose yes opens the gate, where only a yes does."""
 AGAINST = (Answered.REFUSED, Answered.WITHDRAWN)
 
 
@@ -70,17 +79,26 @@ def _outside_and_expected(call: Call, party: Party) -> bool:
 def asked(call: Call, decision: Decision) -> list[tuple[Party, Leg]]:
     """Whose consent counts: everybody outside, agents by rule; everybody where nobody is outside."""
     present = speaking(call)
-    if decision.ask_agents:
+    if all_count(call, decision):
         return present
-    outside = [(party, leg) for party, leg in present if party.facts.side is Side.OUTSIDE]
-    if outside or any(_outside_and_expected(call, party) for party in call.parties):
-        return outside
-    return present
+    return [(party, leg) for party, leg in present if party.facts.side is Side.OUTSIDE]
+
+
+def all_count(call: Call, decision: Decision) -> bool:
+    """Parties inside count as well: by rule, or because there are no others."""
+    return decision.ask_agents or not any(_outside_and_expected(call, party) for party in call.parties)
+
+
+def barred(call: Call, decision: Decision) -> bool:
+    """Somebody's no keeps the whole conversation from being recorded."""
+    return decision.consent is not ConsentMode.STATUTORY and against(call, decision.asks_for)
 
 
 def gate(call: Call, decision: Decision, party: Party) -> Gate:
     """Whether this party's answer, or silence, lets the conversation be recorded."""
     mode = decision.consent
+    if mode is ConsentMode.STATUTORY:
+        return Gate.OPEN
     row = in_force(call, party.facts.party, decision.asks_for)
     if row is not None and row.state in AGAINST:
         return Gate.CLOSED
@@ -91,6 +109,8 @@ def gate(call: Call, decision: Decision, party: Party) -> Gate:
         return Gate.OPEN
     if mode is ConsentMode.ON_FILE:
         return Gate.WAIT if party.lookup else Gate.CLOSED
+    if mode is ConsentMode.AGENT_ATTESTED:
+        return Gate.WAIT
     if row is not None and row.state is Answered.UNANSWERED and row.mode.rank >= mode.rank:
         return Gate.CLOSED
     question = call.questions.get(party.facts.party)
@@ -100,10 +120,8 @@ def gate(call: Call, decision: Decision, party: Party) -> Gate:
 
 
 def _suffices(mode: ConsentMode, row: Consent) -> bool:
-    if mode is ConsentMode.OPT_IN:
-        return row.method in ACTIVE
-    if mode is ConsentMode.ON_FILE:
-        return row.method in SPOKEN_FOR
+    if mode in SUFFICES:
+        return row.method in SUFFICES[mode]
     return row.method in SPOKEN_FOR or row.mode.rank >= mode.rank
 
 
@@ -116,14 +134,21 @@ def askable(decision: Decision) -> bool:
         return bool(ask.yes)
     if decision.consent is ConsentMode.OPT_OUT:
         return bool(ask.no)
-    return decision.consent is ConsentMode.NOTICE
+    return decision.consent in (ConsentMode.NOTICE, ConsentMode.STATUTORY)
+
+
+def owed(call: Call, decision: Decision, party: Party) -> bool:
+    """The prompt is to be played to this party; under statutory once, while the recording runs."""
+    if decision.consent is ConsentMode.STATUTORY:
+        return party.facts.party not in call.questions and askable(decision)
+    return gate(call, decision, party) is Gate.ASK and not against(call, decision.asks_for)
 
 
 def gates_open(call: Call, decision: Decision) -> bool:
     """Nobody who counts keeps the conversation from being recorded."""
-    if against(call, decision.asks_for):
+    if barred(call, decision):
         return False
-    if decision.consent is ConsentMode.NONE:
+    if decision.consent in (ConsentMode.NONE, ConsentMode.STATUTORY):
         return True
     members = asked(call, decision)
     return bool(members) and all(gate(call, decision, party) is Gate.OPEN for party, _ in members)
@@ -161,6 +186,7 @@ def note(
     if state is Answered.REFUSED and row is not None and row.state is Answered.GIVEN:
         state = Answered.WITHDRAWN
     id_ = f"c-{call.id}-{len(call.consents) + 1}"
+    policy = call.policy.sha256 if call.decision is None else call.decision.policy
     row = Consent(
         id=id_,
         party=party,
@@ -169,11 +195,11 @@ def note(
         method=method,
         mode=mode,
         at=t.time,
-        evidence=evidence,
+        evidence={**evidence, "policy": policy},
     )
     call.consents = (*call.consents, row)
     t.durable = True
-    if state in AGAINST and purpose in gating(call):
+    if state in AGAINST and gates(call, purpose):
         mark(t, state, party)
     if method is not Method.NOTICE or state is not Answered.GIVEN:
         t.enter(
@@ -190,8 +216,21 @@ def _as_good(before: Method, after: Method) -> bool:
     return before in ACTIVE or before is after
 
 
-def gating(call: Call) -> tuple[str, ...]:
-    return () if call.decision is None else (call.decision.asks_for,)
+def gates(call: Call, purpose: str) -> bool:
+    """A no to this purpose ends the recording."""
+    decision = call.decision
+    return (
+        decision is not None
+        and decision.consent is not ConsentMode.STATUTORY
+        and purpose == decision.asks_for
+    )
+
+
+def meant(decision: Decision) -> tuple[str, ...]:
+    """The purposes that a no concerns where none is named: under statutory all that rest on consent."""
+    by_consent = tuple(p for p in decision.purposes if decision.basis[p] is Basis.CONSENT)
+    statutory = decision.consent is ConsentMode.STATUTORY
+    return by_consent if statutory and by_consent else (decision.asks_for,)
 
 
 def mark(t: Turn, state: Answered, party: int) -> None:
@@ -224,4 +263,11 @@ def learn_variables(t: Turn, leg: Leg, variables: Mapping[str, str]) -> None:
         purpose = name[len(PREFIX) :]
         state = WORDS.get(variables[name].lower())
         if state is not None and purpose in call.policy.purposes:
-            note(t, leg.party, purpose, state, Method.VARIABLE, mode, {"variable": name, "leg": leg.name})
+            told = {"variable": name, "leg": leg.name, **events(t.source)}
+            note(t, leg.party, purpose, state, Method.VARIABLE, mode, told)
+
+
+def events(*sources: str) -> Evidence:
+    """The switch's events that an answer was learned from, where it numbered them."""
+    told = " ".join(filter(None, sources))
+    return {"events": told} if told else {}

@@ -156,7 +156,8 @@ def _question(question: Question) -> str:
         f'{{"party": {question.party}, "leg": {text(question.leg)}, "purpose": {text(question.purpose)}, '
         f'"mode": "{question.mode._value_}", "number": {question.number}, "asked": {question.asked}, '
         f'"due": {question.due}, "plays": {question.plays}, "started": {_maybe(question.started)}, '
-        f'"samples": {_maybe(question.samples)}, "proven": {TRUTH[question.proven]}, '
+        f'"samples": {_maybe(question.samples)}, "sources": {_texts(question.sources)}, '
+        f'"proven": {TRUTH[question.proven]}, '
         f'"open": {TRUTH[question.open]}}}'
     )
 

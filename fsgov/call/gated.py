@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fsgov.call import asking, codes
-from fsgov.call.consent import Gate, gate, in_force, learn_variables
+from fsgov.call.consent import in_force, learn_variables, owed
 from fsgov.call.gates import GO, AtGate
 from fsgov.call.state import Answered, Call, Leg
 from fsgov.call.turn import Turn
@@ -59,7 +59,7 @@ def answer(t: Turn) -> None:
         ask = None if decision is None else _owed(call, decision, call.legs[leg])
         told, words = GO, {"fsgov_action": GO}
         if decision is not None and ask is not None:
-            told, words = decision.consent.value, menu(decision, ask)
+            told, words = asking.menu(decision.consent), menu(decision, ask)
         _stands(t, leg, replace(at, told=told))
         variables = tuple(words.items())
         due = at.opened + WITHIN
@@ -80,7 +80,7 @@ def menu(decision: Decision, ask: Ask) -> dict[str, str]:
         "fsgov_timeout": str(ask.timeout // 1_000),
         "fsgov_refusal": refusal.act.value,
         "fsgov_transfer": refusal.destination if refusal.act is RefusalAct.TRANSFER else "",
-        "fsgov_action": decision.consent.value,
+        "fsgov_action": asking.menu(decision.consent),
     }
     return {name: value for name, value in words.items() if value}
 
@@ -126,9 +126,7 @@ def _owed(call: Call, decision: Decision, leg: Leg) -> Ask | None:
     if party is None or (question is not None and question.open):
         return None
     counts = decision.ask_agents or party.facts.side is Side.OUTSIDE
-    if not (counts and asking.worth_asking(call) and gate(call, decision, party) is Gate.ASK):
-        return None
-    return None if asking.refused_somewhere(call, decision.asks_for) else decision.ask
+    return decision.ask if counts and asking.worth_asking(call) and owed(call, decision, party) else None
 
 
 def _close(t: Turn, leg: Leg) -> None:

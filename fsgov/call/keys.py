@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call.asking import by_dialplan, prompt_of, proof, put, question_on
-from fsgov.call.consent import AGAINST, asked, in_force, note
+from fsgov.call.consent import asked, events, meant, note
 from fsgov.call.state import Answered, Method, Question
 from fsgov.call.turn import Turn
 from fsgov.commands import HangUp, StopPlaying, Transfer
@@ -24,7 +24,7 @@ def key(t: Turn, event: KeyPressed) -> bool:
     prompt = prompt_of(t.call)
     if question is None or prompt is None:
         return False
-    if not question.open:
+    if not question.open or question.mode is ConsentMode.STATUTORY:
         return _code(t, question, prompt, event.digit)
     heard = question.started is not None or question.samples is not None
     if event.digit == prompt.no:
@@ -57,7 +57,7 @@ def _unasked(t: Turn, leg: str) -> Question | None:
 
 def _answered(t: Turn, question: Question, state: Answered, digit: str) -> None:
     call = t.call
-    evidence = {**proof(call, question), "digit": digit}
+    evidence = {**proof(call, question), "digit": digit, **events(*question.sources, t.source)}
     put(t, replace(question, open=False))
     ours = not by_dialplan(call, question.leg)
     if ours and not question.proven:
@@ -77,17 +77,9 @@ def _code(t: Turn, question: Question, prompt: Ask, digit: str) -> bool:
         put(t, replace(question, code=pressed))
         return True
     put(t, replace(question, code=0))
-    row = in_force(t.call, question.party, question.purpose)
-    if row is None or row.state not in AGAINST:
-        note(
-            t,
-            question.party,
-            question.purpose,
-            Answered.WITHDRAWN,
-            Method.KEY,
-            question.mode,
-            {"code": "withdraw"},
-        )
+    evidence = {"leg": t.call.legs[question.leg].name, "code": "withdraw", **events(t.source)}
+    for purpose in (question.purpose,) if t.call.decision is None else meant(t.call.decision):
+        note(t, question.party, purpose, Answered.WITHDRAWN, Method.KEY, question.mode, evidence)
     return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fsgov.call.converge import wanted
 from fsgov.call.state import Call, Capture
 from fsgov.call.turn import Turn
-from fsgov.policy import Decision
+from fsgov.policy import Basis, ConsentMode, Decision
 
 
 def leave(t: Turn) -> None:
@@ -20,9 +20,7 @@ def leave(t: Turn) -> None:
 
 def _needs_us(call: Call, decision: Decision) -> bool:
     """Somebody may yet withdraw or pause, and a recorder without fsgov would not hear of it."""
-    return bool(
-        (decision.ask and decision.ask.withdraw)
-        or decision.pause.max is not None
-        or call.paused
-        or call.questions
-    )
+    withdraw = bool((decision.ask and decision.ask.withdraw) or call.questions)
+    if decision.consent is ConsentMode.STATUTORY:  # only what rests on consent ends with a no
+        withdraw = withdraw and Basis.CONSENT in decision.basis.values()
+    return bool(withdraw or decision.pause.max is not None or call.paused)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call import acts, asking, deciding
-from fsgov.call.consent import mark
+from fsgov.call.consent import gates, mark
 from fsgov.call.state import Answered, Call, Consent
 from fsgov.call.turn import Turn, leg_name
 from fsgov.policy import Side
@@ -50,11 +50,9 @@ def absorb(t: Turn, younger: Call) -> None:
     outside = any(party.facts.side is Side.OUTSIDE for party in younger.parties)
     if outside and younger.decision is not None and call.decision is not None and call.inputs is not None:
         deciding.adopt(t, call.inputs, younger.decision, younger.grounds)
-    decision = call.decision
-    if decision is not None:
-        for row in call.consents:
-            if row.purpose == decision.asks_for and row.state is Answered.WITHDRAWN:
-                mark(t, row.state, row.party)
+    for row in call.consents:
+        if gates(call, row.purpose) and row.state is Answered.WITHDRAWN:
+            mark(t, row.state, row.party)
 
 
 def _carry(t: Turn, row: Consent) -> None:

@@ -189,7 +189,8 @@ def _consent(row: Mapping[str, Any]) -> Consent:
 
 
 def _question(row: Mapping[str, Any]) -> Question:
-    return Question(**{**row, "mode": ConsentMode(row["mode"])})
+    sources = tuple(row.get("sources", ()))
+    return Question(**{**row, "mode": ConsentMode(row["mode"]), "sources": sources})
 
 
 def _segment(row: Mapping[str, Any]) -> Segment:

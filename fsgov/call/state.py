@@ -49,12 +49,17 @@ class Answered(Enum):
 
 
 class Method(Enum):
-    """How that was learned. NOTICE: the prompt was played to its end and nobody objected."""
+    """How that was learned. NOTICE: the prompt was played to its end and nobody objected.
+
+    AGENT, CLI: somebody else says what the party has said, a party inside by a code or a person at a desk.
+    """
 
     KEY = "key"
     VARIABLE = "variable"
     CRM = "crm"
     NOTICE = "notice"
+    AGENT = "agent"
+    CLI = "cli"
 
 
 Evidence = Mapping[str, str | int | None]
@@ -122,6 +127,8 @@ class Question:
     plays: int = 1
     started: Instant | None = None
     samples: int | None = None
+    sources: tuple[str, ...] = ()
+    """The events of the switch that told of the prompt."""
     proven: bool = False
     """Played to its end, by the switch's count of samples."""
     open: bool = True

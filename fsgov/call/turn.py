@@ -6,7 +6,7 @@ from fsgov.call.state import Call, Leg, Party
 from fsgov.call.tables import CAPTURE, Sign
 from fsgov.commands import Command, Enter
 from fsgov.entries import Fact
-from fsgov.events import Event, Instant
+from fsgov.events import Event, Instant, LegEvent
 
 
 class TimePassed(Event):
@@ -16,12 +16,14 @@ class TimePassed(Event):
 class Turn:
     """What learning from one event changes. `time` is when the thing happened, `now` when we heard of it."""
 
-    __slots__ = ("call", "commands", "durable", "now", "rests", "time")
+    __slots__ = ("call", "commands", "durable", "now", "rests", "source", "time")
 
     def __init__(self, call: Call, event: Event) -> None:
         self.call = call.copy()
         self.now: Instant = event.now
         self.time: Instant = event.now if event.at is None else event.at
+        self.source = event.source if isinstance(event, LegEvent) else ""
+        """What evidence names the switch's event by."""
         self.commands: list[Command] = []
         self.durable = False
         """Something was learned that a restart must not forget, even after a power loss."""

@@ -145,7 +145,7 @@ def explain(frame: Frame, call: str, replay: bool) -> None:
 # -- live acts -------------------------------------------------------------------------------------------
 
 
-def _act(frame: Frame, call: str, act: str, body: dict[str, str] | None = None) -> None:
+def _act(frame: Frame, call: str, act: str, body: dict[str, Any] | None = None) -> None:
     from fsgov.cli import live
 
     path = frame.settings.control.socket
@@ -200,3 +200,17 @@ def resume(frame: Frame, call: str) -> None:
 def tag(frame: Frame, call: str, tag: str) -> None:
     """Put a tag on a live call: 1 to 64 printable characters."""
     _act(frame, call, "tag", {"tag": tag})
+
+
+@calls.command(example="fsgov calls consent 0f6c2d1e-aaaa-4bbb-8ccc-0123456789ab refused --party 1")
+@click.argument("call")
+@click.argument("said", type=click.Choice(("given", "refused", "withdrawn")))
+@click.option("--party", type=click.IntRange(1, 9999), help="Its number in the call; else the one outside.")
+@click.option("--purpose", default="", help="Of the call's rule; else what its consent mode rests on.")
+@pass_frame
+def consent(frame: Frame, call: str, said: str, party: int | None, purpose: str) -> None:
+    """Say what a party of a live call has said: kept with your id as its evidence.
+
+    A yes counts where the rule lets somebody else say it, a no always: capture stops at once.
+    """
+    _act(frame, call, "consent", {"said": said, "party": party or 0, "purpose": purpose})

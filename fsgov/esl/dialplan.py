@@ -8,11 +8,13 @@ from typing import Final
 
 from fsgov.dialplan import CodePressed, GateOpened, GatePassed
 from fsgov.esl.frames import Headers
-from fsgov.esl.values import Unreadable, is_uuid, number_or_none
+from fsgov.esl.values import Unreadable, is_uuid, number_or_none, source_of
 from fsgov.events import Act, Event, Instant
 
 GATE: Final = "fsgov::gate"
 CODE: Final = "fsgov::code"
+_SAID: Final = {"agreed": "given", "declined": "refused"}
+"""The codes that tell what the party outside has said."""
 _TAG: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
@@ -27,11 +29,16 @@ def told(event: Headers, variables: Mapping[str, str], now: Instant) -> Event:
         raise Unreadable("A dialplan's event without its one uuid")
     at = number_or_none(event.find("Event-Date-Timestamp"))
     if event.get("Event-Subclass") == CODE:
-        tag = event.get("fsgov-Tag")
+        tag, word, source = event.get("fsgov-Tag"), event.get("fsgov-Act"), source_of(event)
+        if word in _SAID:
+            said = _SAID[word]
+            return CodePressed(now=now, at=at, leg=leg, source=source, act=Act.CONSENT, said=said)
         try:
-            act = Act(event.get("fsgov-Act"))
+            act = Act(word)
         except ValueError:
             raise Unreadable("A code that stands for nothing") from None
+        if act is Act.CONSENT:
+            raise Unreadable("A code that does not say what was said")
         if act is Act.TAG and not _TAG.fullmatch(tag):
             raise Unreadable("A tag that is no word")
         return CodePressed(now=now, at=at, leg=leg, act=act, tag=tag if act is Act.TAG else "")
@@ -39,5 +46,5 @@ def told(event: Headers, variables: Mapping[str, str], now: Instant) -> Event:
         case "open":
             return GateOpened(now=now, at=at, leg=leg)
         case "passed":
-            return GatePassed(now=now, at=at, leg=leg, variables=variables)
+            return GatePassed(now=now, at=at, leg=leg, source=source_of(event), variables=variables)
     raise Unreadable("A gate that is neither open nor passed")

@@ -15,7 +15,7 @@ from typing import Final
 from fsgov.dialplan import VariablesTold
 from fsgov.esl import dialplan
 from fsgov.esl.frames import Headers
-from fsgov.esl.values import Unreadable, is_uuid, number_or_none, segment_or_none
+from fsgov.esl.values import Unreadable, is_uuid, number_or_none, segment_or_none, source_of, spoken
 from fsgov.events import (
     Direction,
     Event,
@@ -107,10 +107,12 @@ def _created(to: Translator, event: Headers, now: Instant, *, found: bool = Fals
         caller = event.get("Caller-Orig-Caller-ID-Number", caller)
     domain = event.get("variable_domain_name") or event.get("variable_dialed_domain")
     user = event.get("variable_user_name") or event.get("variable_dialed_user")
+    variables = to.variables(event)
     return LegCreated(
         now=now,
         at=None if found else _at(event),
         leg=leg,
+        source="" if found else spoken(event, variables),
         direction=Direction.OUTBOUND if event.get("Call-Direction") == "outbound" else Direction.INBOUND,
         caller=caller,
         dialled=event.get("Caller-Destination-Number"),
@@ -118,7 +120,7 @@ def _created(to: Translator, event: Headers, now: Instant, *, found: bool = Fals
         domain=domain or event.get("variable_sip_req_host"),
         user=f"{user}@{domain}" if user and domain else "",
         other=other if is_uuid(other) else None,
-        variables=to.variables(event),
+        variables=variables,
         core=event.get("Core-UUID"),
         found=found,
         answered=found and event.get("Answer-State") == "answered",
@@ -126,14 +128,16 @@ def _created(to: Translator, event: Headers, now: Instant, *, found: bool = Fals
 
 
 def _answered(to: Translator, event: Headers, now: Instant) -> Event:
-    return LegAnswered(now=now, at=_at(event), leg=_leg(event), variables=to.variables(event))
+    own = to.variables(event)
+    return LegAnswered(now=now, at=_at(event), leg=_leg(event), source=spoken(event, own), variables=own)
 
 
 def _bridged(to: Translator, event: Headers, now: Instant) -> Event:
     leg, other = _pair(event)
     # the variables are those of the event's own leg, which is Bridge-A in every capture
     own = to.variables(event) if event.get("Unique-ID") == leg else {}
-    return LegsBridged(now=now, at=_at(event), leg=leg, other=other, variables=own)
+    source = spoken(event, own)
+    return LegsBridged(now=now, at=_at(event), leg=leg, source=source, other=other, variables=own)
 
 
 def _unbridged(to: Translator, event: Headers, now: Instant) -> Event:
@@ -168,12 +172,12 @@ def _key(to: Translator, event: Headers, now: Instant) -> Event | None:
     digit = event.get("DTMF-Digit").upper()
     if digit not in _KEYS:
         raise Unreadable("A key that no telephone has")
-    return KeyPressed(now=now, at=_at(event), leg=_leg(event), digit=digit)
+    return KeyPressed(now=now, at=_at(event), leg=_leg(event), source=source_of(event), digit=digit)
 
 
 def _prompt_started(to: Translator, event: Headers, now: Instant) -> Event:
     file = event.get("Playback-File-Path")
-    return PromptStarted(now=now, at=_at(event), leg=_leg(event), file=file)
+    return PromptStarted(now=now, at=_at(event), leg=_leg(event), source=source_of(event), file=file)
 
 
 def _prompt_stopped(to: Translator, event: Headers, now: Instant) -> Event:
@@ -181,6 +185,7 @@ def _prompt_stopped(to: Translator, event: Headers, now: Instant) -> Event:
         now=now,
         at=_at(event),
         leg=_leg(event),
+        source=source_of(event),
         file=event.get("Playback-File-Path"),
         status=event.get("Playback-Status"),
         samples=number_or_none(event.find("variable_playback_last_offset_pos")),

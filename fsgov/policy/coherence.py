@@ -9,7 +9,7 @@ from fsgov.policy.document import Purpose, Rule, When
 from fsgov.policy.reading import Table
 from fsgov.policy.terms import Basis, ConsentMode, OnFailure, Priority, RecordMode, RefusalAct, Require
 
-WANTS_A_YES = frozenset({ConsentMode.OPT_IN, ConsentMode.ON_FILE})
+WANTS_A_YES = frozenset({ConsentMode.OPT_IN, ConsentMode.ON_FILE, ConsentMode.AGENT_ATTESTED})
 WITHOUT_EFFECT_UNDER_NEVER = (
     "consent",
     "ask",
@@ -43,14 +43,15 @@ def check_rule(
             if key in table.source and not harmless:
                 table.fault(key, "has no effect under record = never", "leave it out")
         return
-    reach = {rule.consent, *(mode for mode in floors if mode.rank > rule.consent.rank)}
+    raised = () if rule.consent is ConsentMode.STATUTORY else floors
+    reach = {rule.consent, *(mode for mode in raised if mode.rank > rule.consent.rank)}
     _check_purposes(table, rule, purposes)
     _check_question(table, rule, reach)
     if rule.armed and rule.consent not in ARMED_UNDER:
         table.fault(
             "armed",
             f"would capture before {rule.consent.value} is settled",
-            "armed goes with consent none or on_file only",
+            "armed goes with consent none, on_file or statutory only",
         )
     if rule.priority is Priority.LOW and rule.require is not Require.BEST_EFFORT:
         table.fault("priority", "is low, but the recording is needed (require)", "leave one of the two out")
@@ -62,6 +63,7 @@ def check_rule(
         ConsentMode.OPT_OUT,
         ConsentMode.OPT_IN,
         ConsentMode.ON_FILE,
+        ConsentMode.AGENT_ATTESTED,
     }:
         table.fault("on_refusal", f"nobody can refuse under {rule.consent.value}", "leave it out")
 
@@ -72,7 +74,9 @@ def _check_purposes(table: Table, rule: Rule, purposes: Mapping[str, Purpose]) -
     by_consent = [
         name for name in rule.purposes if name in purposes and purposes[name].basis is Basis.CONSENT
     ]
-    if rule.consent not in WANTS_A_YES:
+    if rule.consent is ConsentMode.STATUTORY:
+        _check_statutory(table, rule, purposes)
+    elif rule.consent not in WANTS_A_YES:
         for name in by_consent:
             table.fault(
                 "purposes",
@@ -83,6 +87,18 @@ def _check_purposes(table: Table, rule: Rule, purposes: Mapping[str, Purpose]) -
         table.fault("purposes", "none has basis consent", "on_file looks up the consent for a purpose")
 
 
+def _check_statutory(table: Table, rule: Rule, purposes: Mapping[str, Purpose]) -> None:
+    """A law demands the recording; what else it may serve needs the party's own yes."""
+    bases = {name: purposes[name].basis for name in rule.purposes if name in purposes}
+    for name, basis in bases.items():
+        if basis not in (Basis.LEGAL_OBLIGATION, Basis.CONSENT):
+            hint = "legal_obligation; or consent, which then needs its own yes"
+            table.fault("purposes", f"{name} has basis {basis.value}, which demands no recording", hint)
+    if bases and Basis.LEGAL_OBLIGATION not in bases.values():
+        hint = "name the purpose for which a law demands the recording"
+        table.fault("purposes", "none has basis legal_obligation", hint)
+
+
 def _check_question(table: Table, rule: Rule, reach: set[ConsentMode]) -> None:
     ask = rule.ask
     asking = reach & {ConsentMode.OPT_OUT, ConsentMode.OPT_IN}
@@ -90,7 +106,7 @@ def _check_question(table: Table, rule: Rule, reach: set[ConsentMode]) -> None:
         if rule.consent in (ConsentMode.NOTICE, ConsentMode.OPT_OUT, ConsentMode.OPT_IN):
             table.fault("ask", f"is missing, {rule.consent.value} needs its prompt", "ask = { prompt = … }")
         return
-    if not asking and ConsentMode.NOTICE not in reach:
+    if not asking and not reach & {ConsentMode.NOTICE, ConsentMode.STATUTORY}:
         table.fault("ask", f"has no effect under {rule.consent.value}", "leave it out")
         return
     if rule.consent is ConsentMode.OPT_IN and not ask.yes:
@@ -100,7 +116,8 @@ def _check_question(table: Table, rule: Rule, reach: set[ConsentMode]) -> None:
     if not asking:
         for key in ("yes", "no", "timeout"):
             if key in _ask_source(table):
-                table.fault(f"ask.{key}", "has no effect under notice", "a notice asks nothing")
+                mode = rule.consent if rule.consent is ConsentMode.STATUTORY else ConsentMode.NOTICE
+                table.fault(f"ask.{key}", f"has no effect under {mode.value}", "a notice asks nothing")
 
 
 def _ask_source(table: Table) -> Mapping[str, object]:

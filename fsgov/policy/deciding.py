@@ -17,7 +17,7 @@ from fsgov.policy.inputs import Inputs, PartyFacts
 from fsgov.policy.terms import Basis, CallDirection, ConsentMode, OnLookupFailure, RecordMode, Side
 from fsgov.policy.version import Policy
 
-ARMED_UNDER = frozenset({ConsentMode.NONE, ConsentMode.ON_FILE})
+ARMED_UNDER = frozenset({ConsentMode.NONE, ConsentMode.ON_FILE, ConsentMode.STATUTORY})
 """An armed recording takes audio from the answer on: only where nothing has to be said or asked first."""
 
 UNASKED = Rule(name="on_lookup_failure", record=RecordMode.NEVER)
@@ -78,7 +78,9 @@ def settle(policy: Policy, rule: Rule, call: Call) -> Decision:
 def _decision(
     policy: Policy, rule: Rule, sampled: bool, floors: tuple[tuple[str, ConsentMode], ...]
 ) -> Decision:
-    consent = max((rule.consent, *(mode for _, mode in floors)), key=lambda mode: mode.rank)
+    consent = rule.consent
+    if consent is not ConsentMode.STATUTORY:
+        consent = max((consent, *(mode for _, mode in floors)), key=lambda mode: mode.rank)
     return Decision(
         rule=rule.name,
         policy=policy.sha256,
@@ -136,9 +138,10 @@ def floors_of(policy: Policy, call: Call) -> tuple[tuple[str, ConsentMode], ...]
 
 
 def asks_for(policy: Policy, rule: Rule) -> str:
-    """The purpose a rule's question covers."""
-    by_consent = (name for name in rule.purposes if policy.purposes[name].basis is Basis.CONSENT)
-    return next(by_consent, rule.purposes[0] if rule.purposes else "")
+    """The purpose a rule's question covers; under statutory the one its notice tells of."""
+    wanted = Basis.LEGAL_OBLIGATION if rule.consent is ConsentMode.STATUTORY else Basis.CONSENT
+    fitting = (name for name in rule.purposes if policy.purposes[name].basis is wanted)
+    return next(fitting, rule.purposes[0] if rule.purposes else "")
 
 
 def ask(policy: Policy, rule: Rule) -> Ask | None:

@@ -132,8 +132,8 @@ class Decision:
     basis: Mapping[str, Basis] = field(default_factory=dict)
     """Purpose -> basis, for each of `purposes`."""
     asks_for: str = ""
-    """The purpose that the question covers and that `on_file` looks up: the first with basis consent,
-    else the first; "" where there are no purposes."""
+    """The purpose that the question covers and that `on_file` looks up: the first with basis consent (under
+    statutory: legal_obligation), else the first; "" where there are no purposes."""
     ask: Ask | None = None
     on_refusal: Refusal = field(default_factory=Refusal)
     pause: Pause = field(default_factory=Pause)

@@ -77,7 +77,8 @@ class Trace:
     def _consent(self) -> str:
         consent = self.decision.consent
         if consent is self.rule_consent:
-            return consent.value
+            floors = [mode for _, mode in self.decision.floors if mode.rank > 0]
+            return f"{consent.value}, no floor raises it" if consent.rank < 0 and floors else consent.value
         return f"{consent.value}, raised from {self.rule_consent.value}"
 
 

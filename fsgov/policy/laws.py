@@ -14,7 +14,10 @@ from fsgov.policy.terms import ConsentMode
 from fsgov.policy.when import check_country
 
 ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-FLOORS = {mode.value: mode for mode in ConsentMode if mode is not ConsentMode.ON_FILE}
+FLOORS = {
+    mode.value: mode
+    for mode in (ConsentMode.NONE, ConsentMode.NOTICE, ConsentMode.OPT_OUT, ConsentMode.OPT_IN)
+}
 
 
 def stricter(one: ConsentMode, other: ConsentMode) -> ConsentMode:

@@ -20,7 +20,7 @@ from fsgov.policy.prompts import FindPrompt, read_prompt
 from fsgov.policy.purposes import read_purpose
 from fsgov.policy.reading import Faults, Table, document, nearest
 from fsgov.policy.rules import check_names, read_rule
-from fsgov.policy.terms import Approval, ConsentMode, OnLookupFailure, RecordMode
+from fsgov.policy.terms import Approval, Basis, ConsentMode, OnLookupFailure, RecordMode
 from fsgov.policy.trials import read_trial
 from fsgov.policy.version import Policy
 from fsgov.policy.windows import read_holidays
@@ -87,7 +87,7 @@ def parse(
         trials=trials,
         names_of_variables=frozenset(name for rule in rules for name in _variables(rule.when)),
         names_of_facts=frozenset(name for rule in rules for name in rule.when.crm),
-        looks_up=any(rule.when.crm or rule.consent is ConsentMode.ON_FILE for rule in rules),
+        looks_up=any(rule.when.crm or _asks_crm(rule, purposes) for rule in rules),
     )
 
 
@@ -96,6 +96,12 @@ def _variables(when: When) -> Iterator[str]:
     yield from when.variables
     if when.queue:
         yield QUEUE
+
+
+def _asks_crm(rule: Rule, purposes: Mapping[str, Purpose]) -> bool:
+    """What the CRM holds may be a consent that the rule needs, though nobody is asked."""
+    by_consent = any(purposes[name].basis is Basis.CONSENT for name in rule.purposes)
+    return rule.consent is ConsentMode.ON_FILE or (rule.consent is ConsentMode.STATUTORY and by_consent)
 
 
 def _rules(

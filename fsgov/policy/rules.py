@@ -28,10 +28,6 @@ WITHDRAW = re.compile(r"[*#][0-9*#]{1,7}")
 DESTINATION = re.compile(r"transfer ([0-9A-Za-z_+*#.-]{1,64})")
 VAULT = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
-LATER_CONSENT = {
-    "agent_attested": "use opt_in, or on_file where the CRM holds the consent",
-    "statutory": "use notice with a purpose whose basis is legal_obligation",
-}
 LATER_REQUIRE = {"before_answer": "use during: a lost recording is told at its first failure"}
 LATER_ON_FAILURE = {"announce": "use hangup, alert or continue"}
 DEFAULT_TIMEOUT = 8 * UNITS["s"]
@@ -45,7 +41,7 @@ def read_rule(rule: Table) -> Rule:
         when=read_when(rule),
         record=record,
         share=share,
-        consent=rule.choice("consent", ConsentMode, ConsentMode.NONE, LATER_CONSENT),
+        consent=rule.choice("consent", ConsentMode, ConsentMode.NONE),
         ask=_question(rule),
         purposes=rule.texts("purposes"),
         on_refusal=_refusal(rule),

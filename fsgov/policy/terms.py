@@ -38,6 +38,10 @@ class ConsentMode(Enum):
     opt_in   everybody who is asked said yes
     on_file  everybody has a yes in the CRM row or in the leg's variable; nobody is asked. As strict as
              opt_in: both rest on a yes that somebody gave.
+    agent_attested  for everybody who is asked, somebody inside, or a person of the operator, has said on this
+             call that he agreed. As strict as opt_in, too
+    statutory  nothing: a law demands the recording, and nobody's no ends it. No floor raises it; beside
+             another rule it is the laxest
     """
 
     NONE = "none"
@@ -45,19 +49,23 @@ class ConsentMode(Enum):
     OPT_OUT = "opt_out"
     OPT_IN = "opt_in"
     ON_FILE = "on_file"
+    AGENT_ATTESTED = "agent_attested"
+    STATUTORY = "statutory"
 
     @property
     def rank(self) -> int:
-        """0 (none) to 3 (opt_in and on_file)."""
+        """-1 (statutory), 0 (none) to 3 (opt_in, on_file, agent_attested)."""
         return _RANK[self]
 
 
 _RANK = {
+    ConsentMode.STATUTORY: -1,
     ConsentMode.NONE: 0,
     ConsentMode.NOTICE: 1,
     ConsentMode.OPT_OUT: 2,
     ConsentMode.OPT_IN: 3,
     ConsentMode.ON_FILE: 3,
+    ConsentMode.AGENT_ATTESTED: 3,
 }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from fsgov import events as ev
+from fsgov.attested import Attested
 from fsgov.call.converge import ATTEMPTS
 from fsgov.call.length import LAST_CUT
 from fsgov.call.stops import Stop, Stops, StopsInForce
-from fsgov.commands import Answer, CloseSegment, RecorderCommand
+from fsgov.commands import Answer, CloseSegment, OpenSegment, RecorderCommand
 from fsgov.events import Act
 from fsgov.switchboard import Switchboard
 from tests.laws.switch import SECOND, Channel, File
@@ -35,6 +38,10 @@ class History(World):
     paused_at = 0
     started = False
     halted = False
+    attested: frozenset[str] = frozenset()
+    """Legs whose party somebody has said to have agreed."""
+    trained: bool | None = None
+    """What was said last of the purpose with basis consent; a no stays."""
 
     # -- what people do --------------------------------------------------------------------------------
 
@@ -136,6 +143,31 @@ class History(World):
                 self.paused = self.paused and self.now < self.paused_at + PAUSE_MAX
             case _:
                 pass
+
+    def do_attest(self, state: str) -> None:
+        """A person says what the one party outside has said; what is refused has no effect."""
+        self.requests += 1
+        request = f"r{self.requests}"
+        self.acts[request] = (Act.CONSENT, "a")
+        present, running = self.present(), self.known_running()
+        calm = not (self.outstanding or self.ever_wrong or self.adrift())
+        self.ever_wrong |= bool(self.faults)
+        event = ev.ActAsked(
+            now=self.now, call="a", act=Act.CONSENT, actor="p-1", request=request,
+            consent=Attested(state=state),
+        )  # fmt: skip
+        commands = self.board.handle(event)
+        if not any(isinstance(c, Answer) and c.request == request and c.status > 202 for c in commands):
+            if state == "given":
+                self.attested |= {leg.uuid for leg in present}
+                self.trained = self.trained is not False
+            else:
+                self.trained = False
+                if self.mode != "statutory" and self.refused_at is None:
+                    self.refused_at = self.now
+                    closing = [c for c in commands if isinstance(c, CloseSegment)]
+                    assert closing or not (running and calm), "law 1: a withdrawal stops capture at once"
+        self.run(commands)
 
     def do_halt(self, what: str) -> None:
         """The kill switch of this host, thrown or taken back."""
@@ -268,6 +300,9 @@ class History(World):
         assert not self.paused, "captured during a pause"
         for leg in self.present():
             assert self.may(leg), f"law 1: {command} without what {self.mode} asks of {leg.uuid}"
+        if self.mode == "statutory" and isinstance(command, OpenSegment):
+            served = json.loads(command.sidecar)["purposes"]
+            assert self.trained or "training" not in served, "law 1: a purpose without its yes"
 
     def present(self) -> list[Channel]:
         """Outside parties who speak, as far as fsgov has been told."""
@@ -285,6 +320,8 @@ class History(World):
                 return any(p.ended is not None and self.now >= p.ended + TIMEOUT - SECOND for p in heard)
             case "opt_in":
                 return bool(begun) and any(d == "1" and at >= min(begun) for at, d in leg.presses)
+            case "agent_attested":
+                return leg.uuid in self.attested
             case _:
                 return True
 
@@ -314,7 +351,12 @@ class History(World):
             assert all(file.state in ("masked", "cut") for file in running), "a pause that does nothing"
         assert len(running) <= 1, f"law 3: {running}"
         wanted = a is not None and a.answered and self.told(a) and not self.forbidden() and not self.paused
-        if wanted and self.mode == "none" and self.record == "always" and self.failed < ATTEMPTS:
+        if (
+            wanted
+            and self.mode in ("none", "statutory")
+            and self.record == "always"
+            and self.failed < ATTEMPTS
+        ):
             assert len(running) == 1, "law 3: what is wanted is opened again"
             assert running[0].state == "on"
         for file in self.switch.files.values():
@@ -350,6 +392,7 @@ class History(World):
     def judge_outcome(self, outcome: str) -> None:
         captured = sum(file.captured() for file in self.switch.files.values())
         no = any(digit in "29" for leg in self.switch.legs.values() for _, digit in leg.presses)
+        no |= self.trained is False
         if outcome == "recorded":
             assert captured or self.switch.files, "law 5: recorded, and nothing was"
         if outcome in ("refused", "withdrawn"):

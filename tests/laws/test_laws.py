@@ -18,6 +18,20 @@ EXAMPLES = 700 * (100 if os.environ.get("FSGOV_LAWS") == "long" else 1)
 # a mutant only has to be found, not to be made small
 PHASES = (Phase.explicit, Phase.generate, *(() if os.environ.get("FSGOV_MUTANT") else (Phase.shrink,)))
 
+ATTESTED = """[[rule]]
+name = "attested"
+consent = "agent_attested"
+purposes = ["evidence", "training"]
+"""
+STATUTORY = """[purpose.law]
+basis = "legal_obligation"
+retain_max = "5 years"
+[[rule]]
+name = "law"
+consent = "statutory"
+purposes = ["law", "training"]
+ask = { prompt = "ask", withdraw = "*9" }
+"""
 RULES: dict[tuple[str, str], str] = {
     ("none", "always"): ALWAYS + 'pause = { by = "mask", max = "20 s", at_max = "stop" }\n',
     ("none", "never"): NEVER,
@@ -25,6 +39,8 @@ RULES: dict[tuple[str, str], str] = {
     ("notice", "always"): NOTICE,
     ("opt_out", "always"): OPT_OUT,
     ("opt_in", "always"): OPT_IN.replace('"8 s"', '"5 s"'),
+    ("agent_attested", "always"): ATTESTED,
+    ("statutory", "always"): STATUTORY,
 }
 POLICIES: dict[tuple[str, str], Policy] = {key: policy(rule) for key, rule in RULES.items()}
 
@@ -32,6 +48,7 @@ PEOPLE = (
     "call a", "call b", "answer a", "answer b", "bridge b", "call c", "answer c",
     "hangup a", "hangup b", "hangup c",
     "press a 1", "press a 2", "press a *9", "press a 1", "press b 1", "press c 1", "press c 2", "press a 57",
+    "attest given", "attest given", "attest refused", "attest withdrawn",
     "act pause", "act resume", "act stop", "act start", "hold a", "hold b",
 )  # fmt: skip
 TIME = ("wait 0.1", "wait 0.5", "wait 1", "wait 4", "wait 9", "wait 30")
@@ -48,6 +65,8 @@ SCENES = st.sampled_from((
     ["wait 9", "press a *9", "wait 1"],
     ["act pause", "wait 1", "act resume", "wait 1"],
     ["hold a", "wait 4", "hold a", "wait 1", "act pause", "wait 4", "act resume", "wait 4"],
+    ["attest given", "wait 1"],
+    ["attest given", "wait 1", "attest refused", "wait 1"],
     ["kill 1", "act stop", "wait 1"],
     ["act stop", "kill 1", "wait 1", "act start", "wait 1"],
 ))  # fmt: skip

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fsgov import events as ev
+from fsgov.attested import Attested
 from fsgov.events import Act, Direction
 from tests.laws.test_laws import EXAMPLES, PHASES, POLICIES
 from tests.unit.conversation import AUDIO, PROMPT, T0, Site, Switchboard
@@ -50,6 +51,13 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "core": st.sampled_from(("core-1", "core-2", "")),
     "profile": st.sampled_from(("sofia/external", "sofia/internal", "loopback", "")),
     "room": st.sampled_from(("r1", "r2")),
+    "consent": st.none()
+    | st.builds(
+        Attested,
+        state=st.sampled_from(("given", "refused", "withdrawn")),
+        party=st.integers(-1, 4),
+        purpose=st.sampled_from(("", "training", "evidence", "x")),
+    ),
     "text": st.sampled_from(("", "{}", '{"format": 1}', "[1]")) | st.text(max_size=20),
 }
 BY_TYPE: dict[str, st.SearchStrategy[Any]] = {

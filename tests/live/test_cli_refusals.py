@@ -136,6 +136,8 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("alice", ("calls", "stop", "no/../id"), 2, "no id"),
     ("alice", ("calls", "resume", CALL), 4, "govern does not answer"),
     ("alice", ("calls", "tag", CALL), 2, "TAG"),
+    ("alice", ("calls", "consent", CALL, "maybe"), 2, "maybe"),
+    ("alice", ("calls", "consent", CALL, "given", "--party", "0"), 2, "--party"),
     ("alice", ("calls", "pause", CALL), 4, "govern does not answer"),
     ("deaf", ("calls", "pause", CALL), 4, "govern does not answer"),
     # the log

@@ -341,7 +341,7 @@ def test_consent_on_file() -> None:
         ev.PartyFound, call="a", command=ask.number, party=1, consents={"training": True}, evidence="crm-7"
     )
     assert moves(talk.last) == ["open"]
-    assert talk.call().consents[0].evidence == {"row": "crm-7"}
+    assert talk.call().consents[0].evidence == {"row": "crm-7", "policy": talk.policy.sha256}
 
 
 @pytest.mark.parametrize(

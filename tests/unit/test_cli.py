@@ -30,7 +30,8 @@ EXPECTED = {
     "policy show", "policy explain", "policy export-dialplan", "policy test", "policy diff", "policy history",
     "policy activate", "policy approve", "policy rollback", "stop", "calls list", "calls show",
     "calls explain", "calls start", "calls stop",
-    "calls pause", "calls resume", "calls tag", "recordings list", "recordings show", "recordings export",
+    "calls pause", "calls resume", "calls tag", "calls consent",
+    "recordings list", "recordings show", "recordings export",
     "recordings verify", "events tail", "events export", "events verify", "events schema", "reconcile",
     "report outcomes", "db restored", "scrub",
 }  # fmt: skip

@@ -22,11 +22,21 @@ def test_a_gate_opens_and_is_passed_with_what_was_said() -> None:
     assert said == GatePassed(now=NOW, at=NOW - 5, leg=A, variables={"fsgov_answer": "refused"})
 
 
-@pytest.mark.parametrize("act", Act)
+@pytest.mark.parametrize("act", [act for act in Act if act is not Act.CONSENT])
 def test_a_code_is_an_act(act: Act) -> None:
     pressed = told("CUSTOM", Event_Subclass=CODE, Unique_ID=A, fsgov_Act=act.value, fsgov_Tag="marked")
     tag = "marked" if act is Act.TAG else ""
     assert pressed == CodePressed(now=NOW, at=NOW - 5, leg=A, act=act, tag=tag)
+
+
+@pytest.mark.parametrize(("code", "said"), [("agreed", "given"), ("declined", "refused")])
+def test_a_code_tells_what_the_party_outside_has_said_and_which_event_it_was(code: str, said: str) -> None:
+    pressed = told(
+        "CUSTOM", Event_Subclass=CODE, Unique_ID=A, fsgov_Act=code, Core_UUID="core-1", Event_Sequence="5218"
+    )
+    assert pressed == CodePressed(
+        now=NOW, at=NOW - 5, leg=A, source="core-1/5218", act=Act.CONSENT, said=said
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,6 +49,7 @@ def test_a_code_is_an_act(act: Act) -> None:
         {"Event_Subclass": GATE, "Unique_ID": A, "variable__fsgov_Step": "passed"},
         {"Event_Subclass": CODE, "Unique_ID": A},
         {"Event_Subclass": CODE, "Unique_ID": A, "fsgov_Act": "export"},
+        {"Event_Subclass": CODE, "Unique_ID": A, "fsgov_Act": "consent"},
         {"Event_Subclass": CODE, "Unique_ID": A, "fsgov_Act": "tag"},
         {"Event_Subclass": CODE, "Unique_ID": A, "fsgov_Act": "tag", "fsgov_Tag": "a%20caller%27s%20name"},
         {"Event_Subclass": CODE, "Unique_ID": A, "fsgov_Act": "tag", "fsgov_Tag": "x" * 33},

@@ -28,6 +28,7 @@ ALLOWED = {
 }
 GEVENT = {"esl", "recorder", "announcements", "control", "parties", "govern", "daemon", "simulator", "health"}
 PURE = {
+    "attested",
     "events",
     "commands",
     "dialplan",

@@ -114,8 +114,7 @@ ONE_BY_ONE = [
     ('"sample 10%"', '"sample ten"', "rule[1].record", "is not known", "sample 10%"),
     ('"sample 10%"', '"allways"', "rule[1].record", "is not known", "did you mean always?"),
     ('"opt_in"', '"optin"', "rule[1].consent", "is not known", "did you mean opt_in?"),
-    ('"opt_in"', '"agent_attested"', "rule[1].consent", "agent_attested is not enforced", "opt_in"),
-    ('"opt_in"', '"statutory"', "rule[1].consent", "statutory is not enforced", "legal_obligation"),
+    ('"opt_in"', '"agent_attested"', "rule[1].ask", "has no effect under agent_attested", "leave"),
     ('prompt = "ask"', 'prompt = "aks"', "rule[1].ask.prompt", "there is no [prompt.aks]", "mean ask?"),
     ('yes = "1", ', "", "rule[1].ask.yes", "is missing, opt_in needs an active yes", "yes"),
     ('yes = "1"', 'yes = "12"', "rule[1].ask.yes", "'12' is no key", "exactly one"),
@@ -212,12 +211,58 @@ ASK = 'ask = {{ prompt = "ask"{} }}'
         ('consent = "notice"\n' + ASK.format(', yes = "1"'), "rule[1].ask.yes: has no effect under notice"),
         ('consent = "notice"\narmed = true\n' + ASK.format(""), "rule[1].armed: would capture before notice"),
         ('consent = "none"\non_refusal = "hangup"', "rule[1].on_refusal: nobody can refuse under none"),
+        ('consent = "agent_attested"\n' + ASK.format(""), "rule[1].ask: has no effect under agent_attested"),
+        ('consent = "agent_attested"\narmed = true', "rule[1].armed: would capture before agent_attested"),
     ],
 )
 def test_what_does_not_go_together(text: str, fault: str) -> None:
     lines = rule(text)
     assert len(lines) == 1
     assert lines[0].startswith(fault)
+
+
+LAW = '[purpose.mifid]\nbasis = "legal_obligation"\nretain_max = "7 years"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            'purposes = ["mifid", "evidence"]',
+            "rule[1].purposes: evidence has basis contract, which demands no",
+        ),
+        ('purposes = ["training"]', "rule[1].purposes: none has basis legal_obligation"),
+        (
+            'purposes = ["mifid"]\non_refusal = "hangup"',
+            "rule[1].on_refusal: nobody can refuse under statutory",
+        ),
+        (
+            'purposes = ["mifid"]\n' + ASK.format(', no = "2"'),
+            "rule[1].ask.no: has no effect under statutory",
+        ),
+    ],
+)
+@pytest.mark.parametrize("floor", ['AT = "notice"', 'GB = "opt_in"'])
+def test_what_does_not_go_with_a_law_that_demands_the_recording(text: str, fault: str, floor: str) -> None:
+    lines = statutory(text, floor)
+    assert len(lines) == 1
+    assert lines[0].startswith(fault)
+
+
+def statutory(text: str, floor: str = "") -> list[str]:
+    start = GOOD.index("[[rule]]")
+    head = GOOD[:start].replace('include = ["law:de"]', "").replace('AT = "notice"', floor)
+    lines, _ = faults(f'{head}{LAW}[[rule]]\nname = "r"\nconsent = "statutory"\n{text}')
+    return lines
+
+
+@pytest.mark.parametrize(
+    "text", ["", "armed = true\n", ASK.format(""), ASK.format(', withdraw = "*9"')], ids=range(4)
+)
+def test_a_law_that_demands_the_recording_may_be_told_of(text: str) -> None:
+    head = GOOD[: GOOD.index("[[rule]]")]
+    rule = f'{LAW}[[rule]]\nname = "r"\nconsent = "statutory"\npurposes = ["mifid", "training"]\n{text}'
+    parse(head + rule, prompts=facts, packs=config.law_packs())
 
 
 def test_keys_that_a_floor_may_need_are_welcome() -> None:
