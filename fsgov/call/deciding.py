@@ -16,7 +16,7 @@ from fsgov.commands import LookUpParty
 from fsgov.events import PartyFound, PartyUnknown
 from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, Side
 from fsgov.policy.deciding import decide
-from fsgov.policy.grounds import Ground, Grounds, stricter
+from fsgov.policy.grounds import Ground, Grounds, digest, stricter, to_json
 
 
 def counted(call: Call) -> tuple[Party, ...]:
@@ -157,6 +157,7 @@ def adopt(t: Turn, inputs: Inputs, new: Decision, joined: Grounds = ()) -> None:
     call.decision = new
     t.rests = True  # after a restart another version may be in force; this call keeps what it was told
     call.grounds = (ground,) if new == alone else (*call.grounds, ground)
+    call.salt = call.salt or call.site.salt()
     t.enter(
         "call.decided",
         rule=new.rule,
@@ -168,4 +169,5 @@ def adopt(t: Turn, inputs: Inputs, new: Decision, joined: Grounds = ()) -> None:
         consent=new.consent.value,
         floors=[f"{country}:{mode.value}" for country, mode in new.floors],
         purposes=list(new.purposes),
+        inputs=digest(call.salt, to_json(call.grounds)),
     )

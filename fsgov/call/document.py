@@ -104,7 +104,8 @@ def _basis(call: Call) -> str:
     decision = "null" if call.decision is None else call.decision.text()
     basis = (
         f'"policy": {{"version": {text(version)}, "sha256": {text(sha256)}}}, '
-        f'"inputs": {inputs}, "grounds": {_grounds(call)}, "decision": {decision}'
+        f'"inputs": {inputs}, "inputs_salt": {text(call.salt)}, "grounds": {_grounds(call)}, '
+        f'"decision": {decision}'
     )
     call.basis_text = (call.inputs, call.decision, basis)
     return basis

@@ -91,6 +91,7 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
         inputs=Inputs.from_json(source["inputs"]) if source["inputs"] else None,
         decision=None if source["decision"] is None else Decision.from_json(source["decision"]),
         grounds=_grounds(source),
+        salt=str(source.get("inputs_salt", "")),
         consents=consents,
         questions={row["party"]: _question(row) for row in state["questions"]},
         gates={leg: AtGate(opened=int(at), told=told) for leg, (at, told) in state["gates"].items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from fsgov.events import Direction, Instant, LegCreated
@@ -27,6 +27,8 @@ class Site:
     """How long a decision waits for the CRM, µs."""
     longest: Instant = 0
     """How long one segment may run, µs; 0: as long as the call."""
+    salt: Callable[[], str] = lambda: "00" * 16
+    """A new one for each call: 16 bytes that nobody can guess, hex. The shell's: the core throws no dice."""
 
     def path(self, segment: str) -> str:
         """Where the switch writes a segment."""

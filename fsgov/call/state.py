@@ -201,6 +201,8 @@ class Call:
     decision: Decision | None = None
     grounds: Grounds = ()
     """What `decision` rests on: since the answer perhaps more than `inputs`."""
+    salt: str = ""
+    """Of the digest of these that the log tells, hex; "" before the first decision."""
     considered: tuple[object, ...] | None = None  # `inputs` were made of these
     consents: tuple[Consent, ...] = ()
     questions: Mapping[int, Question] = field(default_factory=dict)

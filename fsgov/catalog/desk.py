@@ -147,7 +147,7 @@ class Desk:
                     (call,),
                 ),
                 _parts(cursor, PartyRow, "parties", call, "party") if _may_see_numbers(cursor) else None,
-                _inputs(cursor, call) if _may_see_numbers(cursor) else None,
+                *(_inputs(cursor, call) if _may_see_numbers(cursor) else (None, None)),
             )
 
     def segments(
@@ -245,7 +245,7 @@ def _may_see_numbers(cursor: Cursor) -> bool:
     return cursor.fetchone() == (True,)
 
 
-def _inputs(cursor: Cursor, call: str) -> Json:
-    cursor.execute("SELECT inputs FROM fsgov.calls WHERE call = %s", (call,))
-    row = cursor.fetchone()
-    return row[0] if row else None
+def _inputs(cursor: Cursor, call: str) -> tuple[Json, str | None]:
+    """The inputs, and the salt of their digest in the log."""
+    cursor.execute("SELECT inputs, inputs_salt FROM fsgov.calls WHERE call = %s", (call,))
+    return cursor.fetchone() or (None, None)

@@ -10,6 +10,16 @@ from fsgov.errors import NotFound
 
 BATCH = 1000
 
+_DECIDED = """(
+    SELECT seq, origin, n, line FROM fsgov.event_log
+    WHERE position('"type":"fsgov.call.decided.v1"'::bytea IN line) > 0
+      AND substring(encode(line, 'escape') FROM '"subject":"([^"]*)"') = %(call)s
+    UNION ALL SELECT -1, origin, n, line FROM fsgov.outbox
+    WHERE position('"type":"fsgov.call.decided.v1"'::bytea IN line) > 0
+      AND substring(encode(line, 'escape') FROM '"subject":"([^"]*)"') = %(call)s
+    ) AS found ORDER BY convert_from(line, 'UTF8')::jsonb ->> 'time', origin, n"""
+"""The first half is word for word what the index event_log_decided is over."""
+
 _STATE = """(
     SELECT l.log_id, coalesce(e.seq + 1, 0) AS size, coalesce(c.size, 0) AS signed, c.at AS signed_at,
            w.waiting, w.oldest_waiting
@@ -53,6 +63,11 @@ class Log:
         """Signed states larger than `above` lines, the smallest first."""
         with self._database.transaction() as cursor:
             return checkpoints(cursor, log_id, above)
+
+    def decided(self, call: str) -> list[bytes]:
+        """The lines call.decided of one call, in their order; also those that wait for the sequencer."""
+        with self._database.transaction() as cursor:
+            return [row.line for row in selected(cursor, LineRow, _DECIDED, {"call": call})]
 
     def keepers(self) -> list[KeeperRow]:
         """The keep of each host that has, or had, one."""

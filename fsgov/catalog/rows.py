@@ -160,6 +160,7 @@ class WholeCall:
     masks: list[MaskRow]
     parties: list[PartyRow] | None
     inputs: Json
+    inputs_salt: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from fsgov.catalog.rows import WholeCall
 
 
+IN_LOG = {
+    True: "its inputs are those that the log tells",
+    None: "the log has no line yet that tells its inputs",
+}
+
+
 @click.group(cls=Group, example="fsgov calls list --outcome failed")
 def calls() -> None:
     """What became of each call, recorded or not; and acts on live ones."""
@@ -116,7 +122,9 @@ def _reader(name: str) -> Any:
 @calls.command(example="fsgov calls explain 0f6c2d1e-aaaa-4bbb-8ccc-0123456789ab --replay")
 @click.argument("call")
 @click.option(
-    "--replay", is_flag=True, help="Only decide again, and compare byte for byte; 8 where it differs."
+    "--replay",
+    is_flag=True,
+    help="Only decide again, and compare byte for byte, the inputs with the log; 8 where one differs.",
 )
 @pass_frame
 def explain(frame: Frame, call: str, replay: bool) -> None:
@@ -128,7 +136,10 @@ def explain(frame: Frame, call: str, replay: bool) -> None:
     if replay:
         told.compare()
         facts = {"call": call, "policy": told.sha256, "identical": True, "bytes": len(told.stored)}
-        frame.said(f"the same decision, byte for byte ({len(told.stored)} bytes)", facts)
+        frame.said(
+            f"the same decision, byte for byte ({len(told.stored)} bytes); {IN_LOG[told.in_log]}",
+            {**facts, "inputs_in_log": told.in_log},
+        )
     elif frame.json:
         traces = [trace.to_json() for _, trace in told.traces]
         output.print_json({"decisions": traces, "identical": told.identical})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsgov.errors import Conflict, Damaged, NotFound, NotPermitted
 from fsgov.policy import Inputs, Policy, Trace, decide, explain, parse
-from fsgov.policy.grounds import Ground, again, leaves, read
+from fsgov.policy.grounds import again, digest, leaves, read
 
 if TYPE_CHECKING:
     from fsgov.catalog.desk import Desk
@@ -26,13 +26,28 @@ class Explained:
     """Of each decision that this one is the strictest of, in their order; mostly one."""
     stored: bytes
     again: bytes
+    told: str
+    """Digest of the inputs, as the log's last call.decided has it; "" where there is no such line."""
+    inputs: str
+    """The same digest, of the stored inputs; "" where there is none."""
 
     @property
     def identical(self) -> bool:
         return self.stored == self.again
 
+    @property
+    def in_log(self) -> bool | None:
+        """The stored inputs are those that the log tells; None where it does not tell."""
+        return self.told == self.inputs if self.told else None
+
     def compare(self) -> None:
-        """Raises Damaged where the decisions differ, and names what of them."""
+        """Raises Damaged where the inputs are not the log's, or the decisions differ: in what of them."""
+        if self.in_log is False:
+            raise Damaged(
+                "The stored inputs are not those that the log tells",
+                f"{self.call}: {self.inputs or 'no salt'}, not {self.told}",
+                "inputs or salt were changed afterwards, or another host's call was entered under this id",
+            )
         if self.identical:
             return
         stored, again = json.loads(self.stored), json.loads(self.again)
@@ -57,7 +72,9 @@ def explained(desk: Desk, call: str) -> Explained:
     if not whole.inputs:
         raise Conflict("The inputs of this decision are erased", call)
     several = isinstance(whole.inputs, list)
-    grounds = read(whole.inputs) if several else (Ground(row.policy_sha256, Inputs.from_json(whole.inputs)),)
+    stored = whole.inputs if several else [{"policy": row.policy_sha256, "inputs": whole.inputs}]
+    grounds = read(stored)
+    lines = desk.log.decided(call)
     single = leaves(grounds)
     policies = {sha256: stored_policy(desk, sha256) for sha256 in {ground.policy for ground in single}}
     decision = again(grounds, lambda ground: decide(policies[ground.policy], ground.inputs))
@@ -67,6 +84,8 @@ def explained(desk: Desk, call: str) -> Explained:
         traces=tuple((ground.inputs, explain(policies[ground.policy], ground.inputs)) for ground in single),
         stored=canonical(row.decision),
         again=canonical(decision.to_json()),
+        told=str(json.loads(lines[-1])["data"].get("inputs", "")) if lines else "",
+        inputs=digest(whole.inputs_salt, stored) if whole.inputs_salt else "",
     )
 
 

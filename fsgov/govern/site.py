@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -19,6 +20,11 @@ GRACE: Instant = 200_000
 up before what is remembered from yesterday has its turn."""
 
 
+def salt() -> str:
+    """16 bytes that nobody can guess, hex."""
+    return secrets.token_hex(16)
+
+
 def site_of(settings: Settings) -> Site:
     """The site as the configuration describes it."""
     return Site(
@@ -29,6 +35,7 @@ def site_of(settings: Settings) -> Site:
         vault=next(iter(settings.vaults)) if len(settings.vaults) == 1 else "",
         lookup=settings.parties.deadline + GRACE,
         longest=settings.spool.segment_max,
+        salt=salt,
     )
 
 

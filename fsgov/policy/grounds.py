@@ -2,11 +2,16 @@
 
 After the answer a better informed decision replaces nothing: of the two the stricter binds. So a decision may
 rest on more than the inputs that were looked at last; `again` comes to it from its grounds, to the byte.
+
+The log tells a digest of the grounds, so that rows which were changed afterwards are found. The salt in it
+stands beside the rows and is destroyed with them: without it, trying every number there is leads nowhere.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +20,8 @@ from fsgov.errors import Damaged
 from fsgov.policy.decision import Decision
 from fsgov.policy.inputs import Inputs
 from fsgov.policy.terms import RecordMode
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,27 @@ def _text(ground: Ground | Grounds) -> str:
     if isinstance(ground, Ground):
         return f'{{"policy": {json.dumps(ground.policy)}, "inputs": {ground.inputs.text()}}}'
     return text(ground)
+
+
+def digest(salt: str, stored: Any) -> str:
+    """SHA-256, hex, of the salt (hex) and these parsed grounds: the same before and after storing."""
+    return hashlib.sha256(bytes.fromhex(salt) + _spelled(stored)).hexdigest()
+
+
+def _spelled(stored: Any) -> bytes:
+    """One spelling: jsonb keeps no order of keys, no NUL and no broken UTF-8."""
+    whole = json.dumps(stored, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _NUL.sub("\\1\ufffd", whole).encode(errors="replace")
+
+
+def to_json(grounds: Grounds) -> list[Any]:
+    """What `text` writes."""
+    return [
+        {"policy": ground.policy, "inputs": ground.inputs.to_json()}
+        if isinstance(ground, Ground)
+        else to_json(ground)
+        for ground in grounds
+    ]
 
 
 def read(source: Any) -> Grounds:

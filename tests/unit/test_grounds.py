@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 
 from fsgov import events as ev
 from fsgov.call.document import document
-from fsgov.commands import LookUpParty, Remember
+from fsgov.catalog.ship import storable
+from fsgov.commands import Enter, LookUpParty, Remember
 from fsgov.errors import Damaged
 from fsgov.events import Direction
 from fsgov.policy import Inputs, decide
-from fsgov.policy.grounds import Ground, again, leaves, read, text
+from fsgov.policy.grounds import Ground, again, digest, leaves, read, text
 from tests.unit.conversation import ALWAYS, NEVER, NOTICE, ON_DEMAND, OPT_OUT, Talk, policy
 
 ASK = 'ask = { prompt = "ask", yes = "1", no = "2", timeout = "5 s", withdraw = "*9" }\n'
@@ -50,6 +52,18 @@ def decided_again(file: Mapping[str, Any]) -> bytes:
 
 def spelled(decision: Any) -> bytes:
     return json.dumps(decision, sort_keys=True).encode()
+
+
+def told_inputs(file: Mapping[str, Any]) -> str:
+    """The digest of what a call file holds of the inputs, once it has been through the catalog."""
+    stored = json.loads(storable(json.dumps(file)))
+    usual = [{"policy": stored["policy"]["sha256"], "inputs": stored["inputs"]}]
+    return digest(stored["inputs_salt"], stored["grounds"] or usual)
+
+
+def last_told(talk: Talk) -> str:
+    told = [each for each in talk.all(Enter) if (each.type, each.subject) == ("call.decided", "a")]
+    return str(told[-1].facts["inputs"])
 
 
 def begun(first: str) -> Talk:
@@ -117,6 +131,47 @@ def test_every_document_is_decided_again_to_the_byte(first: str, steps: list[tup
     for file in documents:
         if file["decision"] is not None:
             assert decided_again(file) == spelled(file["decision"])
+    assert told_inputs(documents[-1]) == last_told(talk)
+
+
+def salted(salt: str, caller: str = "+4930123456") -> Talk:
+    talk = Talk(ALWAYS, salt=lambda: salt)
+    talk.created("a", caller=caller)
+    talk.answered("a")
+    return talk
+
+
+def test_what_the_log_tells_of_the_inputs_is_nobodys_without_the_salt() -> None:
+    one, other = salted("11" * 16), salted("22" * 16)
+    assert shown(one)["inputs"] == shown(other)["inputs"]
+    assert last_told(one) != last_told(other)
+    assert last_told(one) == told_inputs(shown(one))
+    assert last_told(one) != told_inputs({**shown(one), "inputs_salt": "22" * 16})
+    assert last_told(salted("11" * 16, "+4930123457")) != last_told(one)
+    assert not [entry for entry in one.all(Enter) if "11" * 16 in str(entry.facts)]
+
+
+def test_one_call_has_one_salt_also_after_a_restart() -> None:
+    drawn = itertools.count(1)
+    talk = Talk(*RULES, salt=lambda: f"{next(drawn):032x}")
+    talk.created("a", caller="+442079460100")
+    talk = took(talk, "vip")
+    talk.answered("a")
+    talk = took(talk, "restart")
+    talk = took(talk, "joins", "b", "+4930123456")
+    assert shown(talk)["inputs_salt"] == f"{1:032x}"
+    assert told_inputs(shown(talk)) == last_told(talk)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=())),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("zab"), inner),
+    )
+)
+def test_what_the_catalog_cannot_hold_is_not_in_the_digest(value: Any) -> None:
+    kept = json.loads(storable(json.dumps(value)))
+    assert digest("00", json.loads(json.dumps(value))) == digest("00", kept)
 
 
 def test_the_stricter_decision_stays_with_what_it_rests_on() -> None:

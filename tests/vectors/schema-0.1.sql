@@ -91,6 +91,7 @@ CREATE TABLE fsgov.calls (
     policy_version  text,
     policy_sha256   text,
     inputs          jsonb,
+    inputs_salt     text,
     decision        jsonb,
     rule            text,
     outcome         text CHECK (outcome IN ('recorded', 'recorded-in-part', 'refused', 'withdrawn',
@@ -112,6 +113,7 @@ COMMENT ON TABLE fsgov.calls IS
     'One row per conversation, recorded or not. enter_call (ship) writes it from the call file of the spool; an older revision never overwrites a newer one.';
 COMMENT ON COLUMN fsgov.calls.revision IS 'Grows with every write of the call file by govern; the row is that revision, whole.';
 COMMENT ON COLUMN fsgov.calls.inputs IS 'Everything the policy was given, numbers included: what explain --replay decides again from. An array where the decision is the stricter of several (fsgov/policy/grounds.py). Null after an erasure.';
+COMMENT ON COLUMN fsgov.calls.inputs_salt IS '16 random bytes, hex. call.decided tells SHA-256 of these and of inputs (fsgov/policy/grounds.py), which proves them. Null after an erasure, with inputs: then the digest in the log is of nobody.';
 COMMENT ON COLUMN fsgov.calls.decision IS 'What the policy decided; null while the call is ringing.';
 COMMENT ON COLUMN fsgov.calls.outcome IS
     'Null: the call is not over, or its last revision is not entered yet. Set by govern at OVER, once: recorded (all of the time wanted), recorded-in-part, failed (nothing of it; why is in outcome_cause), refused (before capture), withdrawn (after it), consent-unanswered, not-answered, not-required (rule says never), not-requested (on demand, unused), sampled-out, foreign (another program records it), merged (goes on in merged_into).';
@@ -447,6 +449,9 @@ CREATE TABLE fsgov.event_log (
     PRIMARY KEY (log_id, seq),
     UNIQUE (origin, n)
 );
+-- what a replay of a decision looks for among all lines
+CREATE INDEX event_log_decided ON fsgov.event_log (substring(encode(line, 'escape') FROM '"subject":"([^"]*)"'))
+    WHERE position('"type":"fsgov.call.decided.v1"'::bytea IN line) > 0;
 COMMENT ON TABLE fsgov.event_log IS 'The log. Written by sequence (keep) only, never changed.';
 COMMENT ON COLUMN fsgov.event_log.seq IS 'Leaf index from 0, without gaps: the order of entry, not of occurrence. Within an origin both are the same.';
 COMMENT ON COLUMN fsgov.event_log.leaf IS 'SHA-256 of 0x00 and the line (RFC 6962).';
@@ -813,19 +818,20 @@ DECLARE
     owner text := doc ->> 'tenant';
 BEGIN
     INSERT INTO fsgov.calls AS c (call, tenant, host, core, direction, opened_at, answered_at, ended_at, revision,
-        policy_version, policy_sha256, inputs, decision, rule, outcome, outcome_cause, merged_into, segments, counters)
+        policy_version, policy_sha256, inputs, inputs_salt, decision, rule, outcome, outcome_cause, merged_into,
+        segments, counters)
     VALUES (id, owner, doc ->> 'host', coalesce(doc ->> 'core', ''), doc ->> 'direction',
         fsgov.instant(doc ->> 'opened'), fsgov.instant(doc ->> 'answered'), fsgov.instant(doc ->> 'ended'),
         (doc ->> 'revision')::bigint, doc #>> '{policy,version}', doc #>> '{policy,sha256}',
-        coalesce(nullif(doc -> 'grounds', 'null'), nullif(doc -> 'inputs', 'null')), nullif(doc -> 'decision', 'null'),
-        doc #>> '{decision,rule}',
+        coalesce(nullif(doc -> 'grounds', 'null'), nullif(doc -> 'inputs', 'null')), nullif(doc ->> 'inputs_salt', ''),
+        nullif(doc -> 'decision', 'null'), doc #>> '{decision,rule}',
         doc ->> 'outcome', coalesce(doc ->> 'outcome_cause', ''), doc ->> 'merged_into',
         fsgov.texts(doc -> 'segments'), coalesce(nullif(doc -> 'counters', 'null'), '{}'))
     ON CONFLICT (call) DO UPDATE SET
         tenant = excluded.tenant, host = excluded.host, core = excluded.core, direction = excluded.direction,
         opened_at = excluded.opened_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at,
         revision = excluded.revision, policy_version = excluded.policy_version, policy_sha256 = excluded.policy_sha256,
-        inputs = excluded.inputs, decision = excluded.decision, rule = excluded.rule, outcome = excluded.outcome,
+        inputs = excluded.inputs, inputs_salt = excluded.inputs_salt, decision = excluded.decision, rule = excluded.rule, outcome = excluded.outcome,
         outcome_cause = excluded.outcome_cause, merged_into = excluded.merged_into, segments = excluded.segments,
         counters = excluded.counters, entered_at = now()
     WHERE c.revision < excluded.revision;
