@@ -30,6 +30,10 @@ class GatePassed(LegEvent):
     variables: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
+class GateHeld(LegEvent):
+    """The dialplan has asked, and waits until the recording runs, two seconds at most."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodePressed(LegEvent):
     """Somebody on this leg pressed a code that stands for an act; whether he may is the core's business."""
@@ -55,6 +59,7 @@ OWN = frozenset(
         "prompts",
         "purpose",
         "refusal",
+        "require",
         "terminators",
         "timeout",
         "transfer",

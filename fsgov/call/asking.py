@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call.consent import asked, events, note, owed
-from fsgov.call.gates import GO
+from fsgov.call.gates import GO, came
 from fsgov.call.site import SECOND
 from fsgov.call.state import Answered, Call, Evidence, Leg, Method, Question
 from fsgov.call.stops import halting
@@ -35,6 +35,7 @@ def worth_asking(call: Call) -> bool:
         or call.stopping
         or halting(call)
         or not decision.purposes
+        or not came(call)
     ):
         return False
     match decision.record:

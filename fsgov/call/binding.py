@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsgov.call.consent import asked, covered, in_force, speaking
+from fsgov.call.consent import counting, covered, in_force, speaking
 from fsgov.call.segment import Segment
 from fsgov.call.state import Answered, Call, Leg
 from fsgov.call.turn import Turn
@@ -71,6 +71,8 @@ def _rests_on(call: Call, decision: Decision, purposes: tuple[str, ...]) -> tupl
     if not needed:
         return ()
     rows = (
-        in_force(call, party.facts.party, purpose) for party, _ in asked(call, decision) for purpose in needed
+        in_force(call, party.facts.party, purpose)
+        for party, _ in counting(call, decision)
+        for purpose in needed
     )
     return tuple(sorted(row.id for row in rows if row is not None and row.state is Answered.GIVEN))

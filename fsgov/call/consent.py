@@ -78,7 +78,10 @@ def _outside_and_expected(call: Call, party: Party) -> bool:
 
 def asked(call: Call, decision: Decision) -> list[tuple[Party, Leg]]:
     """Whose consent counts: everybody outside, agents by rule; everybody where nobody is outside."""
-    present = speaking(call)
+    return _whose(call, decision, speaking(call))
+
+
+def _whose(call: Call, decision: Decision, present: list[tuple[Party, Leg]]) -> list[tuple[Party, Leg]]:
     if all_count(call, decision):
         return present
     return [(party, leg) for party, leg in present if party.facts.side is Side.OUTSIDE]
@@ -92,6 +95,20 @@ def all_count(call: Call, decision: Decision) -> bool:
 def barred(call: Call, decision: Decision) -> bool:
     """Somebody's no keeps the whole conversation from being recorded."""
     return decision.consent is not ConsentMode.STATUTORY and against(call, decision.asks_for)
+
+
+def counting(call: Call, decision: Decision) -> list[tuple[Party, Leg]]:
+    """Whose consent a recording rests on: of those who speak, and of a caller who is about to.
+
+    Before anybody has answered, of all who are there: an armed recording takes their first word.
+    """
+    present = speaking(call)
+    for party in call.parties:
+        leg = call.legs.get(party.leg)
+        if leg is not None and leg.answered is None and leg.ended is None:
+            if call.answered is None or leg.direction is Direction.INBOUND:
+                present.append((party, leg))
+    return _whose(call, decision, present)
 
 
 def gate(call: Call, decision: Decision, party: Party) -> Gate:
@@ -150,7 +167,7 @@ def gates_open(call: Call, decision: Decision) -> bool:
         return False
     if decision.consent in (ConsentMode.NONE, ConsentMode.STATUTORY):
         return True
-    members = asked(call, decision)
+    members = counting(call, decision)
     return bool(members) and all(gate(call, decision, party) is Gate.OPEN for party, _ in members)
 
 
@@ -159,7 +176,7 @@ def covered(call: Call, decision: Decision) -> tuple[str, ...]:
     if Basis.CONSENT not in decision.basis.values():
         return decision.purposes
     by_consent = [p for p in decision.purposes if decision.basis[p] is Basis.CONSENT]
-    members = asked(call, decision)
+    members = counting(call, decision)
     missing = {
         purpose
         for purpose in by_consent

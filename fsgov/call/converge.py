@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsgov.call import holding, looking
+from fsgov.call import gates, holding, looking
 from fsgov.call.binding import outgrown, planned
 from fsgov.call.consent import covered, gates_open
 from fsgov.call.document import sidecar
+from fsgov.call.failing import ATTEMPTS, tell
 from fsgov.call.replies import doubt
 from fsgov.call.segment import Segment
 from fsgov.call.segments import lose
@@ -18,7 +19,6 @@ from fsgov.call.tables import CONVERGE, Move
 from fsgov.call.turn import Turn
 from fsgov.commands import (
     CloseSegment,
-    HangUp,
     Inspect,
     MaskSegment,
     OpenSegment,
@@ -27,12 +27,10 @@ from fsgov.commands import (
     UnmaskSegment,
 )
 from fsgov.events import Direction, Instant
-from fsgov.policy import Decision, OnFailure, PauseBy, RecordMode, Require
+from fsgov.policy import Decision, PauseBy, RecordMode
 
 REPLY: Instant = 4 * SECOND
 """How long a recorder command may stay without a reply before the core gives up on it."""
-ATTEMPTS = 8
-"""Failures in a row after which a conversation is not recorded any more."""
 MOST_SEGMENTS = 99
 RUNNING = (Capture.ARMED, Capture.ON, Capture.MASKED)
 
@@ -80,12 +78,13 @@ def covers_everybody(call: Call) -> bool:
 
 
 def permitted(call: Call) -> bool:
-    """A rule, a basis for some purpose, and every consent that the mode asks for."""
+    """A rule, a basis for some purpose, its gate, and every consent that the mode asks for."""
     decision = call.decision
     return (
         decision is not None
         and bool(decision.rule)
         and on_record(call, decision)
+        and gates.came(call)
         and gates_open(call, decision)
         and bool(covered(call, decision))
     )
@@ -109,8 +108,8 @@ def wanted(call: Call) -> Capture:
     if call.segment is not None and call.actual in RUNNING and outgrown(call, call.segment, leg):
         return Capture.OFF
     if leg.answered is None:
-        decision = call.decision
-        armed = decision is not None and decision.armed and leg.direction is Direction.INBOUND
+        armed = gates.held_there(call, leg.uuid) or (call.decision is not None and call.decision.armed)
+        armed = armed and leg.direction is Direction.INBOUND
         return Capture.ARMED if armed and not call.paused else Capture.OFF
     if call.segment is not None and call.segment.full and call.actual in (Capture.ON, Capture.MASKED):
         return Capture.OFF
@@ -160,7 +159,7 @@ def _held(t: Turn, move: Move) -> bool:
     if move is Move.OPEN and cause:
         call.flawed = call.flawed or cause
         if not call.held and cause != holding.SHED and call.decision is not None:
-            _tell_failing(t, call.decision, cause)
+            tell(t, cause, recorder_leg(call))
     call.held = cause
     return bool(cause)
 
@@ -244,28 +243,3 @@ def overdue(t: Turn) -> None:
     if call.lose_at is not None and call.lose_at <= t.now and not call.adrift:
         call.lose_at = None
         lose(t)
-
-
-def failing(t: Turn, failures_before: int) -> None:
-    """Tell, once, that a recording which is wanted cannot be had, and do what the rule says."""
-    call = t.call
-    decision = call.decision
-    if decision is None or call.failures <= failures_before:
-        return
-    needed = decision.require is not Require.BEST_EFFORT and call.failures == 1
-    if needed or call.failures == ATTEMPTS:
-        _tell_failing(t, decision, call.flawed or "unconfirmed")
-
-
-def _tell_failing(t: Turn, decision: Decision, cause: str) -> None:
-    call = t.call
-    t.enter(
-        "recorder.failed",
-        cause=cause,
-        attempts=call.failures,
-        on_failure=decision.on_failure.value,
-    )
-    if decision.on_failure is OnFailure.HANGUP:
-        leg = recorder_leg(call)
-        if leg is not None and leg.ended is None:
-            t.send(HangUp(call=call.id, number=t.number(), leg=leg.uuid))

@@ -196,7 +196,7 @@ def _paused(call: Call) -> str:
 
 
 def _gate(leg: str, at: AtGate) -> str:
-    return f"{text(leg)}: [{at.opened}, {text(at.told)}]"
+    return f"{text(leg)}: [{at.opened}, {text(at.told)}, {_maybe(at.waits)}]"
 
 
 def _state(call: Call) -> str:
@@ -217,6 +217,7 @@ def _state(call: Call) -> str:
         f'"parties": [{", ".join(map(_more, call.parties))}], '
         f'"questions": [{", ".join(map(_question, call.questions.values()))}], '
         f'"gates": {{{", ".join(_gate(*gate) for gate in call.gates.items())}}}, '
+        f'"announces": {TRUTH[call.announces]}, "announced": {_texts(call.announced)}, '
         f'"started": {TRUTH[call.started]}, "stopped": {TRUTH[call.stopped]}, "paused": {_paused(call)}, '
         f'"halted": {_texts(call.halt.told)}, "kept_off": {TRUTH[call.halt.kept_off]}, '
         f'"failures": {call.failures}, "flawed": {text(call.flawed)}, "captured": {TRUTH[call.captured]}, '

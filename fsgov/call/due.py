@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsgov.call import legs, length, looking
+from fsgov.call import announcing, gated, legs, length, looking
 from fsgov.call.state import Call, Stage
 from fsgov.events import Instant
 
@@ -16,6 +16,8 @@ def next_due(call: Call) -> Instant | None:
         dues += [waiting.due for waiting in call.waiting]
     if call.questions:
         dues += [question.due for question in call.questions.values() if question.open]
+    if call.gates or call.announced:
+        dues += [*gated.dues(call), *announcing.dues(call)]
     if call.flight is not None:
         dues.append(call.flight.due)
     elif call.retry_at is not None and not call.adrift:

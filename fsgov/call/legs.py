@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fsgov.call import asking, deciding, gated
+from fsgov.call import announcing, asking, deciding, gated
 from fsgov.call.consent import learn_variables
 from fsgov.call.site import SECOND
 from fsgov.call.state import Capture, Leg, Party
@@ -180,6 +180,7 @@ def hung_up(t: Turn, event: LegHungUp | LegGone) -> bool:
         t.change_leg(replace(leg, ended=t.time, left=t.now, cause=event.cause, gone=gone))
         t.enter("leg.left", leg=leg.name, party=leg.party, cause=event.cause)
         asking.left(t, leg.uuid)
+        announcing.left(t, leg.uuid)
     else:
         t.change_leg(replace(leg, gone=True))
     running = call.segment is not None and call.segment.leg == leg.uuid

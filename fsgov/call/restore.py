@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from fsgov.call.announcing import Announcement
 from fsgov.call.gates import AtGate
 from fsgov.call.segment import Hold, Mask, Segment, Stray
 from fsgov.call.site import Site
@@ -94,7 +95,9 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
         salt=str(source.get("inputs_salt", "")),
         consents=consents,
         questions={row["party"]: _question(row) for row in state["questions"]},
-        gates={leg: AtGate(opened=int(at), told=told) for leg, (at, told) in state["gates"].items()},
+        gates={leg: _gate(*at) for leg, at in state["gates"].items()},
+        announces=bool(state.get("announces")),
+        announced={leg: Announcement() for leg in state.get("announced", ())},
         started=bool(state["started"]),
         stopped=bool(state["stopped"]),
         paused=None if state["paused"] is None else Paused(**state["paused"]),
@@ -119,6 +122,10 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
         call.actual = Capture.UNKNOWN
         call.before = _known(state, call)
     return call
+
+
+def _gate(opened: int, told: str, waits: int | None = None) -> AtGate:
+    return AtGate(opened=opened, told=told, waits=waits)
 
 
 def _grounds(source: Mapping[str, Any]) -> Grounds:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from fsgov.call.announcing import Announcement
 from fsgov.call.gates import AtGate
 from fsgov.call.holding import NO_LIMITS, Limits
 from fsgov.call.segment import Segment, Stray
@@ -207,6 +208,9 @@ class Call:
     consents: tuple[Consent, ...] = ()
     questions: Mapping[int, Question] = field(default_factory=dict)
     gates: Mapping[str, AtGate] = field(default_factory=dict)  # leg -> where a dialplan asks
+    announces: bool = False
+    """The parties are to be told that it is not recorded (`fsgov.call.announcing`)."""
+    announced: Mapping[str, Announcement] = field(default_factory=dict)  # leg -> how far it got
     started: bool = False
     stopped: bool = False
     paused: Paused | None = None

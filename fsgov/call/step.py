@@ -29,6 +29,7 @@ from collections.abc import Callable
 
 from fsgov.call import (
     acts,
+    announcing,
     asking,
     binding,
     codes,
@@ -46,8 +47,9 @@ from fsgov.call import (
     segments,
     stops,
 )
-from fsgov.call.converge import converge, covers_everybody, failing, overdue
+from fsgov.call.converge import converge, covers_everybody, overdue, recorder_leg
 from fsgov.call.document import document
+from fsgov.call.failing import announce, failing
 from fsgov.call.state import Call, Stage
 from fsgov.call.tables import GOVERNANCE, Word
 from fsgov.call.turn import TimePassed, Turn
@@ -100,6 +102,7 @@ def settle(t: Turn, failures: int) -> None:
     """Everything that follows from what has been learned."""
     stops.tell(t)
     advance(t)
+    gated.missed(t)
     gated.answer(t)
     questions = t.call.questions
     asking.ask(t)
@@ -107,7 +110,9 @@ def settle(t: Turn, failures: int) -> None:
         advance(t)
     binding.note_heard(t)
     aim = converge(t)
-    failing(t, failures)
+    failing(t, failures, recorder_leg(t.call))
+    gated.let_go(t)
+    announce(t)
     t.call.trying = False
     outcome.account(t.call, aim, t.now)
     if _ended(t.call):
@@ -152,11 +157,11 @@ def _learn_of_leg(t: Turn, event: LegEvent) -> bool:
         case KeyPressed():
             return keys.key(t, event)
         case PromptStarted():
-            return asking.started(t, event)
+            return asking.started(t, event) or announcing.heard(t, event)
         case PromptStopped():
-            return asking.stopped(t, event)
+            return asking.stopped(t, event) or announcing.heard(t, event)
         case PromptMissing():
-            return asking.missing(t, event)
+            return asking.missing(t, event) or announcing.heard(t, event)
         case _:
             return gated.heard(t, event)
 
@@ -172,6 +177,8 @@ def _learn_reply(t: Turn, event: Reply) -> bool:
             return True
         case CommandAccepted() if any(q.number == event.command for q in t.call.questions.values()):
             return True
+        case _ if announcing.replied(t, event):
+            return True
         case _:
             return replies.replied(t, event)
 
@@ -182,6 +189,7 @@ def _learn_at_large(t: Turn, event: Event) -> bool:
             deciding.give_up_lookups(t)
             deciding.consider(t)
             asking.overdue(t)
+            announcing.overdue(t)
             acts.watchdog(t)
             overdue(t)
             legs.silent(t)

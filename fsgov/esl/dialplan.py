@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from fsgov.dialplan import CodePressed, GateOpened, GatePassed
+from fsgov.dialplan import CodePressed, GateHeld, GateOpened, GatePassed
 from fsgov.esl.frames import Headers
 from fsgov.esl.values import Unreadable, is_uuid, number_or_none, source_of
 from fsgov.events import Act, Event, Instant
@@ -47,4 +47,6 @@ def told(event: Headers, variables: Mapping[str, str], now: Instant) -> Event:
             return GateOpened(now=now, at=at, leg=leg)
         case "passed":
             return GatePassed(now=now, at=at, leg=leg, source=source_of(event), variables=variables)
-    raise Unreadable("A gate that is neither open nor passed")
+        case "held":
+            return GateHeld(now=now, at=at, leg=leg)
+    raise Unreadable("A gate that is neither open, passed nor held")

@@ -19,6 +19,8 @@ WITHOUT_EFFECT_UNDER_NEVER = (
     "vault",
     "require",
     "on_failure",
+    "announce",
+    "gate",
     "leg",
     "armed",
     "unbuffered",
@@ -27,7 +29,9 @@ WITHOUT_EFFECT_UNDER_NEVER = (
 )
 
 
-LOOKED_AT = ("record", "consent", "ask", "purposes", "on_refusal", "armed")
+LOOKED_AT = (
+    "record", "consent", "ask", "purposes", "on_refusal", "armed", "require", "on_failure", "announce", "gate"
+)  # fmt: skip
 """Where one of these could not be read, it is too early to say what does not go together."""
 
 
@@ -53,6 +57,7 @@ def check_rule(
             f"would capture before {rule.consent.value} is settled",
             "armed goes with consent none, on_file or statutory only",
         )
+    _check_failure(table, rule)
     if rule.priority is Priority.LOW and rule.require is not Require.BEST_EFFORT:
         table.fault("priority", "is low, but the recording is needed (require)", "leave one of the two out")
     if rule.priority is Priority.LOW and rule.on_failure is OnFailure.HANGUP:
@@ -66,6 +71,28 @@ def check_rule(
         ConsentMode.AGENT_ATTESTED,
     }:
         table.fault("on_refusal", f"nobody can refuse under {rule.consent.value}", "leave it out")
+
+
+def _check_failure(table: Table, rule: Rule) -> None:
+    """What is promised for the recording that cannot be had can be kept."""
+    if rule.require is Require.BEFORE_ANSWER and not rule.gate:
+        table.fault(
+            "require",
+            "is before_answer, but only the gate of a dialplan can hold a call back",
+            "add gate = true, and send the calls of this rule through it (dialplans/README.md)",
+        )
+    if rule.gate and rule.record is RecordMode.ON_DEMAND:
+        table.fault(
+            "gate",
+            "asks before the call goes on, when nobody has asked for a recording yet (on_demand)",
+            "leave it out: who is asked in the middle of a call is asked by fsgov",
+        )
+    if rule.require is Require.BEFORE_ANSWER and rule.leg != "a":
+        table.fault("leg", f"is {rule.leg}, which is called when the recording runs already", "leg = a")
+    if rule.on_failure is OnFailure.ANNOUNCE and not rule.announce:
+        table.fault("announce", "is missing, on_failure = announce needs its prompt", 'announce = "NAME"')
+    if rule.announce and rule.on_failure is not OnFailure.ANNOUNCE:
+        table.fault("announce", f"has no effect under on_failure = {rule.on_failure.value}", "leave it out")
 
 
 def _check_purposes(table: Table, rule: Rule, purposes: Mapping[str, Purpose]) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fsgov.policy.conditions import Call, Verdict, judge
 from fsgov.policy.decision import Ask, Decision
-from fsgov.policy.document import Rule
+from fsgov.policy.document import Prompt, Rule
 from fsgov.policy.inputs import Inputs, PartyFacts
 from fsgov.policy.terms import Basis, CallDirection, ConsentMode, OnLookupFailure, RecordMode, Side
 from fsgov.policy.version import Policy
@@ -98,6 +99,8 @@ def _decision(
         vault=rule.vault,
         require=rule.require,
         on_failure=rule.on_failure,
+        announce=announcement(policy, rule),
+        gate=rule.gate,
         leg=rule.leg,
         armed=rule.armed and consent in ARMED_UNDER,
         unbuffered=rule.unbuffered,
@@ -144,18 +147,29 @@ def asks_for(policy: Policy, rule: Rule) -> str:
     return next(fitting, rule.purposes[0] if rule.purposes else "")
 
 
+def announcement(policy: Policy, rule: Rule) -> Ask | None:
+    """What the parties hear under `on_failure = "announce"`."""
+    return _prompt(policy.prompts[rule.announce]) if rule.announce else None
+
+
+def _prompt(prompt: Prompt) -> Ask:
+    facts = prompt.facts
+    return Ask(
+        prompt=prompt.name,
+        file=prompt.switch_file,
+        sha256=facts.sha256,
+        samples=facts.samples,
+        rate=facts.rate,
+        language=prompt.language,
+    )
+
+
 def ask(policy: Policy, rule: Rule) -> Ask | None:
     question = rule.ask
     if question is None:
         return None
-    prompt = policy.prompts[question.prompt]
-    return Ask(
-        prompt=prompt.name,
-        file=prompt.switch_file,
-        sha256=prompt.facts.sha256,
-        samples=prompt.facts.samples,
-        rate=prompt.facts.rate,
-        language=prompt.language,
+    return replace(
+        _prompt(policy.prompts[question.prompt]),
         yes=question.yes,
         no=question.no,
         timeout=question.timeout,

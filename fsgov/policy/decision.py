@@ -141,6 +141,10 @@ class Decision:
     """"" means the only vault of the configuration."""
     require: Require = Require.BEST_EFFORT
     on_failure: OnFailure = OnFailure.ALERT
+    announce: Ask | None = None
+    """What the parties are told under on_failure = announce; it has no keys."""
+    gate: bool = False
+    """The calls of this rule come through the gate of a dialplan, which asks; past it nothing is recorded."""
     leg: str = "a"
     armed: bool = False
     unbuffered: bool = False
@@ -174,6 +178,8 @@ class Decision:
             "vault": self.vault,
             "require": self.require.value,
             "on_failure": self.on_failure.value,
+            "announce": None if self.announce is None else self.announce.to_json(),
+            "gate": self.gate,
             "leg": self.leg,
             "armed": self.armed,
             "unbuffered": self.unbuffered,
@@ -202,6 +208,8 @@ class Decision:
                 vault=str(source["vault"]),
                 require=Require(source["require"]),
                 on_failure=OnFailure(source["on_failure"]),
+                announce=None if source.get("announce") is None else Ask.from_json(source["announce"]),
+                gate=bool(source.get("gate")),
                 leg=str(source["leg"]),
                 armed=bool(source["armed"]),
                 unbuffered=bool(source.get("unbuffered")),

@@ -109,6 +109,9 @@ class Rule:
     vault: str = ""
     require: Require = Require.BEST_EFFORT
     on_failure: OnFailure = OnFailure.ALERT
+    announce: str = ""
+    """The prompt of on_failure = announce."""
+    gate: bool = False
     leg: str = "a"
     armed: bool = False
     unbuffered: bool = False

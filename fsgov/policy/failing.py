@@ -1,8 +1,9 @@
 """What a dialplan does with a call for which fsgov gives no answer: the failure mode of each number.
 
 Only the number that was dialled is known there. A rule with `on_failure = "hangup"` that may govern it
-counts, also where its other conditions cannot be looked at; one that goes on counts only where it certainly
-governs the number. So no call that must not go on unrecorded does; otherwise the rules hold in their order.
+counts, also where its other conditions cannot be looked at; one that goes on (under `announce` after its
+caller has been told) counts only where it certainly governs the number. So no call that must not go on
+unrecorded does; otherwise the rules hold in their order.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from fsgov.policy.version import Policy
 
 HANGUP = "hangup"
 CONTINUE = "continue"
+ANNOUNCE = "announce"
 CAUSE = "NORMAL_TEMPORARY_FAILURE"
 LONG = "(?=[0-9]{7})"
 """At home a number has seven digits at least; what has fewer is an extension, without a country."""
@@ -29,6 +31,8 @@ class Failure:
 
     rule: str
     mode: str
+    prompt: str = ""
+    """What the caller is told under `ANNOUNCE`, as the switch sees it."""
     expression: str
     """A regular expression over the number as dialled; "" for every number."""
 
@@ -46,8 +50,9 @@ def failures(policy: Policy, regions: Iterable[str]) -> list[Failure]:
         expression = _expression(rule.when.dialled, narrow, sure=not hangs)
         if expression is None or not (hangs or _certain(rule.when)):
             continue
-        mode = HANGUP if hangs else CONTINUE
-        found.append(Failure(rule=f"{number}: {rule.name}", mode=mode, expression=expression))
+        prompt = policy.prompts[rule.announce].switch_file if _announces(rule) else ""
+        mode = HANGUP if hangs else ANNOUNCE if prompt else CONTINUE
+        found.append(Failure(rule=f"{number}: {rule.name}", mode=mode, prompt=prompt, expression=expression))
         if not expression:
             return found
     return [*found, Failure(rule="otherwise", mode=CONTINUE, expression="")]
@@ -68,6 +73,10 @@ def dialplan(policy: Policy, regions: Iterable[str]) -> str:
         lines.append(f"      <condition{fit}>")
         if failure.mode == HANGUP:
             lines.append(f'        <action application="hangup" data="{CAUSE}"/>')
+        elif failure.mode == ANNOUNCE:
+            lines.append('        <action application="answer"/>')
+            lines.append(f'        <action application="playback" data="{failure.prompt}"/>')
+            lines.append('        <action application="set" data="fsgov_action=announced"/>')
         else:
             lines.append('        <action application="set" data="fsgov_action=failed"/>')
         lines += ["      </condition>", "    </extension>"]
@@ -78,6 +87,11 @@ def _hangs(rule: Rule) -> bool:
     """Whether a call under this rule must not go on unrecorded; a sample may have meant this call."""
     wanted = rule.record in (RecordMode.ALWAYS, RecordMode.SAMPLE)
     return wanted and rule.on_failure is OnFailure.HANGUP
+
+
+def _announces(rule: Rule) -> bool:
+    """Whether every call under this rule would be told that it is not recorded."""
+    return rule.record is RecordMode.ALWAYS and rule.on_failure is OnFailure.ANNOUNCE
 
 
 def _certain(when: When) -> bool:

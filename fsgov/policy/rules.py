@@ -28,8 +28,6 @@ WITHDRAW = re.compile(r"[*#][0-9*#]{1,7}")
 DESTINATION = re.compile(r"transfer ([0-9A-Za-z_+*#.-]{1,64})")
 VAULT = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
-LATER_REQUIRE = {"before_answer": "use during: a lost recording is told at its first failure"}
-LATER_ON_FAILURE = {"announce": "use hangup, alert or continue"}
 DEFAULT_TIMEOUT = 8 * UNITS["s"]
 
 
@@ -47,8 +45,10 @@ def read_rule(rule: Table) -> Rule:
         on_refusal=_refusal(rule),
         pause=_pause(rule),
         vault=_vault(rule),
-        require=rule.choice("require", Require, Require.BEST_EFFORT, LATER_REQUIRE),
-        on_failure=rule.choice("on_failure", OnFailure, OnFailure.ALERT, LATER_ON_FAILURE),
+        require=rule.choice("require", Require, Require.BEST_EFFORT),
+        on_failure=rule.choice("on_failure", OnFailure, OnFailure.ALERT),
+        announce=rule.text("announce"),
+        gate=rule.flag("gate"),
         leg=_leg(rule),
         armed=rule.flag("armed"),
         unbuffered=rule.flag("unbuffered"),
@@ -170,10 +170,11 @@ def _leg(rule: Table) -> str:
 
 
 def check_names(table: Table, rule: Rule, known: Mapping[str, Mapping[str, object]]) -> None:
-    """Purposes and the prompt must be declared."""
+    """Purposes and prompts must be declared."""
     for name in rule.purposes:
         if name not in known["purpose"]:
             table.fault("purposes", f"there is no [purpose.{name}]", nearest(name, known["purpose"]))
-    if rule.ask is not None and rule.ask.prompt and rule.ask.prompt not in known["prompt"]:
-        hint = nearest(rule.ask.prompt, known["prompt"])
-        table.fault("ask.prompt", f"there is no [prompt.{rule.ask.prompt}]", hint)
+    asked = "" if rule.ask is None else rule.ask.prompt
+    for key, name in (("ask.prompt", asked), ("announce", rule.announce)):
+        if name and name not in known["prompt"]:
+            table.fault(key, f"there is no [prompt.{name}]", nearest(name, known["prompt"]))

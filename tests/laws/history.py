@@ -6,7 +6,7 @@ import json
 
 from fsgov import events as ev
 from fsgov.attested import Attested
-from fsgov.call.converge import ATTEMPTS
+from fsgov.call.failing import ATTEMPTS
 from fsgov.call.length import LAST_CUT
 from fsgov.call.stops import Stop, Stops, StopsInForce
 from fsgov.commands import Answer, CloseSegment, OpenSegment, RecorderCommand

@@ -290,7 +290,7 @@ def test_hanging_up_in_the_menu_is_no_answer() -> None:
     assert talk.over() == "consent-unanswered"
 
 
-def test_a_menu_for_another_mode_than_the_one_in_force_asks_nothing() -> None:
+def test_a_menu_for_another_mode_than_the_one_in_force_asks_nothing_and_fsgov_asks_when_it_is_over() -> None:
     """It was a notice when the gate asked; then a German joined."""
     talk = Talk(NOTICE.replace('"british"\n', '"british"\nwhen.variable.x = ["1"]\n'), OPT_IN)
     talk.created("a", variables={"x": "1"})
@@ -299,11 +299,13 @@ def test_a_menu_for_another_mode_than_the_one_in_force_asks_nothing() -> None:
     talk.push(ev.LegCreated, leg="a", direction=Direction.INBOUND, caller="", dialled="", found=True)
     talk.answered("a", variables={"x": "2"})
     talk.plays()
-    passes(talk)
-    talk.wait(60)
-    assert rows(talk) == []
-    assert not talk.all(OpenSegment)
     assert not talk.all(Play)
+    passes(talk)
+    assert rows(talk) == []
+    assert [play.leg for play in talk.all(Play)] == ["a"]
+    assert not talk.all(OpenSegment)
+    talk.plays()
+    assert moves(talk.presses("1")) == ["open"]
 
 
 def test_a_second_gate_on_the_leg_ends_the_first_question() -> None:

@@ -43,7 +43,8 @@ KINDS = (
 )
 KEYS = """
 version timezone include default on_lookup_failure floor purpose prompt rule test name when record consent ask
-purposes on_refusal pause vault require on_failure leg armed unbuffered priority ask_agents yes no
+purposes on_refusal pause vault require on_failure announce gate leg armed unbuffered priority ask_agents
+yes no
 timeout withdraw by max at_max basis retain_min retain_max anchor anchor_fallback file switch_file
 language caller dialled direction tenant variable crm country region call expect
 queue agent tag time days hours holidays at
