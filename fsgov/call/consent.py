@@ -105,9 +105,10 @@ def counting(call: Call, decision: Decision) -> list[tuple[Party, Leg]]:
     present = speaking(call)
     for party in call.parties:
         leg = call.legs.get(party.leg)
-        if leg is not None and leg.answered is None and leg.ended is None:
-            if call.answered is None or leg.direction is Direction.INBOUND:
-                present.append((party, leg))
+        if leg is None or leg.answered is not None or leg.ended is not None:
+            continue
+        if call.answered is None or leg.direction is Direction.INBOUND:
+            present.append((party, leg))
     return _whose(call, decision, present)
 
 

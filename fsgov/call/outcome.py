@@ -7,6 +7,7 @@ from dataclasses import replace
 from fsgov.call import consent
 from fsgov.call.site import SECOND
 from fsgov.call.state import Answered, Call, Capture
+from fsgov.call.timeline import moment
 from fsgov.events import Instant
 from fsgov.policy import Decision, RecordMode
 
@@ -14,20 +15,25 @@ TOLERANCE: Instant = SECOND
 """Capture may be behind what is wanted for so long (a start takes time) before a part counts as missing."""
 
 
-def account(call: Call, aim: Capture, now: Instant) -> None:
-    """Note since when capture is wanted and not confirmed, for how long, and whether a stop forbade it."""
+def account(call: Call, aim: Capture, now: Instant, time: Instant) -> None:
+    """Note since when capture is wanted and not confirmed, for how long, and whether a stop forbade it.
+
+    time: when it happened, what this step has learned of.
+    """
     decision = call.decision
     wants = decision is not None and call.answered is not None and not _unwanted(call, decision)
     if call.halt.told and wants and not call.stopped:
         call.halt = replace(call.halt, kept_off=True)
     missing = aim is Capture.ON and call.actual not in (Capture.ON, Capture.MASKED)
     if missing and call.gap_since is None:
-        call.gap_since = now
-        call.missed = True
+        call.gap_since, call.missed = now, True
+        call.owed_since = call.owed_since or moment(now, time)  # known already, after a restart
     elif not missing and call.gap_since is not None:
         if now - call.gap_since > TOLERANCE:
             call.flawed = call.flawed or "gap"
         call.gap_since = None
+    if not missing:
+        call.owed_since = None
 
 
 def outcome(call: Call) -> tuple[str, str]:

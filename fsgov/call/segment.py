@@ -45,6 +45,8 @@ class Segment:
     unbuffered: bool = False
     """The switch writes each frame at once: a crash of it takes half a second at most."""
     opened: Instant | None = None
+    start_lost_ms: int | None = None
+    """How long capture was permitted and wanted before its first frame; None: not known."""
     closed: Instant | None = None
     cause: str = ""
     reported_ms: int | None = None

@@ -44,7 +44,8 @@ def started(t: Turn, event: RecordingStarted) -> bool:
     armed = segment.armed and event.leg in call.legs and call.legs[event.leg].answered is None
     leg = call.legs.get(event.leg)
     turned = 0 if leg is None else leg.turned  # later than `when`: the events came in another order
-    opened = replace(segment, opened=when, unsure=segment.unsure or turned > when)
+    lost = 0 if armed else None if call.owed_since is None else max(when - call.owed_since, 0) // 1000
+    opened = replace(segment, opened=when, start_lost_ms=lost, unsure=segment.unsure or turned > when)
     call.segment = held(opened, max(when, turned)) if leg is not None and leg.held else opened
     if call.actual is not Capture.OFF:
         return True
@@ -56,6 +57,7 @@ def started(t: Turn, event: RecordingStarted) -> bool:
     t.enter(
         "segment.opened", segment.id, leg=segment.leg_name, n=segment.n, rule=segment.rule,
         purposes=list(segment.purposes), consents=list(segment.consents), armed=armed,
+        start_lost_ms=lost,
     )  # fmt: skip
     return True
 

@@ -248,6 +248,8 @@ class Call:
 
     # accounting
     gap_since: Instant | None = None
+    owed_since: Instant | None = None
+    """The same moment by the clock of what brought it: the answer, a yes, an act, the end of a segment."""
     flawed: str = ""
     """Why capture was missing or unconfirmed for a part of the time wanted; "" while it was not."""
     captured: bool = False

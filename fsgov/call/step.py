@@ -114,7 +114,7 @@ def settle(t: Turn, failures: int) -> None:
     gated.let_go(t)
     announce(t)
     t.call.trying = False
-    outcome.account(t.call, aim, t.now)
+    outcome.account(t.call, aim, t.now, t.time)
     if _ended(t.call):
         finish(t)
     acts.answer_waiting(t)

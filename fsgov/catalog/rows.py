@@ -123,6 +123,7 @@ class SegmentRow:
     parties: list[int]
     """Everybody who could be heard in it, by ordinal."""
     opened_at: datetime | None
+    start_lost_ms: int | None
     closed_at: datetime | None
     cause: str
     reported_ms: int | None

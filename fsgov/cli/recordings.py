@@ -182,6 +182,7 @@ def _manifest(
         "closed_at": row.closed_at,
         "ms": row.ms,
         "truncated": row.truncated,
+        "start_lost_ms": row.start_lost_ms,
         "lost_ms": row.lost_ms,
         "rule": row.rule,
         "policy_sha256": row.policy_sha256,

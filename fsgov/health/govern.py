@@ -181,6 +181,7 @@ class GovernVitals:
             "fsgov_recorder_commands_total": _commands(tally),
             "fsgov_recorder_reply_seconds": {(): tally.replies},
             "fsgov_recorder_start_seconds": {(): tally.starts},
+            "fsgov_segment_start_lost_seconds": {(): tally.start_lost},
             "fsgov_paused_calls": one(len(paused)),
             "fsgov_pause_age_seconds": one(max((self._now() - min(paused)) / SECOND, 0) if paused else 0),
             "fsgov_ungoverned_sessions_total": one(tally.ungoverned),

@@ -106,6 +106,13 @@ TABLE = (
         GOVERN,
         "From the event that called for a recording (an answer, a yes) to its start on the wire.",
     ),
+    Row(
+        "fsgov_segment_start_lost_seconds",
+        H,
+        (),
+        GOVERN,
+        "What recordings lack at their start: since each was allowed and wanted, until its first frame.",
+    ),
     Row("fsgov_paused_calls", G, (), GOVERN, "Live conversations whose recording somebody paused."),
     Row("fsgov_pause_age_seconds", G, (), GOVERN, "Age of the oldest pause, 0 without one."),
     Row("fsgov_ungoverned_sessions_total", C, (), GOVERN, "Sessions of the switch that fsgov never saw."),

@@ -29,6 +29,7 @@ class Tally:
         """Recorder commands by word and result."""
         self.replies = Spread(SWITCH)
         self.starts = Spread(SWITCH)
+        self.start_lost = Spread(SWITCH)
         self.ungoverned = 0
         self.ungoverned_at: Instant = 0
         self.prompt_at: Instant = 0
@@ -51,6 +52,10 @@ class Tally:
         match entry.type:
             case "call.over":
                 self.outcomes[str(entry.facts["outcome"])] += 1
+            case "segment.opened":
+                lost = entry.facts["start_lost_ms"]
+                if lost is not None:
+                    self.start_lost.add(int(str(lost)) / 1000)
             case "sessions.ungoverned":
                 self.ungoverned += int(str(entry.facts["sessions"]))
                 self.ungoverned_at = now
@@ -85,7 +90,7 @@ class Tally:
                 self.failed_at = event.now
 
 
-_TELLING = frozenset({"call.over", "sessions.ungoverned", "recorder.failed"})
+_TELLING = frozenset({"call.over", "segment.opened", "sessions.ungoverned", "recorder.failed"})
 
 
 def _word(flight: Flight | None, number: int) -> str:

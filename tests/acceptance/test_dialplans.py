@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,10 +18,12 @@ from fsgov.demo import playing
 from fsgov.demo.playing import Mark, Played
 from fsgov.demo.scenes import END, START, Between, Do, Scene, Step, Talk, Until
 from fsgov.demo.stage import Stage
+from fsgov.demo.verdict import opened
+from fsgov.simulator import timecode
 from tests.acceptance.play import eventually, go_on, good, hang_up, judged, staged, started
 
 SHIPPED = Path(__file__).parents[2] / "dialplans"
-OPT_IN, OPT_OUT, NOTICE, NONE, STRICT, FREE = (f"+4722{n:06}" for n in range(6))
+OPT_IN, OPT_OUT, NOTICE, NONE, STRICT, HELD, HELD_IN, TOLD = (f"+4722{n:06}" for n in range(8))
 POLICY = f"""
 version = "gate"
 timezone = "Europe/Berlin"
@@ -31,6 +35,8 @@ basis = "consent"
 retain_max = "6 months"
 [prompt.question]
 file = "prompts/question-de.wav"
+[prompt.sorry]
+file = "prompts/notice-en.wav"
 
 [[rule]]
 name = "opt in"
@@ -63,6 +69,33 @@ consent = "none"
 purposes = ["evidence"]
 on_failure = "hangup"
 [[rule]]
+name = "held"
+when.dialled = ["{HELD}"]
+consent = "none"
+purposes = ["evidence"]
+gate = true
+require = "before_answer"
+on_failure = "hangup"
+[[rule]]
+name = "held opt in"
+when.dialled = ["{HELD_IN}"]
+consent = "opt_in"
+purposes = ["evidence", "training"]
+ask = {{ prompt = "question", yes = "1", no = "2", timeout = "2 s" }}
+gate = true
+require = "before_answer"
+on_failure = "announce"
+announce = "sorry"
+[[rule]]
+name = "told"
+when.dialled = ["{TOLD}"]
+consent = "notice"
+purposes = ["evidence"]
+ask = {{ prompt = "question" }}
+gate = true
+on_failure = "announce"
+announce = "sorry"
+[[rule]]
 name = "never"
 record = "never"
 """
@@ -71,6 +104,11 @@ OPERATOR = f"""<include>
     <X-PRE-PROCESS cmd="include" data="{SHIPPED}/enter/fsgov.xml"/>
     <extension name="agents"><condition field="destination_number" expression="^\\+47">
       <action application="set" data="hangup_after_bridge=true"/>
+      <action application="bridge" data="sofia/internal/1000@127.0.0.1:5070"/>
+    </condition></extension>
+  </context>
+  <context name="past">
+    <extension name="agents"><condition field="destination_number" expression="^\\+47">
       <action application="bridge" data="sofia/internal/1000@127.0.0.1:5070"/>
     </condition></extension>
   </context>
@@ -102,7 +140,10 @@ def stage(made: Stage) -> Iterator[Stage]:
 
 
 def scene(name: str, dialled: str, *steps: Step, outcome: str, **more: object) -> Scene:
-    rule = {OPT_IN: "opt in", OPT_OUT: "opt out", NOTICE: "notice", NONE: "none", STRICT: "strict"}[dialled]
+    rules = ("opt in", "opt out", "notice", "none", "strict", "held", "held opt in", "told")
+    rule = dict(zip((OPT_IN, OPT_OUT, NOTICE, NONE, STRICT, HELD, HELD_IN, TOLD), rules, strict=True))[
+        dialled
+    ]
     facts: dict[str, object] = {
         "name": name, "title": name, "caller": "+4722999001", "dialled": dialled, "steps": steps,
         "outcome": outcome, "rule": rule, **more,
@@ -116,7 +157,8 @@ def comes_in(stage: Stage, wanted: Scene, **more: object) -> Played:
     now = stage.moment()
     played.marks[START] = Mark(now, now)
     facts = {"caller": wanted.caller, "dialled": wanted.dialled, "caller_name": wanted.caller_name, **more}
-    played.call = stage.do("call", context="default", **{"as": wanted.name}, **facts)["call"]
+    facts.setdefault("context", "default")
+    played.call = stage.do("call", **{"as": wanted.name}, **facts)["call"]
     return played
 
 
@@ -300,6 +342,99 @@ def test_codes_of_the_agent_act_and_those_of_the_caller_do_not(stage: Stage) -> 
     good(*judged(stage, played))
     tags = entered(stage, played).tags
     assert [(tag.tag, tag.actor) for tag in tags] == [("marked", None)]
+
+
+def at(stage: Stage, what: str, **facts: object) -> float:
+    """When it first happened, in seconds by the frames of the audio."""
+    return float(stage.ledger.all(what, **facts)[0]["moment"] * timecode.FRAME_SECONDS)
+
+
+def log_of(stage: Stage) -> list[dict[str, Any]]:
+    with stage.desk("bob") as dsn, closing(Desk(dsn)) as desk:
+        return [json.loads(row.line) for row in desk.log.lines(desk.log.state().log_id)]
+
+
+def lacks(stage: Stage, played: Played, since: float) -> None:
+    """The row says how much later than `since` its first frame was spoken; the audio is the witness."""
+    (row,) = entered(stage, played).segments
+    with stage.desk("bob") as dsn, closing(Desk(dsn)) as desk:
+        audio = opened(stage.site, desk, row)
+    first = timecode.moments(audio)[0][1] * timecode.FRAME_SECONDS
+    assert row.start_lost_ms is not None
+    assert row.start_lost_ms / 1000 == pytest.approx(first - since, abs=0.03)
+
+
+def test_a_call_is_held_until_its_recording_runs_and_no_word_of_it_is_lost(stage: Stage) -> None:
+    begun = Until("opened", "on the record")
+    once = {"segments": 1, "purposes": UNCONSENTED}
+    on = {"segments": 1, "heard": (Between("on the record", END),)}
+    asked = (HEARD, press("1"), begun, Talk(1.0), hang_up())
+    slow = {"kind": "slow", "command": "uuid_record", "times": 2, "seconds": 0.6}
+    stage.do("fault", **slow)
+    held, held_in = whole(
+        stage,
+        scene("held", HELD, begun, Talk(1.5), hang_up(), outcome="recorded", **once),
+        scene("held, asked", HELD_IN, *asked, outcome="recorded", purposes=SPOKEN,
+              silent=(Between(START, "said"),), **on),
+    )  # fmt: skip
+    good(*judged(stage, held, held_in))
+    for played in (held, held_in):
+        caller, agent = stage.ledger.legs(played.call).values()
+        opened_at = at(stage, "opened", uuid=played.call)
+        assert opened_at < at(stage, "leg", leg=agent) < opened_at + 0.5
+        answered = at(stage, "answered", leg=caller)
+        lacks(stage, played, at(stage, "pressed", leg=caller) if played is held_in else answered)
+    assert [row.start_lost_ms for row in entered(stage, held).segments] == [0]
+
+
+@pytest.mark.parametrize("fault", [
+    {"kind": "late", "event": "RECORD_START", "seconds": 2.4},
+    {"kind": "ignore", "command": "uuid_record"},
+    {"kind": "error", "command": "uuid_record"},
+], ids=["confirmed too late", "never begun", "refused"])  # fmt: skip
+def test_a_call_whose_recording_is_not_confirmed_is_not_let_through(
+    stage: Stage, fault: dict[str, object]
+) -> None:
+    stage.do("fault", **fault)
+    played = comes_in(stage, scene("held", HELD, outcome="not-answered"))
+    stage.ledger.wait("hangup", uuid=played.call, timeout=10)
+    over = {"type": "fsgov.call.over.v1", "subject": played.call}
+    eventually(lambda: [e for e in log_of(stage) if over.items() <= e.items()], 15)
+    assert agents(stage, played.call) == 0
+    assert at(stage, "hangup", uuid=played.call) - at(stage, "leg", uuid=played.call) < 2.5
+
+
+def test_who_may_not_be_told_by_silence_is_told_by_a_prompt(stage: Stage) -> None:
+    """After the menu, past the gate, and by the dialplan itself while fsgov is away: once each."""
+    sorry = str(stage.site.host / "prompts" / "notice-en.wav")
+    stage.do("fault", kind="error", command="uuid_record", times=1)
+    later = Do("time", mark="later", of_call=False)
+    refused, past = (
+        comes_in(stage, scene("refused", HELD_IN, outcome="recorded-in-part", purposes=SPOKEN, segments=1)),
+        comes_in(stage, scene("past", TOLD, outcome="failed", silent=(Between(START, END),)), context="past"),
+    )
+    go_on(stage, refused, HEARD, press("1"))
+    for each in (refused, past):
+        stage.ledger.wait("heard", file=sorry, uuid=each.call)
+    go_on(stage, past, Talk(1.0), later, hang_up())
+    go_on(stage, refused, Until("opened", "on the record"), Talk(1.0), hang_up())
+    good(*judged(stage, refused, past))
+    assert stage.stop_service() == 0
+    away = comes_in(stage, scene("away", TOLD, outcome="failed"))
+    stage.ledger.wait("heard", file=sorry, uuid=away.call)
+    eventually(lambda: agents(stage, away.call) == 1, 5)
+    stage.start_service()
+    stage.wait_ready()
+    go_on(stage, away, Talk(2.0), hang_up())
+    good(*judged(stage, away))
+    for each in (refused, past, away):
+        (heard,) = stage.ledger.all("heard", uuid=each.call, file=sorry)
+        assert heard["complete"]
+    told = {
+        entry["subject"]: entry["data"] for entry in log_of(stage) if "failure.announced" in entry["type"]
+    }
+    assert set(told) == {refused.call, past.call}
+    assert {facts["leg"] for facts in told.values()} == {"a"}
 
 
 class Client:

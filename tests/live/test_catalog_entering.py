@@ -125,7 +125,7 @@ def test_a_sidecar_becomes_a_row_with_its_masks(world: World) -> None:
     (segment,) = found.segments
     assert (segment.state, segment.vault, segment.mask_proof) == ("stored", "eu", "proven")
     assert (segment.audio_sha256, segment.sealed_sha256, segment.ms) == ("cd" * 32, "ef" * 32, 9000)
-    assert segment.purposes == ["evidence", "training"]
+    assert (segment.purposes, segment.start_lost_ms) == (["evidence", "training"], 60)
     assert [(m.by, m.from_ms, m.to_ms) for m in found.masks] == [("mask", 4180, 6000)]
     assert (found.call.missing, found.parties, found.inputs) == ([], None, None)
 

@@ -198,6 +198,7 @@ CREATE TABLE fsgov.segments (
     consents       text[] NOT NULL DEFAULT '{}',
     parties        integer[] NOT NULL DEFAULT '{}',
     opened_at      timestamptz,
+    start_lost_ms  bigint,
     closed_at      timestamptz,
     cause          text NOT NULL DEFAULT '',
     reported_ms    bigint,
@@ -236,6 +237,8 @@ COMMENT ON COLUMN fsgov.segments.dispose IS 'Refused or withdrawn: to be destroy
 COMMENT ON COLUMN fsgov.segments.consents IS 'The consents it rests on. It ends where these change, as where its rule, purposes, vault or leg do.';
 COMMENT ON COLUMN fsgov.segments.parties IS 'Everybody who could be heard in it, by ordinal. Empty: nobody noted it (adopted, or of an older fsgov).';
 COMMENT ON COLUMN fsgov.segments.audio_sha256 IS 'Of the WAV exactly as the switch wrote it: what an export must give back.';
+COMMENT ON COLUMN fsgov.segments.start_lost_ms IS
+    'What the start of the file lacks: how long the recording was allowed and wanted (since the answer, the consent, the act that asked for it, the end of the segment before) when its first frame was taken. 0 where it was armed. Null: govern did not see it begin.';
 COMMENT ON COLUMN fsgov.segments.lost_ms IS
     'What the end of the file lacks: reported_ms less ms, or (reported_ms null: the switch died) at most so much. Null: nothing tells.';
 COMMENT ON COLUMN fsgov.segments.mask_proof IS 'proven: every masked interval is silent in the audio. failed: one is not (then quarantined). none: nothing was masked.';
@@ -904,14 +907,15 @@ BEGIN
     DELETE FROM fsgov.segment_keys k WHERE k.segment = here;
     DELETE FROM fsgov.segments s WHERE s.segment = here;
     INSERT INTO fsgov.segments (segment, call, tenant, leg, leg_name, n, state, rule, policy_sha256, basis, purposes,
-        consents, parties, opened_at, closed_at, cause, reported_ms, reported_size, leg_holds, dispose, dispose_reason,
+        consents, parties, opened_at, start_lost_ms, closed_at, cause, reported_ms, reported_size, leg_holds, dispose, dispose_reason,
         frames, ms, audio_size, audio_sha256, truncated, lost_ms, mask_proof, findings, quarantine, review_by,
         vault, object_key, version_id, key_version_id, sealed_size, sealed_sha256, stored_at, adopted)
     VALUES (id, doc ->> 'call', owner, doc ->> 'leg', coalesce(doc ->> 'leg_name', ''), (doc ->> 'n')::integer,
         CASE WHEN doc -> 'stored' IS NULL THEN 'missing'
              WHEN coalesce(doc ->> 'quarantine', '') <> '' THEN 'quarantined' ELSE 'stored' END,
         doc ->> 'rule', doc ->> 'policy', coalesce(nullif(doc -> 'basis', 'null'), '{}'), fsgov.texts(doc -> 'purposes'),
-        fsgov.texts(doc -> 'consents'), fsgov.texts(doc -> 'parties')::integer[], fsgov.instant(doc ->> 'opened'), fsgov.instant(doc ->> 'closed'),
+        fsgov.texts(doc -> 'consents'), fsgov.texts(doc -> 'parties')::integer[], fsgov.instant(doc ->> 'opened'),
+        (doc ->> 'start_lost_ms')::bigint, fsgov.instant(doc ->> 'closed'),
         coalesce(doc ->> 'cause', ''), (doc ->> 'reported_ms')::bigint, (doc ->> 'reported_size')::bigint,
         coalesce(nullif(doc -> 'holds', 'null'), '[]'), coalesce((doc ->> 'dispose')::boolean, false),
         coalesce(doc ->> 'dispose_reason', ''),
