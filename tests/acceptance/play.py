@@ -166,7 +166,7 @@ def good(*verdicts: Verdict) -> None:
 
 
 def alarms(stage: Stage) -> set[str]:
-    """What govern, and what it reads of the others, say is wrong."""
+    """What govern says is wrong."""
     return set(live.ask(stage.site.control, "GET", "/v1/status")[1]["alarms"])
 
 

@@ -105,6 +105,46 @@ def test_a_restored_dump_is_taken_up_and_nothing_is_lost_or_twice(alone: Stage, 
     whole(alone, old, last, copy=copy)
 
 
+@pytest.mark.slow
+def test_a_failover_to_an_older_copy_is_noticed_and_taken_up(alone: Stage) -> None:
+    """Everything runs: connections break, and behind the same address is what was five minutes ago."""
+    (before,) = recorded(alone, "before")
+    dump = alone.site.root / "fsgov.dump"
+    postgres(alone, "pg_dump", "--format=custom", f"--file={dump}")
+    (between,) = recorded(alone, "between")
+    running = begun(alone, plain("goes on"))
+    eventually(lambda: newest_checkpoint(alone).size > 0)
+    old = lines(alone)
+    sql(alone, "CREATE DATABASE older", database="postgres")
+    postgres(alone, "pg_restore", "--exit-on-error", "--dbname=older", str(dump))
+    sql(
+        alone,
+        "ALTER DATABASE fsgov ALLOW_CONNECTIONS false",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'fsgov'",
+        "ALTER DATABASE fsgov RENAME TO lost",
+        "ALTER DATABASE older RENAME TO fsgov",
+        database="postgres",
+    )
+    eventually(lambda: "log" in told_at_desk(alone), 60)
+    meanwhile = begun(alone, plain("meanwhile"))
+    go_on(alone, meanwhile, Talk(0.3), hang_up())
+    size = len(sql(alone, "SELECT seq FROM fsgov.event_log"))
+
+    assert alone.stop_service() == 0
+    assert len(sql(alone, "SELECT seq FROM fsgov.event_log")) == size, "nothing is written behind the copy"
+    last = newest_checkpoint(alone)
+    done = restored(alone, "--yes")
+    assert done.code == 0, done
+    assert json.loads(done.out)["prior_size"] == last.size
+    alone.start_service()
+    alone.wait_ready()
+    go_on(alone, running, hang_up())
+    (after,) = recorded(alone, "after")
+    good(*judged(alone, before, between, running, meanwhile, after))
+    assert alone.stop_service() == 0
+    whole(alone, old, last, copy=False)  # what no checkpoint covers is not put back from the file sink
+
+
 def recorded(stage: Stage, *names: str) -> list[Played]:
     played = [begun(stage, plain(name)) for name in names]
     for each in played:
@@ -144,6 +184,11 @@ def whole(stage: Stage, old: list[bytes], last: Checkpoint, *, copy: bool) -> No
     assert faults == []
     assert report is not None
     assert report.uncovered == 0
+
+
+def told_at_desk(stage: Stage) -> set[str]:
+    """The alarms that `fsgov status` tells of."""
+    return {each["alarm"] for each in json.loads(stage.fsgov("status", "--json").out)["alarms"]}
 
 
 def sql(stage: Stage, *statements: str, database: str = "fsgov") -> list[tuple[Any, ...]]:
