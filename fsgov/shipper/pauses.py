@@ -16,8 +16,9 @@ from fsgov.shipper.retry import Again, decide
 
 @dataclass(slots=True)
 class Pause:
-    """Failures in a row, and until when (monotonic seconds) nothing is tried."""
+    """Failures in a row, since when, and until when nothing is tried: monotonic seconds."""
 
+    since: float
     failures: int = 0
     until: float = 0.0
 
@@ -43,11 +44,12 @@ class Pauses:
 
     def failed(self, name: str, fault: FsgovError) -> Again:
         """Note a failure; those that were under way together count once."""
-        pause = self._pauses.setdefault(name, Pause())
-        if self._clock() >= pause.until:
+        now = self._clock()
+        pause = self._pauses.setdefault(name, Pause(since=now))
+        if now >= pause.until:
             pause.failures += 1
-        again = decide(fault, pause.failures, self._jitter())
-        pause.until = max(pause.until, self._clock() + again.pause)
+        again = decide(fault, pause.failures, now - pause.since, self._jitter())
+        pause.until = max(pause.until, now + again.pause)
         self._probing.discard(name)
         return again
 

@@ -15,8 +15,9 @@ FIRST, LONGEST = 0.5, 60.0
 """Seconds: the first pause after an Unreachable, and the longest one."""
 PERMANENT = 60.0
 """Seconds between two tries of what no retry mends."""
-PATIENCE = 5
-"""Failures in a row after which an Unreachable is worth an alarm: about ten seconds."""
+PATIENCE, LASTING = 5, 10.0
+"""So many failures in a row, or for so many seconds, make an Unreachable worth an alarm. Five of a part that
+refuses take some five seconds; the second of one that says nothing comes after 40."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,12 @@ class Again:
     alarm: bool
 
 
-def decide(fault: FsgovError, failures: int, jitter: float) -> Again:
-    """What follows failure number `failures` in a row (from 1). jitter, in [0, 1), spreads what failed."""
+def decide(fault: FsgovError, failures: int, lasting: float, jitter: float) -> Again:
+    """What follows failure number `failures` in a row (from 1), `lasting` seconds after the first of them.
+
+    jitter, in [0, 1), spreads what failed.
+    """
     if isinstance(fault, Unreachable):
         pause = min(LONGEST, FIRST * 2.0 ** min(failures - 1, 16))
-        return Again(pause * (0.5 + jitter / 2), alarm=failures >= PATIENCE)
+        return Again(pause * (0.5 + jitter / 2), alarm=failures >= PATIENCE or lasting >= LASTING)
     return Again(PERMANENT * (0.5 + jitter / 2), alarm=True)

@@ -13,7 +13,7 @@ from fsgov.errors import BadConfiguration, Damaged, NotPermitted, Unreachable
 from fsgov.media import Mask
 from fsgov.shipper.outcome import Revision, revise
 from fsgov.shipper.pauses import Pauses
-from fsgov.shipper.retry import LONGEST, PATIENCE, PERMANENT, decide
+from fsgov.shipper.retry import LASTING, LONGEST, PATIENCE, PERMANENT, decide
 from fsgov.shipper.sealing import object_key
 from fsgov.shipper.sidecar import Checked, SealedFile, Sidecar, Step, StoredObject, back_to, parse
 
@@ -109,17 +109,17 @@ def test_objects_lie_by_tenant_and_month() -> None:
 # -- retries ----------------------------------------------------------------------------------------------
 
 
-@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
-def test_pauses_grow_to_a_limit_and_never_end(failures: int, jitter: float) -> None:
-    again = decide(Unreachable("away"), failures, jitter)
+@given(st.integers(1, 10_000), st.floats(0, 100), st.floats(0, 1, exclude_max=True))
+def test_pauses_grow_to_a_limit_and_never_end(failures: int, lasting: float, jitter: float) -> None:
+    again = decide(Unreachable("away"), failures, lasting, jitter)
     assert 0 < again.pause <= LONGEST
-    assert again.alarm == (failures >= PATIENCE)
-    assert decide(Unreachable("away"), failures + 1, jitter).pause >= again.pause
+    assert again.alarm == (failures >= PATIENCE or lasting >= LASTING)
+    assert decide(Unreachable("away"), failures + 1, lasting, jitter).pause >= again.pause
 
 
 @pytest.mark.parametrize("fault", [NotPermitted("no"), BadConfiguration("no"), Damaged("no")])
 def test_what_no_retry_mends_is_an_alarm_at_once(fault: NotPermitted) -> None:
-    again = decide(fault, 1, 0.999)
+    again = decide(fault, 1, 0.0, 0.999)
     assert again.alarm
     assert PERMANENT / 2 <= again.pause <= PERMANENT
 
@@ -156,6 +156,16 @@ def test_failures_that_were_under_way_together_count_once() -> None:
     pauses = Pauses(Clock(), lambda: 0.0)
     for _ in range(PATIENCE + 1):
         assert not pauses.failed("vault.eu", Unreachable("away")).alarm
+
+
+def test_a_part_that_is_slow_to_fail_is_an_alarm_at_its_second_failure() -> None:
+    clock = Clock()
+    pauses = Pauses(clock, lambda: 0.0)
+    assert not pauses.failed("database", Unreachable("mute")).alarm
+    clock.at += 40
+    assert pauses.failed("database", Unreachable("mute")).alarm
+    pauses.succeeded("database")
+    assert not pauses.failed("database", Unreachable("mute")).alarm, "it has answered in between"
 
 
 # -- outcomes ---------------------------------------------------------------------------------------------
