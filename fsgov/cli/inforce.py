@@ -83,7 +83,7 @@ def diff(frame: Frame, old: str, new: str) -> None:
     """
     from fsgov.policy.difference import difference
 
-    changes = difference(_text(frame, old), _text(frame, new))
+    changes = difference(text_of(frame, old), text_of(frame, new))
     tell(frame, changes)
 
 
@@ -259,7 +259,7 @@ def _begins(sha256: str, name: str) -> bool:
     return len(name) >= 8 and sha256.startswith(name)
 
 
-def _text(frame: Frame, name: str) -> str:
+def text_of(frame: Frame, name: str) -> str:
     """The complete text that a file, a version, a digest or in-force means."""
     from fsgov import config
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fsgov.policy.decision import Ask
 from fsgov.policy.document import Question, Rule
 from fsgov.policy.finding import Finding, Severity
 from fsgov.policy.terms import ConsentMode, RecordMode
 from fsgov.policy.version import Policy
+
+ASKED = (ConsentMode.NOTICE, ConsentMode.OPT_OUT, ConsentMode.OPT_IN)
+"""Modes that a prompt serves."""
 
 
 def findings(policy: Policy) -> Iterator[Finding]:
@@ -25,13 +29,13 @@ def findings(policy: Policy) -> Iterator[Finding]:
     for shorts, numbers in alike.items():
         first, *others = numbers
         too = f" (as {len(others)} more)" if others else ""
-        for mode, missing, who in shorts:
+        for mode, lacking, who in shorts:
             yield Finding(
                 severity=Severity.WARNING,
                 kind="floor",
                 path=f"rule[{first}]",
                 rule=policy.rules[first - 1].name,
-                message=f"{missing}{too}, and {who} is owed {mode.value}: such a call is not recorded",
+                message=f"{lacking}{too}, and {who} is owed {mode.value}: such a call is not recorded",
                 hint="add it, or give them a rule of their own",
                 others=tuple(f"rule[{number}]" for number in others),
             )
@@ -40,20 +44,21 @@ def findings(policy: Policy) -> Iterator[Finding]:
 def _short(policy: Policy, rule: Rule) -> Iterator[tuple[ConsentMode, str, str]]:
     """(mode, what the rule has not, who is owed that mode)."""
     for mode in sorted({*policy.floors.values(), policy.default_floor}, key=lambda mode: mode.rank):
-        missing = _missing(rule.ask, mode)
-        if mode.rank <= rule.consent.rank or not missing:
+        lacking = missing(rule.ask, mode)
+        if mode.rank <= rule.consent.rank or not lacking:
             continue
         countries = sorted(country for country, floor in policy.floors.items() if floor is mode)
         if policy.default_floor is mode:
             countries.append("any other country")
         yield (
             mode,
-            missing,
+            lacking,
             f"a party of {' or '.join(filter(None, (', '.join(countries[:-1]), countries[-1])))}",
         )
 
 
-def _missing(ask: Question | None, mode: ConsentMode) -> str:
+def missing(ask: Question | Ask | None, mode: ConsentMode) -> str:
+    """What a question lacks to obtain what this mode asks for; "" where it has all of it."""
     if ask is None:
         return "has no prompt"
     if mode is ConsentMode.OPT_IN and not ask.yes:

@@ -388,6 +388,32 @@ def test_the_alarms_of_keep_are_in_the_catalog_and_so_in_the_status(firm: Compan
     keep.close()
 
 
+def test_past_calls_are_decided_again_under_another_policy(firm: Company) -> None:
+    lines = '[[rule]]\nname = "no line"\nwhen.dialled = ["+4930901820*"]\nrecord = "never"\n'
+    (firm.root / "stricter.toml").write_text(
+        POLICY.replace("2026-11-21", "stricter").replace("[[rule]]", lines + "[[rule]]", 1)
+    )
+    words = ("policy", "simulate", "stricter.toml", "--since", "2026-11-01")
+    told = firm.fsgov(*words, "--json", who="alice").json
+    (change,) = told["changes"]
+    assert (change["outcome"], change["was"], change["would_be"]) == (
+        "recorded",
+        "recorded, nobody told",
+        "not recorded",
+    )
+    assert change["calls"] == told["decided"] == 2
+    assert set(change["newest"]) == {CALL, QUARANTINED}
+    assert [(rule["was"], rule["would_be"]) for rule in told["rules"]] == [("german service line", "no line")]
+    assert told["left_out"]["undecided"]["newest"] == [UNRECORDED]
+    shown = firm.fsgov(*words, who="alice").out
+    assert "2 of 2 calls otherwise" in shown
+    assert "1 left out: nothing was ever decided" in shown
+    same = firm.fsgov("policy", "simulate", "policy.toml", "--since", "2026-11-01", who="alice").out
+    assert "0 of 2 calls otherwise" in same
+    nobody = firm.fsgov(*words, "--tenant", "acme", "--json", who="alice").json
+    assert (nobody["decided"], nobody["left_out"]) == (0, {})
+
+
 def test_keys_and_policy_are_shown(firm: Company) -> None:
     assert firm.public in firm.fsgov("keys", "list").out
     assert "2 rules, 1 tests hold" in firm.fsgov("policy", "check").out

@@ -18,6 +18,7 @@ EXPORT = ("recordings", "export")
 WHY = ("--purpose", "evidence", "--reason", "asked", "--output", "out")
 ID = ("--identity", "desk/id.txt")
 NONE = "x+00000000+AAAA"
+SINCE = ("--since", "2026-11-01")
 
 # who, words, code, a part of what is said. who: the configuration of that name
 CASES: list[tuple[str, tuple[str, ...], int, str]] = [
@@ -59,6 +60,12 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("host", ("policy", "test", "failing.toml"), 3, ""),
     ("host", ("policy", "diff", "nowhere.toml", "host.toml"), 6, ""),
     ("away", ("policy", "history"), 4, "PostgreSQL does not answer"),
+    ("carol", ("policy", "simulate", "policy.toml", *SINCE), 5, "numbers"),
+    ("service", ("policy", "simulate", "policy.toml", *SINCE), 5, "login of a service"),
+    ("alice", ("policy", "simulate", "bad-policy.toml", *SINCE), 3, "rule[1].consent"),
+    ("alice", ("policy", "simulate", "nowhere.toml", *SINCE), 6, "nowhere.toml"),
+    ("alice", ("policy", "simulate", "policy.toml"), 2, "--since"),
+    ("alice", ("policy", "simulate", "policy.toml", *SINCE, "--until", "2026-10-31"), 2, "has no length"),
     ("alice", ("policy", "activate", "bad-policy.toml", "--yes"), 3, "rule[1].consent"),
     ("alice", ("policy", "activate", "shadowed.toml", "--yes"), 3, "rule[2] (again): is never reached"),
     ("alice", ("policy", "approve", "no-such-version", "--yes"), 6, ""),

@@ -44,6 +44,7 @@ ORDER: dict[str, str] = {
     "keys generate recipient": "host", "keys generate signing": "host", "keys list": "host",
     "policy check": "host", "policy show": "host", "policy explain": "host",
     "policy export-dialplan": "host", "policy test": "host",
+    "policy simulate": "alice",
     "policy diff": "bob", "policy activate": "bob", "policy approve": "alice", "policy history": "alice",
     "policy rollback": "bob",
     "calls list": "alice", "calls show": "alice", "calls explain": "alice",
