@@ -17,6 +17,7 @@ from fsgov.events import PartyFound, PartyUnknown
 from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, Side
 from fsgov.policy.deciding import decide
 from fsgov.policy.grounds import Ground, Grounds, digest, stricter, to_json
+from fsgov.policy.inputs import places
 
 
 def counted(call: Call) -> tuple[Party, ...]:
@@ -110,8 +111,10 @@ def inputs_of(call: Call, parties: tuple[Party, ...]) -> Inputs:
         region=call.region,
         caller=call.caller[0],
         caller_e164=call.caller[1],
+        caller_places=places(call.caller[1]),
         dialled=call.dialled[0],
         dialled_e164=call.dialled[1],
+        dialled_places=places(call.dialled[1]),
         parties=tuple(party.facts for party in parties),
         variables={
             name: value

@@ -6,13 +6,12 @@ To add a condition: a field of `When`, its reading in `when.py`, and one line in
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 
-from fsgov.policy import areas, numbers
 from fsgov.policy.document import Numbers, When
-from fsgov.policy.inputs import Inputs, PartyFacts
+from fsgov.policy.inputs import Inputs, PartyFacts, Places
 from fsgov.policy.terms import OnLookupFailure, Side
 from fsgov.policy.windows import DAYS, local_time
 
@@ -48,13 +47,7 @@ class Call:
     timezone: str = "UTC"
     holidays: frozenset[date] = frozenset()
     without_crm: OnLookupFailure = OnLookupFailure.STRICTEST
-    countries: dict[str, str] = field(default_factory=dict)
     clock: datetime | None = None
-
-    def country(self, e164: str) -> str:
-        if e164 not in self.countries:
-            self.countries[e164] = numbers.country(e164)
-        return self.countries[e164]
 
     def local(self) -> datetime:
         """When the call began, by the clocks of the policy's zone."""
@@ -66,12 +59,10 @@ class Call:
         return (party for party in self.inputs.parties if party.side is Side.OUTSIDE)
 
 
-def _number(want: Numbers, given: str, e164: str, call: Call) -> bool:
+def _number(want: Numbers, given: str, e164: str, places: Places) -> bool:
     if any(pattern.fits(given, e164) for pattern in want.patterns):
         return True
-    if not want.countries:
-        return False
-    return call.country(e164) in want.countries or areas.state(e164) in want.countries
+    return not want.countries.isdisjoint(places)
 
 
 def forms(name: str) -> tuple[str, ...]:
@@ -117,12 +108,12 @@ def unmet(when: When, call: Call) -> Iterator[Unmet]:
     if when.tenant and inputs.tenant not in when.tenant:
         yield Unmet("tenant", "another tenant")
     sides = (
-        ("dialled", when.dialled, inputs.dialled, inputs.dialled_e164),
-        ("caller", when.caller, inputs.caller, inputs.caller_e164),
+        ("dialled", when.dialled, inputs.dialled, inputs.dialled_e164, inputs.dialled_places),
+        ("caller", when.caller, inputs.caller, inputs.caller_e164, inputs.caller_places),
     )
-    for name, want, given, e164 in sides:
-        if want is not None and not _number(want, given, e164, call):
-            yield Unmet(name, value_class(given, e164, call.country(e164)))
+    for name, want, given, e164, places in sides:
+        if want is not None and not _number(want, given, e164, places):
+            yield Unmet(name, value_class(given, e164, places[0]))
     for name, wanted in when.variables.items():
         if inputs.variables.get(name) not in wanted:
             yield Unmet(f"variable.{name}", "another value" if name in inputs.variables else "not set")

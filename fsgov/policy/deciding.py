@@ -125,11 +125,11 @@ def jurisdiction(party: PartyFacts, call: Call) -> str:
         return party.country
     inputs = call.inputs
     line = {
-        CallDirection.INBOUND: inputs.dialled_e164,
-        CallDirection.OUTBOUND: inputs.caller_e164,
+        CallDirection.INBOUND: inputs.dialled_places[0],
+        CallDirection.OUTBOUND: inputs.caller_places[0],
         CallDirection.INTERNAL: "",
     }[inputs.direction]
-    return call.country(line) or inputs.region
+    return line or inputs.region
 
 
 def floors_of(policy: Policy, call: Call) -> tuple[tuple[str, ConsentMode], ...]:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fsgov.policy import areas
 from fsgov.policy.conditions import QUEUE, Call, agents, forms
 from fsgov.policy.document import Numbers, Rule, When
 
@@ -88,17 +87,16 @@ class Index:
 
     def _keys(self, call: Call) -> Iterator[Key]:
         inputs = call.inputs
-        for name, given, e164 in (
-            ("dialled", inputs.dialled, inputs.dialled_e164),
-            ("caller", inputs.caller, inputs.caller_e164),
+        for name, given, e164, places in (
+            ("dialled", inputs.dialled, inputs.dialled_e164, inputs.dialled_places),
+            ("caller", inputs.caller, inputs.caller_e164, inputs.caller_places),
         ):
             for form, number in ((name, given), (f"{name}+", e164)):
                 yield form, "=", number
                 for end in range(1, len(number) + 1):
                     yield form, "*", number[:end]
             if name in self.countries:
-                yield name, "@", call.country(e164)
-                yield name, "@", areas.state(e164)
+                yield from ((name, "@", place) for place in places)
         yield "tenant", "=", inputs.tenant
         for queue in forms(inputs.variables.get(QUEUE, "")):
             yield "queue", "=", queue

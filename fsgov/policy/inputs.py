@@ -10,10 +10,24 @@ from typing import Any
 
 from fsgov.errors import Damaged
 from fsgov.events import Instant
-from fsgov.policy import areas
+from fsgov.policy import areas, numbers
 from fsgov.policy.terms import CallDirection, Side
 
 ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+
+
+Places = tuple[str, str]
+"""Country and state of a number (`US`, `US-CA`), "" where it tells none."""
+
+
+def places(e164: str) -> Places:
+    """What an international number tells now."""
+    return numbers.country(e164), areas.state(e164)
+
+
+def _places(source: Mapping[str, Any], name: str) -> Places:
+    stored = source.get(f"{name}_places")
+    return places(str(source[f"{name}_e164"])) if stored is None else (str(stored[0]), str(stored[1]))
 
 
 def _sorted(values: Mapping[str, object]) -> str:
@@ -98,8 +112,11 @@ class Inputs:
     """The tenant's region: the country of a party inside whose number tells none."""
     caller: str = ""
     caller_e164: str = ""
+    caller_places: Places = ("", "")
+    """What its numbers told of country and state when the call was decided: numbering plans change."""
     dialled: str = ""
     dialled_e164: str = ""
+    dialled_places: Places = ("", "")
     parties: tuple[PartyFacts, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     """Channel variables of the first leg: those that `Policy.names_of_variables` lists, and fsgov_*."""
@@ -113,8 +130,9 @@ class Inputs:
         return (
             f'{{"call": {text(self.call)}, "direction": "{self.direction._value_}", '
             f'"tenant": {text(self.tenant)}, "region": {text(self.region)}, "caller": {text(self.caller)}, '
-            f'"caller_e164": {text(self.caller_e164)}, "dialled": {text(self.dialled)}, '
-            f'"dialled_e164": {text(self.dialled_e164)}, '
+            f'"caller_e164": {text(self.caller_e164)}, "caller_places": {ENCODE(self.caller_places)}, '
+            f'"dialled": {text(self.dialled)}, "dialled_e164": {text(self.dialled_e164)}, '
+            f'"dialled_places": {ENCODE(self.dialled_places)}, '
             f'"parties": [{", ".join([party.text() for party in self.parties])}], '
             f'"variables": {_sorted(self.variables)}, "tags": {ENCODE(self.tags)}, "at": {self.at}}}'
         )
@@ -128,8 +146,10 @@ class Inputs:
             "region": self.region,
             "caller": self.caller,
             "caller_e164": self.caller_e164,
+            "caller_places": list(self.caller_places),
             "dialled": self.dialled,
             "dialled_e164": self.dialled_e164,
+            "dialled_places": list(self.dialled_places),
             "parties": [party.to_json() for party in self.parties],
             "variables": dict(sorted(self.variables.items())),
             "tags": list(self.tags),
@@ -147,12 +167,14 @@ class Inputs:
                 region=str(source["region"]),
                 caller=str(source["caller"]),
                 caller_e164=str(source["caller_e164"]),
+                caller_places=_places(source, "caller"),
                 dialled=str(source["dialled"]),
                 dialled_e164=str(source["dialled_e164"]),
+                dialled_places=_places(source, "dialled"),
                 parties=tuple(PartyFacts.from_json(party) for party in source["parties"]),
                 variables={str(name): str(value) for name, value in source["variables"].items()},
                 tags=tuple(str(tag) for tag in source.get("tags", ())),
                 at=int(source["at"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as fault:
             raise Damaged("These decision inputs cannot be read", repr(fault)) from fault

@@ -19,7 +19,7 @@ def findings(policy: Policy) -> Iterator[Finding]:
     alike: dict[tuple[tuple[ConsentMode, str, str], ...], list[int]] = {}
     told: dict[tuple[ConsentMode, str], tuple[tuple[ConsentMode, str, str], ...]] = {}
     for number, rule in enumerate(policy.rules, 1):
-        if rule.record is RecordMode.NEVER:
+        if rule.record is RecordMode.NEVER or rule.consent is ConsentMode.STATUTORY:
             continue
         able = (rule.consent, _keys(rule.ask))
         if able not in told:

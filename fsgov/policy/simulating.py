@@ -30,6 +30,8 @@ CONSENT = {
     ConsentMode.OPT_OUT: "asked, unless somebody says no",
     ConsentMode.OPT_IN: "asked, if everybody says yes",
     ConsentMode.ON_FILE: "with a yes on file",
+    ConsentMode.AGENT_ATTESTED: "if an agent attests a yes",
+    ConsentMode.STATUTORY: "as a law demands",
 }
 NOT_A_CHANGE = ("policy", "version", "floors", "rule", "record", "sampled", "consent", "asks_for")
 """Of a decision: what differs with every version, follows from something else, or is told apart."""
@@ -167,7 +169,7 @@ def done(decision: Decision, *, in_any: bool = False) -> str:
     if not decision.sampled and not in_any:
         return "not in the sample"
     what = {RecordMode.ON_DEMAND: "on demand", RecordMode.SAMPLE: "sample"}.get(decision.record, "recorded")
-    return f"{what}, {CONSENT.get(decision.consent, decision.consent.value)}"
+    return f"{what}, {CONSENT[decision.consent]}"
 
 
 def _grounds(past: Past) -> Grounds:

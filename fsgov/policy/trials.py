@@ -11,7 +11,7 @@ from fsgov.policy.conditions import QUEUE
 from fsgov.policy.deciding import decide
 from fsgov.policy.decision import Decision
 from fsgov.policy.document import Trial
-from fsgov.policy.inputs import Inputs, PartyFacts
+from fsgov.policy.inputs import Inputs, PartyFacts, places
 from fsgov.policy.numbers import country, e164
 from fsgov.policy.reading import Table, nearest
 from fsgov.policy.terms import CallDirection, Side
@@ -125,8 +125,10 @@ def describe(
         region=region,
         caller=caller,
         caller_e164=forms[0],
+        caller_places=places(forms[0]),
         dialled=dialled,
         dialled_e164=forms[1],
+        dialled_places=places(forms[1]),
         parties=tuple(
             PartyFacts(
                 party=ordinal,

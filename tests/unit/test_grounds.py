@@ -17,7 +17,7 @@ from fsgov.catalog.ship import storable
 from fsgov.commands import Enter, LookUpParty, Remember
 from fsgov.errors import Damaged
 from fsgov.events import Direction
-from fsgov.policy import Inputs, decide
+from fsgov.policy import Inputs, areas, decide, describe, numbers
 from fsgov.policy.grounds import Ground, again, digest, leaves, read, text
 from tests.unit.conversation import ALWAYS, NEVER, NOTICE, ON_DEMAND, OPT_OUT, Talk, policy
 
@@ -195,6 +195,29 @@ def test_grounds_are_read_as_they_were_written() -> None:
     for grounds in ((one,), (one, one), (one, (one, (one,)))):
         assert read(json.loads(text(grounds))) == grounds
     assert leaves((one, (one, (one,)))) == (one, one, one)
+
+
+def test_a_numbering_plan_that_changes_changes_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What numbers told when the call was decided is stored with them; where it is not, it is asked again."""
+    rules = policy(
+        FLOOR,
+        when(NEVER.replace("none", "californian"), 'caller = { country = "US-CA" }'),
+        when(ALWAYS.replace("all", "abroad"), 'caller = { country = ["AT", "US"] }'),
+        NOTICE,
+    )
+    calls = {
+        number: describe(caller=number, dialled="+4930901820")
+        for number in ("+12135550123", "+12125550123", "+4312345678", "+493012345")
+    }
+    before = {number: decide(rules, inputs).to_json() for number, inputs in calls.items()}
+    stored = {number: json.loads(inputs.text()) for number, inputs in calls.items()}
+    assert len({decision["rule"] for decision in before.values()}) == 3
+    monkeypatch.setattr(numbers, "country", lambda number: "CH")
+    monkeypatch.setattr(areas, "state", lambda number: "")
+    for number, source in stored.items():
+        assert decide(rules, Inputs.from_json(source)).to_json() == before[number]
+        older = {key: value for key, value in source.items() if not key.endswith("_places")}
+        assert Inputs.from_json(older).caller_places == ("CH", "")
 
 
 @pytest.mark.parametrize(

@@ -234,6 +234,12 @@ def test_a_question_with_every_key_serves_every_floor() -> None:
     assert told(('dialled = "+4420*"', both), top='include = ["law:de"]\n') == []
 
 
+def test_no_floor_raises_what_a_law_demands() -> None:
+    law = '[purpose.law]\nbasis = "legal_obligation"\nretain_max = "5 years"\n'
+    statutory = f'consent = "statutory"\npurposes = ["law"]\n{law}'
+    assert told(('dialled = "+4420*"', statutory), top='include = ["law:de"]\n') == []
+
+
 def test_a_tenant_that_is_not_configured() -> None:
     text = policy(('tenant = ["acme", "default"]', NONE))
     (found,) = findings(text, ["acne"])

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from fsgov.policy import Decision, Inputs, Policy, decide, describe
+from fsgov.policy import ConsentMode, Decision, Inputs, Policy, decide, describe
 from fsgov.policy.grounds import Ground, again, read, text
-from fsgov.policy.simulating import SHOWN, Past, Simulation, done
+from fsgov.policy.simulating import CONSENT, SHOWN, Past, Simulation, done
 from tests.unit.conversation import ALWAYS, NEVER, NOTICE, ON_DEMAND, ON_FILE, OPT_IN, OPT_OUT, policy
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
@@ -163,5 +163,6 @@ def test_of_many_calls_the_newest_are_named() -> None:
 
 
 def test_every_mode_has_its_words() -> None:
+    assert set(CONSENT) == set(ConsentMode)
     every = [done(decided(one)) for one in (ALWAYS, NEVER, NOTICE, OPT_OUT, OPT_IN, ON_FILE, ON_DEMAND)]
     assert len(set(every)) == len(every)
