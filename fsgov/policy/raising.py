@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsgov.policy.decision import Ask
+from fsgov.policy.decision import Ask, Decision
 from fsgov.policy.document import Question, Rule
 from fsgov.policy.finding import Finding, Severity
 from fsgov.policy.terms import ConsentMode, RecordMode
@@ -64,6 +64,11 @@ def missing(ask: Question | Ask | None, mode: ConsentMode) -> str:
     if mode is ConsentMode.OPT_IN and not ask.yes:
         return "has no key for yes"
     return "has no key for no" if mode is ConsentMode.OPT_OUT and not ask.no else ""
+
+
+def obtainable(decision: Decision) -> bool:
+    """Whether the question of a decision can obtain what its consent mode, raised or not, asks for."""
+    return decision.consent not in ASKED or not missing(decision.ask, decision.consent)
 
 
 def _keys(ask: Question | None) -> str:

@@ -18,7 +18,7 @@ from fsgov.policy.deciding import decide
 from fsgov.policy.decision import Decision
 from fsgov.policy.grounds import Ground, Grounds, again, leaves, read
 from fsgov.policy.inputs import Inputs
-from fsgov.policy.raising import ASKED, missing
+from fsgov.policy.raising import obtainable
 from fsgov.policy.terms import ConsentMode, RecordMode
 from fsgov.policy.version import Policy
 
@@ -164,7 +164,7 @@ def done(decision: Decision, *, in_any: bool = False) -> str:
     """What is done with a call, in words; `in_any`: whether or not it is in the sample."""
     if decision.record is RecordMode.NEVER:
         return "not recorded"
-    if decision.consent in ASKED and missing(decision.ask, decision.consent):
+    if not obtainable(decision):
         return f"not recorded, {decision.consent.value} cannot be obtained"
     if not decision.sampled and not in_any:
         return "not in the sample"

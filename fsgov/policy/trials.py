@@ -13,6 +13,7 @@ from fsgov.policy.decision import Decision
 from fsgov.policy.document import Trial
 from fsgov.policy.inputs import Inputs, PartyFacts, places
 from fsgov.policy.numbers import country, e164
+from fsgov.policy.raising import obtainable
 from fsgov.policy.reading import Table, nearest
 from fsgov.policy.terms import CallDirection, Side
 from fsgov.policy.version import Policy
@@ -20,7 +21,26 @@ from fsgov.policy.windows import instant
 
 UNREACHABLE = "unreachable"
 """In place of facts: the CRM could not be asked."""
-EXPECTED = ("rule", "record", "consent", "purposes", "prompt", "vault")
+LISTS = ("purposes", "floors")
+FLAGS = ("obtainable", "armed", "ask_agents")
+EXPECTED = (
+    "rule",
+    "record",
+    "consent",
+    *LISTS,
+    *FLAGS,
+    "prompt",
+    "language",
+    "yes",
+    "no",
+    "withdraw",
+    "asks_for",
+    "on_refusal",
+    "on_failure",
+    "require",
+    "vault",
+    "leg",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +101,10 @@ def _expected(expect: Table) -> dict[str, tuple[str, ...]]:
     for key in expect.source:
         if key not in EXPECTED:
             expect.fault(key, "cannot be expected", nearest(key, EXPECTED))
-        elif key == "purposes":
+        elif key in LISTS:
             found[key] = expect.texts(key)
+        elif key in FLAGS:
+            found[key] = (_word(expect.flag(key)),)
         else:
             found[key] = (expect.text(key),)
     expect.asked.update(expect.source)
@@ -151,14 +173,33 @@ def describe(
 
 
 def _decided(decision: Decision) -> dict[str, tuple[str, ...]]:
+    """Of a decision, what can be expected."""
+    ask, refusal = decision.ask, decision.on_refusal
     return {
         "rule": (decision.rule,),
         "record": (decision.record.value,),
         "consent": (decision.consent.value,),
         "purposes": decision.purposes,
-        "prompt": ("" if decision.ask is None else decision.ask.prompt,),
+        "floors": tuple(f"{country}:{mode.value}" for country, mode in decision.floors),
+        "obtainable": (_word(obtainable(decision)),),
+        "armed": (_word(decision.armed),),
+        "ask_agents": (_word(decision.ask_agents),),
+        "prompt": ("" if ask is None else ask.prompt,),
+        "language": ("" if ask is None else ask.language,),
+        "yes": ("" if ask is None else ask.yes,),
+        "no": ("" if ask is None else ask.no,),
+        "withdraw": ("" if ask is None else ask.withdraw,),
+        "asks_for": (decision.asks_for,),
+        "on_refusal": (f"{refusal.act.value} {refusal.destination}".rstrip(),),
+        "on_failure": (decision.on_failure.value,),
+        "require": (decision.require.value,),
         "vault": (decision.vault,),
+        "leg": (decision.leg,),
     }
+
+
+def _word(flag: bool) -> str:
+    return "true" if flag else "false"
 
 
 def run_tests(policy: Policy) -> list[Failure]:
