@@ -12,6 +12,7 @@ from pathlib import Path
 from fsgov.checks import switch_user
 from fsgov.checks.event_socket import Asked, logged_in
 from fsgov.checks.finding import Finding, failed, ok, warning
+from fsgov.checks.gate import gate
 from fsgov.config import Settings
 from fsgov.config.sections import LOOPBACK, PUBLIC_PASSWORD
 from fsgov.errors import BadConfiguration, FsgovError, NotPermitted, Unreachable
@@ -57,6 +58,7 @@ def switch(settings: Settings) -> Iterator[Finding]:
             ("switch.heartbeat", heartbeat(asked.api(SWITCH_CONF))),
             ("switch.trunks", trunks(asked, at.trunks)),
             ("switch.prompts", prompts(asked, settings)),
+            ("switch.gate", gate(asked, settings)),
             ("switch.spool", spool(asked, settings)),
         ):
             try:

@@ -209,6 +209,33 @@ def test_who_declines_goes_where_the_policy_says(switch: Switch, refusal: str, l
         assert call.a.profile["Destination-Number"] == "7001"
 
 
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_after_a_menu_the_call_is_held_and_without_a_word_its_failure_mode_decides(
+    switch: Switch, confirmed: bool
+) -> None:
+    client = Client(switch, "auth ClueCon", "event plain CUSTOM fsgov::gate")
+    call = incoming(switch, "2001")
+    tell(switch, call, f"{MENU};fsgov_require=before_answer;fsgov_action=notice")
+    switch.clock.advance(1.5)
+    client.pump()
+    assert [event.get("fsgov-Step") for event in client.events()] == ["open", "passed", "held"]
+    assert call.a.variables["fsgov_action"] == "failure"
+    assert len(call.legs) == 1
+    if confirmed:
+        tell(switch, call, "fsgov_action=go")
+    switch.clock.advance(2.1)
+    assert call.a.hangup_cause == ("NORMAL_CLEARING" if confirmed else "NORMAL_TEMPORARY_FAILURE")
+    assert len([e for e in switch.world.entries if e["what"] == "heard"]) == 1
+    client.close()
+
+
+def test_what_came_along_holds_no_call(switch: Switch) -> None:
+    call = incoming(switch, fsgov_require="before_answer")
+    tell(switch, call, f"{MENU};fsgov_action=notice")
+    switch.clock.advance(1.5)
+    assert len(call.legs) == 2
+
+
 def test_hanging_up_ends_the_dialplan(switch: Switch) -> None:
     call = asked(switch, "opt_in")
     call.hang_up()

@@ -20,7 +20,9 @@ from fsgov.demo.site import Site
 from fsgov.demo.stage import Stage
 from tests.live.phones import Phones, Placed, eventually
 
-PLAIN, ASKED, NEVER, NOTICE, OPT_OUT, CUT, ON_B, AT_ONCE = (f"+4722{n:02}" for n in range(8))
+PLAIN, ASKED, NEVER, NOTICE, OPT_OUT, CUT, ON_B, AT_ONCE, HELD, HELD_ASKED = (
+    f"+4722{n:02}" for n in range(10)
+)
 """How the numbers of callers begin, one kind for each rule."""
 POLICY = f"""
 version = "live"
@@ -33,6 +35,8 @@ basis = "consent"
 retain_max = "6 months"
 [prompt.question]
 file = "prompts/question-de.wav"
+[prompt.sorry]
+file = "prompts/notice-en.wav"
 
 [[rule]]
 name = "plain"
@@ -83,6 +87,21 @@ record = "always"
 consent = "none"
 purposes = ["evidence"]
 unbuffered = true
+[[rule]]
+name = "held"
+when.caller = ["{HELD}*"]
+consent = "none"
+purposes = ["evidence"]
+gate = true
+require = "before_answer"
+[[rule]]
+name = "held, asked"
+when.caller = ["{HELD_ASKED}*"]
+consent = "opt_in"
+purposes = ["evidence", "training"]
+ask = {{ prompt = "question", yes = "1", no = "2", timeout = "3 s" }}
+gate = true
+require = "before_answer"
 [[rule]]
 name = "never"
 record = "never"

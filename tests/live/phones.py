@@ -83,6 +83,7 @@ class Ear:
     def __init__(self, address: str) -> None:
         self._connection = EventSocket(address)
         names = "PLAYBACK_START PLAYBACK_STOP RECORD_START RECORD_STOP DTMF CHANNEL_HANGUP"
+        names += " CHANNEL_CREATE CHANNEL_PROGRESS_MEDIA CHANNEL_ANSWER CUSTOM fsgov::gate"
         assert self._connection.say(f"event plain {names}").startswith("+OK")
         self._connection.patient()
         self.events: list[dict[str, str]] = []

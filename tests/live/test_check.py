@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import minio
 import psycopg2
@@ -22,6 +23,7 @@ import pytest
 
 from fsgov import config
 from fsgov.checks import event_socket, switch_user
+from fsgov.checks.gate import CONTEXTS
 from fsgov.errors import BadConfiguration, NotPermitted, Unreachable
 from fsgov.simulator.remote import Remote
 from fsgov.spool import layout
@@ -179,6 +181,33 @@ def test_trunks_that_are_not_there_and_agents_that_would_count_as_outside(host: 
                 found = host.check(who=who, code=code)["switch.trunks"]
         assert found["state"] == state
         assert trunk in found["detail"]
+
+
+def test_a_gate_that_a_rule_counts_on_and_the_failure_modes_beside_it(host: Host) -> None:
+    file = host.firm.root / "policy.toml"
+    before = file.read_text()
+    assert host.check()["switch.gate"]["state"] == "ok", "no rule counts on it"
+    try:
+        file.write_text(before.replace("[[rule]]\n", "[[rule]]\ngate = true\n", 1))
+        found = host.failed("switch.gate", 3, "lacks the gate")
+        assert "fsgov_opt_in" in found["detail"]
+        for name in CONTEXTS:
+            text = f'<context name="{name}"></context>\n'
+            host.switch.do(
+                "fault", kind="error", command=f"xml_locate dialplan context name {name}", text=text, times=0
+            )
+        assert "no context fsgov_failure" in host.check()["switch.gate"]["detail"]
+        said = host.firm.fsgov("policy", "export-dialplan", str(file), who="host").out
+        loaded = ElementTree.tostring(ElementTree.fromstring(said)[0], encoding="unicode")
+        other = '<context name="fsgov_failure"><extension name="x"></extension></context>'
+        where = "xml_locate dialplan context name fsgov_failure"
+        host.switch.do("fault", kind="error", command=where, text=loaded)
+        assert host.check()["switch.gate"]["state"] == "ok"
+        host.switch.do("fault", kind="error", command=where, text=other)
+        assert "another policy" in host.check()["switch.gate"]["message"]
+    finally:
+        host.switch.do("no_faults")
+        file.write_text(before)
 
 
 def test_somebody_elses_recording_is_told_without_its_name(host: Host, tmp_path: Path) -> None:

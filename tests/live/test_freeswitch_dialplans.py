@@ -6,14 +6,30 @@ files of dialplans/ as their README tells operators to, and every call passes th
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.live.governed import ASKED, NOTICE, OPT_OUT, PLAIN, POLICY, Governed, governed, result
+from fsgov import config
+from fsgov.checks.event_socket import logged_in
+from fsgov.checks.gate import context, gate
+from tests.live.governed import (
+    ASKED,
+    HELD,
+    HELD_ASKED,
+    NOTICE,
+    OPT_OUT,
+    PLAIN,
+    POLICY,
+    Governed,
+    governed,
+    result,
+)
 from tests.live.phones import Placed, eventually
 from tests.live.sweep import Heard
 
@@ -29,6 +45,13 @@ when.dialled = "5000"
 consent = "none"
 purposes = ["evidence"]
 on_failure = "hangup"
+[[rule]]
+name = "told"
+when.dialled = "2001"
+consent = "none"
+purposes = ["evidence"]
+on_failure = "announce"
+announce = "sorry"
 """
 
 
@@ -135,6 +158,99 @@ def test_a_key_during_the_question_answers_it(gated: Governed) -> None:
     assert (whole.call.outcome, whole.segments) == ("refused", [])
 
 
+def test_the_check_knows_the_gate_of_a_real_switch(gated: Governed) -> None:
+    settings = config.load(gated.stage.site.host / "fsgov.toml")
+    strict = replace(settings.policy, file=gated.stage.site.host / "strict.toml")
+    host, port, password = os.environ["FSGOV_LIVE_FREESWITCH"].split(":", 2)
+    with logged_in(host, int(port), password) as asked:
+        assert context(asked, "fsgov_none") is None
+        (other,) = gate(asked, settings)
+        assert (other.state, "another policy" in other.message) == ("warning", True)
+        (same,) = gate(asked, replace(settings, policy=strict))
+        assert same.state == "ok", same
+
+
+def stamp(events: list[dict[str, str]]) -> int:
+    """When the first of them happened, in microseconds by the switch's clock."""
+    return int(events[0]["Event-Date-Timestamp"])
+
+
+def order(*events: list[dict[str, str]]) -> list[int]:
+    """The places of the first of each, in the order in which the switch fired them: its clock is coarse."""
+    return [int(each[0]["Event-Sequence"]) for each in events]
+
+
+def agents_leg(gated: Governed, call: Placed) -> list[dict[str, str]]:
+    """The creation of the leg that this call was bridged to."""
+    return [
+        event
+        for event in tuple(gated.phones.switch_ear.events)
+        if event.get("Event-Name") == "CHANNEL_CREATE" and event.get("Other-Leg-Unique-ID") == call.call
+    ]
+
+
+def test_a_call_is_held_at_the_gate_until_its_armed_recording_runs(gated: Governed) -> None:
+    call = gated.phones.call("2000", gated.phones.number(HELD))
+    ear = gated.phones.switch_ear
+    opened, early = ear.of(call.call, "CUSTOM"), ear.of(call.call, "CHANNEL_PROGRESS_MEDIA")  # the 183
+    began, answered = ear.of(call.call, "RECORD_START"), ear.of(call.call, "CHANNEL_ANSWER")
+    called = agents_leg(gated, call)
+    places = order(opened, early, began, called, answered)
+    assert places == sorted(places)
+    assert stamp(called) - stamp(began) < 200_000
+    call.until(4)
+    ended = call.hang_up()
+    whole = gated.over(call.call)
+    assert result(whole) == ("recorded", "")
+    (segment,) = whole.segments
+    assert segment.start_lost_ms == 0
+    heard = Heard.of(gated.whole(whole)[0])
+    assert heard.first < 0.15, "the first word"
+    assert heard.last == pytest.approx(ended, abs=0.5)
+
+
+def test_after_the_menu_a_call_is_held_until_its_recording_runs(gated: Governed) -> None:
+    call = gated.phones.call("2000", gated.phones.number(HELD_ASKED))
+    ear = gated.phones.switch_ear
+    eventually(lambda: played(gated, call), 10, "no question")
+    call.press("1")
+    eventually(lambda: agents_leg(gated, call), 10, "not let through")
+    began, called = stamp(ear.of(call.call, "RECORD_START")), stamp(agents_leg(gated, call))
+    pressed = stamp(ear.of(call.call, "DTMF"))
+    assert len(ear.of(call.call, "CUSTOM", fsgov_Step="held")) == 1
+    assert pressed <= began <= called
+    assert order(ear.of(call.call, "RECORD_START")) < order(agents_leg(gated, call))
+    assert called - pressed < 500_000
+    call.until(call.moment() + 3)
+    call.hang_up()
+    whole = gated.over(call.call)
+    assert result(whole) == ("recorded", "")
+    (segment,) = whole.segments
+    assert segment.start_lost_ms == pytest.approx((began - pressed) / 1000, abs=30)
+
+
+def test_what_a_recording_lacks_at_its_start_is_what_its_row_says(gated: Governed) -> None:
+    call = gated.phones.call("2000", gated.phones.number(PLAIN))
+    call.until(3)
+    call.hang_up()
+    whole = gated.over(call.call)
+    (segment,) = whole.segments
+    assert segment.start_lost_ms is not None
+    assert Heard.of(gated.whole(whole)[0]).first == pytest.approx(segment.start_lost_ms / 1000, abs=0.1)
+
+
+def test_who_declines_is_not_held(gated: Governed) -> None:
+    call = gated.phones.call("2000", gated.phones.number(HELD_ASKED))
+    eventually(lambda: played(gated, call), 10, "no question")
+    call.press("2")
+    eventually(lambda: agents_leg(gated, call), 10, "not let through")
+    pressed = stamp(gated.phones.switch_ear.of(call.call, "DTMF"))
+    assert stamp(agents_leg(gated, call)) - pressed < 500_000
+    call.hang_up()
+    whole = gated.over(call.call)
+    assert (whole.call.outcome, whole.segments) == ("refused", [])
+
+
 def test_hanging_up_in_the_menu_is_no_consent(gated: Governed) -> None:
     call = gated.phones.call("2000", gated.phones.number(OPT_OUT))
     eventually(lambda: gated.phones.switch_ear.of(call.call, "PLAYBACK_START"), 10, "no question")
@@ -225,6 +341,10 @@ def test_without_fsgov_the_gate_ends_by_itself_and_the_failure_mode_decides(gate
         turned_away = gated.phones.call("5000", gated.phones.number(PLAIN), speaks=False)
         ended = eventually(lambda: gated.phones.switch_ear.of(turned_away.call, "CHANNEL_HANGUP"), 10)
         assert ended[0]["Hangup-Cause"] == "NORMAL_TEMPORARY_FAILURE"
+        told = gated.phones.call("2001", gated.phones.number(PLAIN))
+        heard = eventually(lambda: played(gated, told), 10, "it was told nothing")
+        assert heard[0]["Playback-File-Path"].endswith("/notice-en.wav")
+        told.hang_up()
     finally:
         gated.stage.start_service()
         gated.stage.wait_ready()

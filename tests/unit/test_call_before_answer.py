@@ -155,6 +155,16 @@ def test_after_a_menu_the_call_is_held_until_its_recording_runs(rule: str, key: 
     assert said(talk)[1:] == [GONE_ON]
 
 
+def test_a_question_that_is_still_open_holds_the_call() -> None:
+    """The event that the menu is over was lost: nobody has answered yet, so nothing is wanted yet."""
+    talk = held(OPT_IN)
+    talk.push(GateHeld, leg="a")
+    assert len(said(talk)) == 1
+    talk.presses("1")
+    talk.opens()
+    assert said(talk)[1:] == [GONE_ON]
+
+
 @pytest.mark.parametrize(("rule", "key"), [(OPT_OUT, "2"), (OPT_IN, "2"), (OPT_IN, "")])
 def test_who_declines_or_says_nothing_is_not_held(rule: str, key: str) -> None:
     talk = held(rule)
