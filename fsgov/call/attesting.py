@@ -8,10 +8,11 @@ somebody gave (`agent_attested`; a purpose with basis consent), never where the 
 from __future__ import annotations
 
 from fsgov.attested import Attested
-from fsgov.call.consent import against, all_count, events, meant, note
+from fsgov.call.consent import against, all_count, events, note
 from fsgov.call.keys import on_refusal
 from fsgov.call.state import Answered, Call, Evidence, Method, Party
 from fsgov.call.turn import Turn
+from fsgov.call.withdrawing import meant
 from fsgov.events import ActAsked
 from fsgov.policy import Basis, ConsentMode, Decision, Side
 

@@ -13,6 +13,7 @@ from fsgov.call.consent import counting, covered, in_force, speaking
 from fsgov.call.segment import Segment
 from fsgov.call.state import Answered, Call, Leg
 from fsgov.call.turn import Turn
+from fsgov.evidence import digest
 from fsgov.policy import Basis, ConsentMode, Decision
 
 BONDS = ("leg", "rule", "policy", "vault", "basis", "purposes", "consents")
@@ -37,6 +38,18 @@ def planned(call: Call, decision: Decision, leg: Leg, n: int, *, armed: bool = F
         unbuffered=decision.unbuffered,
         unsure=leg.unseen,
     )
+
+
+def digests(call: Call, segment: Segment) -> dict[str, str]:
+    """Of each consent the segment rests on, the digest by its id."""
+    return {
+        row.id: digest(
+            call=call.id, consent=row.id, party=row.party, purpose=row.purpose, state=row.state.value,
+            method=row.method.value, mode=row.mode.value, at=row.at, evidence=row.evidence,
+        )
+        for row in call.consents
+        if row.id in segment.consents
+    }  # fmt: skip
 
 
 def outgrown(call: Call, segment: Segment, leg: Leg) -> bool:

@@ -12,6 +12,7 @@ from enum import Enum
 
 from fsgov.call.state import Answered, Call, Consent, Evidence, Leg, Method, Party
 from fsgov.call.turn import Turn
+from fsgov.call.withdrawing import AGAINST, gates, mark
 from fsgov.events import Direction
 from fsgov.policy import Basis, ConsentMode, Decision, Side
 
@@ -32,7 +33,6 @@ SUFFICES = {
     ConsentMode.AGENT_ATTESTED: (*ACTIVE, *ATTESTED),
 }
 """Whose yes opens the gate, where only a yes does."""
-AGAINST = (Answered.REFUSED, Answered.WITHDRAWN)
 
 
 class Gate(Enum):
@@ -232,38 +232,6 @@ def note(
 
 def _as_good(before: Method, after: Method) -> bool:
     return before in ACTIVE or before is after
-
-
-def gates(call: Call, purpose: str) -> bool:
-    """A no to this purpose ends the recording."""
-    decision = call.decision
-    return (
-        decision is not None
-        and decision.consent is not ConsentMode.STATUTORY
-        and purpose == decision.asks_for
-    )
-
-
-def meant(decision: Decision) -> tuple[str, ...]:
-    """The purposes that a no concerns where none is named: under statutory all that rest on consent."""
-    by_consent = tuple(p for p in decision.purposes if decision.basis[p] is Basis.CONSENT)
-    statutory = decision.consent is ConsentMode.STATUTORY
-    return by_consent if statutory and by_consent else (decision.asks_for,)
-
-
-def mark(t: Turn, state: Answered, party: int) -> None:
-    """Withdrawn: all that was captured waits for destruction. Refused: what runs with this party in it."""
-    call = t.call
-    ids = call.segments
-    if state is Answered.REFUSED:
-        joined = next((call.legs[p.leg].answered for p in call.parties if p.facts.party == party), None)
-        segment = call.segment
-        opened = None if segment is None else segment.opened
-        inside = segment is not None and opened is not None and joined is not None and joined <= opened
-        ids = (segment.id,) if segment is not None and inside else ()
-    if ids:
-        call.dispose = tuple(dict.fromkeys((*call.dispose, *ids)))
-        call.dispose_reason = f"{state.value} by party {party}"
 
 
 def learn_variables(t: Turn, leg: Leg, variables: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call import gates, holding, looking
-from fsgov.call.binding import outgrown, planned
+from fsgov.call.binding import digests, outgrown, planned
 from fsgov.call.consent import covered, gates_open
 from fsgov.call.document import sidecar
 from fsgov.call.failing import ATTEMPTS, tell
@@ -200,7 +200,7 @@ def _open(t: Turn, *, armed: bool) -> None:
         return
     call.segment_numbers += 1
     segment = planned(call, decision, leg, call.segment_numbers, armed=armed)
-    call.segment = segment
+    call.segment = segment = replace(segment, evidence=digests(call, segment))
     call.segments = (*call.segments, segment.id)
     call.lose_at = None
     launch(

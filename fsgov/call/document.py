@@ -53,7 +53,8 @@ def _sidecar(call: Call, segment: Segment, state: str) -> str:
         f'"file": {text(f"{segment.id}.wav")}, "state": {text(state)}, "rule": {text(segment.rule)}, '
         f'"policy": {text(segment.policy)}, "basis": {_words(segment.basis)}, '
         f'"purposes": {_texts(segment.purposes)}, "vault": {text(segment.vault)}, '
-        f'"consents": {_texts(segment.consents)}, "parties": {list(segment.parties)}, '
+        f'"consents": {_texts(segment.consents)}, "evidence": {_words(segment.evidence)}, '
+        f'"parties": {list(segment.parties)}, '
         f'"opened": {_maybe(segment.opened)}, "start_lost_ms": {_maybe(segment.start_lost_ms)}, '
         f'"closed": {_maybe(segment.closed)}, "cause": {text(segment.cause)}, '
         f'"reported_ms": {_maybe(segment.reported_ms)}, "reported_size": {_maybe(segment.reported_size)}, '
@@ -86,7 +87,8 @@ def document(call: Call) -> str:
         f'"merged_into": {_maybe(call.merged_into)}, "legs": [{", ".join(map(_leg, call.legs.values()))}], '
         f'"parties": [{", ".join(map(_party, call.parties))}], '
         f'"consents": [{", ".join(map(_consent, call.consents))}], "segments": {_texts(call.segments)}, '
-        f'"dispose": {_texts(call.dispose)}, "tags": [{", ".join(map(_tag, call.tags))}], '
+        f'"dispose": {_texts(call.dispose)}, "quarantine": {_mapping(call.quarantine)}, '
+        f'"tags": [{", ".join(map(_tag, call.tags))}], '
         f'"counters": {{"ignored": {call.ignored}}}, "state": {{{_state(call)}}}, {_basis(call)}}}'
     )
 

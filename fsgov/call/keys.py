@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call.asking import by_dialplan, prompt_of, proof, put, question_on
-from fsgov.call.consent import asked, events, meant, note
+from fsgov.call.consent import asked, events, note
 from fsgov.call.state import Answered, Method, Question
 from fsgov.call.turn import Turn
+from fsgov.call.withdrawing import meant
 from fsgov.commands import HangUp, StopPlaying, Transfer
 from fsgov.events import KeyPressed
 from fsgov.policy import Ask, ConsentMode, RefusalAct

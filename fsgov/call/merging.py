@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsgov.call import acts, asking, deciding
-from fsgov.call.consent import gates, mark
 from fsgov.call.state import Answered, Call, Consent
 from fsgov.call.turn import Turn, leg_name
+from fsgov.call.withdrawing import gates, mark
 from fsgov.policy import Side
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsgov.call import consent
 from fsgov.call.site import SECOND
 from fsgov.call.state import Answered, Call, Capture
 from fsgov.call.timeline import moment
+from fsgov.call.withdrawing import gates
 from fsgov.events import Instant
 from fsgov.policy import Decision, RecordMode
 
@@ -44,7 +44,7 @@ def outcome(call: Call) -> tuple[str, str]:
         return "foreign", ""
     decision = call.decision
     purpose = "" if decision is None else decision.asks_for
-    states = {row.state for row in call.consents if row.purpose == purpose and consent.gates(call, purpose)}
+    states = {row.state for row in call.consents if row.purpose == purpose and gates(call, purpose)}
     if Answered.WITHDRAWN in states:
         return ("withdrawn" if call.captured else "refused"), ""
     if Answered.REFUSED in states:

@@ -116,6 +116,7 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
         foreign=bool(state["foreign"]),
         dispose=tuple(source["dispose"]),
         dispose_reason=state["dispose_reason"],
+        quarantine=dict(source.get("quarantine", {})),
         ignored=int(source["counters"]["ignored"]),
         adrift=True,
     )
@@ -214,6 +215,7 @@ def _segment(row: Mapping[str, Any]) -> Segment:
         purposes=tuple(row["purposes"]),
         vault=row["vault"],
         consents=tuple(row["consents"]),
+        evidence=dict(row.get("evidence", {})),
         parties=tuple(row.get("parties", ())),
         armed=bool(row["armed"]),
         unbuffered=bool(row.get("unbuffered")),

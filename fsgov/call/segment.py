@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fsgov.events import Instant
 
@@ -39,6 +39,8 @@ class Segment:
     purposes: tuple[str, ...]
     vault: str
     consents: tuple[str, ...]
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """The digest of each of `consents` when the segment was opened."""
     parties: tuple[int, ...] = ()
     """Everybody who could be heard in it."""
     armed: bool = False

@@ -259,6 +259,8 @@ class Call:
     foreign: bool = False
     dispose: tuple[str, ...] = ()  # segments a refusal or withdrawal has marked
     dispose_reason: str = ""
+    quarantine: Mapping[str, Instant] = field(default_factory=dict)
+    """Segments that a withdrawal has set aside, and until when somebody decides about them."""
     ignored: int = 0
     outcome: str | None = None
     outcome_cause: str = ""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from fsgov.catalog import statements
 from fsgov.catalog.connection import Cursor, Database
 from fsgov.catalog.log import Log
+from fsgov.catalog.proving import EvidenceRow
 from fsgov.catalog.rows import (
     AccessRow,
     CallRow,
@@ -149,6 +150,14 @@ class Desk:
                 _parts(cursor, PartyRow, "parties", call, "party") if _may_see_numbers(cursor) else None,
                 *(_inputs(cursor, call) if _may_see_numbers(cursor) else (None, None)),
             )
+
+    def evidence(self, call: str) -> list[EvidenceRow] | None:
+        """The consents of a call with their evidence; None: not for this login."""
+        with self._database.transaction() as cursor:
+            cursor.execute("SELECT has_column_privilege('fsgov.consents', 'evidence', 'SELECT')")
+            if cursor.fetchone() != (True,):
+                return None
+            return _parts(cursor, EvidenceRow, "consents", call, "at, consent")
 
     def segments(
         self, *, call: str | None = None, state: str | None = None, limit: int = 100

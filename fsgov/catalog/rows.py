@@ -80,6 +80,7 @@ class ConsentRow:
     purpose: str
     state: str
     method: str
+    mode: str
     at: datetime
 
 
@@ -120,6 +121,7 @@ class SegmentRow:
     basis: Json
     purposes: list[str]
     consents: list[str]
+    evidence: Json  # the digest of each, by id
     parties: list[int]
     """Everybody who could be heard in it, by ordinal."""
     opened_at: datetime | None

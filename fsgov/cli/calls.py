@@ -70,8 +70,9 @@ def show(frame: Frame, call: str) -> None:
     """Everything about one call; numbers only where this login may see them."""
     with frame.desk() as desk:
         whole = desk.call(a_call(call))
+        evidence = desk.evidence(call)
     if frame.json:
-        output.print_json(whole)
+        output.print_json({**output.plain(whole), "evidence": evidence})
         return
     row = whole.call
     output.print_facts(

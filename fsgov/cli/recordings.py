@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import signal
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +17,7 @@ from fsgov.errors import BadUsage, Conflict, Damaged, FsgovError, NotFound
 if TYPE_CHECKING:
     from fsgov.catalog.desk import Desk
     from fsgov.catalog.rows import SegmentRow
-    from fsgov.cli import exporting
     from fsgov.cli.exporting import Copy
-    from fsgov.config import Settings
     from fsgov.envelope import Identity
 
 STATES = ("stored", "quarantined", "missing")
@@ -189,6 +185,7 @@ def _manifest(
         "purposes": row.purposes,
         "basis": row.basis,
         "consents": row.consents,
+        "evidence": row.evidence,
         "parties": row.parties,
         "mask_proof": row.mask_proof,
         "findings": row.findings,
@@ -213,9 +210,10 @@ def _manifest(
 def verify(frame: Frame, ids: tuple[str, ...], identity: Path | None, purpose: str, reason: str) -> None:
     """Whether the vault has what the rows say: the stored version, its length, the SHA-256 of its bytes.
 
-    With an identity it is opened too, and the audio's SHA-256 compared: that is an access, and logged.
+    And whether the consents it rests on are as they were when it was opened. With an identity it is opened
+    too, and the audio's SHA-256 compared: that is an access, and logged.
     """
-    from fsgov.cli import exporting
+    from fsgov.cli import exporting, verifying
 
     identities = exporting.identities_of(identity)
     settings = frame.settings
@@ -226,14 +224,17 @@ def verify(frame: Frame, ids: tuple[str, ...], identity: Path | None, purpose: s
         with frame.bar("verifying", exporting.sealed_size(rows), "bytes") as seen:
             for row in rows:
                 verdict = {"segment": row.segment, "object": "nothing was stored", "audio": "-"}
+                at = "object"
                 try:
                     if row.state != "missing":
-                        verdict |= _verified(settings, desk, row, identities, purpose, reason, seen)
+                        verdict |= verifying.object_of(settings, desk, row, identities, purpose, reason, seen)
+                    at = "consents"
+                    verdict[at] = verifying.consents_of(desk, row)
                 except FsgovError as fault:
-                    verdict["object"] = str(fault)
+                    verdict[at] = str(fault)
                     faults.append(fault)
                 verdicts.append(verdict)
-    frame.rows(verdicts, {name: _field(name) for name in ("segment", "object", "audio")})
+    frame.rows(verdicts, {name: _field(name) for name in ("segment", "object", "audio", "consents")})
     if faults:
         worst = next((fault for fault in faults if isinstance(fault, Damaged)), faults[0])
         raise type(worst)(
@@ -241,41 +242,8 @@ def verify(frame: Frame, ids: tuple[str, ...], identity: Path | None, purpose: s
         )
 
 
-def _verified(
-    settings: Settings,
-    desk: Desk,
-    row: SegmentRow,
-    identities: Iterable[Identity],
-    purpose: str,
-    reason: str,
-    seen: exporting.Seen,
-) -> dict[str, str]:
-    from fsgov.cli import exporting
-    from fsgov.vault import verified
-
-    key, version, size, digest = exporting.stored_at(row)
-    with exporting.audio_bucket(settings, row.vault) as bucket:
-        found = bucket.stat(key, version)
-        if found.size != size:
-            raise Damaged("The stored object has another length", f"{key}: {found.size}, the row says {size}")
-        if not identities:
-            for _ in verified(exporting.counted(bucket.get(key, version), seen), digest, size):
-                pass
-            return {"object": "ok", "audio": "not opened"}
-        _, released = exporting.release(desk, row.segment, purpose, reason)
-        exporting.opened(bucket, row, released, identities, _Nowhere(), seen)
-    return {"object": "ok", "audio": "ok"}
-
-
-class _Nowhere(io.BytesIO):
-    """Takes everything, keeps nothing."""
-
-    def write(self, part: Any) -> int:
-        return len(part)
-
-
 def _field(name: str) -> Any:
-    return lambda row: row[name]
+    return lambda row: row.get(name, "-")
 
 
 def segments_of(desk: Desk, id_: str) -> list[SegmentRow]:

@@ -15,6 +15,7 @@ WITHOUT_EFFECT_UNDER_NEVER = (
     "ask",
     "purposes",
     "on_refusal",
+    "on_withdrawal",
     "pause",
     "vault",
     "require",
@@ -116,6 +117,8 @@ def _check_purposes(table: Table, rule: Rule, purposes: Mapping[str, Purpose]) -
 
 def _check_statutory(table: Table, rule: Rule, purposes: Mapping[str, Purpose]) -> None:
     """A law demands the recording; what else it may serve needs the party's own yes."""
+    if "on_withdrawal" in table.source:
+        table.fault("on_withdrawal", "has no effect under statutory", "nobody's no ends such a recording")
     bases = {name: purposes[name].basis for name in rule.purposes if name in purposes}
     for name, basis in bases.items():
         if basis not in (Basis.LEGAL_OBLIGATION, Basis.CONSENT):

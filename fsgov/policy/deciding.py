@@ -95,6 +95,7 @@ def _decision(
         asks_for=asks_for(policy, rule),
         ask=ask(policy, rule),
         on_refusal=rule.on_refusal,
+        on_withdrawal=rule.on_withdrawal,
         pause=rule.pause,
         vault=rule.vault,
         require=rule.require,

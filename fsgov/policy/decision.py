@@ -13,6 +13,7 @@ from fsgov.policy.terms import (
     Basis,
     ConsentMode,
     OnFailure,
+    OnWithdrawal,
     PauseBy,
     Priority,
     RecordMode,
@@ -136,6 +137,7 @@ class Decision:
     statutory: legal_obligation), else the first; "" where there are no purposes."""
     ask: Ask | None = None
     on_refusal: Refusal = field(default_factory=Refusal)
+    on_withdrawal: OnWithdrawal = OnWithdrawal.DESTROY
     pause: Pause = field(default_factory=Pause)
     vault: str = ""
     """"" means the only vault of the configuration."""
@@ -174,6 +176,7 @@ class Decision:
             "asks_for": self.asks_for,
             "ask": None if self.ask is None else self.ask.to_json(),
             "on_refusal": self.on_refusal.to_json(),
+            "on_withdrawal": self.on_withdrawal.value,
             "pause": self.pause.to_json(),
             "vault": self.vault,
             "require": self.require.value,
@@ -204,6 +207,7 @@ class Decision:
                 asks_for=str(source["asks_for"]),
                 ask=None if source["ask"] is None else Ask.from_json(source["ask"]),
                 on_refusal=Refusal.from_json(source["on_refusal"]),
+                on_withdrawal=OnWithdrawal(source.get("on_withdrawal", "destroy")),
                 pause=Pause.from_json(source["pause"]),
                 vault=str(source["vault"]),
                 require=Require(source["require"]),

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from fsgov.policy.decision import Microseconds, Pause, Refusal
 from fsgov.policy.numbers import Pattern
 from fsgov.policy.spans import Span
-from fsgov.policy.terms import Basis, CallDirection, ConsentMode, OnFailure, Priority, RecordMode, Require
+from fsgov.policy.terms import (
+    Basis,
+    CallDirection,
+    ConsentMode,
+    OnFailure,
+    OnWithdrawal,
+    Priority,
+    RecordMode,
+    Require,
+)
 from fsgov.policy.windows import Window
 
 
@@ -105,6 +114,7 @@ class Rule:
     ask: Question | None = None
     purposes: tuple[str, ...] = ()
     on_refusal: Refusal = field(default_factory=Refusal)
+    on_withdrawal: OnWithdrawal = OnWithdrawal.DESTROY
     pause: Pause = field(default_factory=Pause)
     vault: str = ""
     require: Require = Require.BEST_EFFORT

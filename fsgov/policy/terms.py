@@ -102,6 +102,14 @@ class RefusalAct(Enum):
     HANGUP = "hangup"
 
 
+class OnWithdrawal(Enum):
+    """What becomes of what was captured before somebody's no."""
+
+    KEEP = "keep"
+    QUARANTINE = "quarantine"
+    DESTROY = "destroy"
+
+
 class Approval(Enum):
     """How many persons it takes to put a policy in force."""
 

@@ -179,7 +179,8 @@ def _call(name: str, text: str, stamp: Stamp) -> Call:
         if document["call"] != name:
             raise ValueError("another call's")
         segments = tuple(str(segment) for segment in document["segments"])
-        dispose = tuple(str(segment) for segment in document.get("dispose", ()))
+        marked = (*document.get("dispose", ()), *(document.get("quarantine") or {}))
+        dispose = tuple(str(segment) for segment in marked)
         return Call(name, text, stamp, document["ended"] is not None, segments, dispose)
     except (ValueError, KeyError, TypeError) as fault:
         raise Damaged(

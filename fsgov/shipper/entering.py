@@ -25,6 +25,7 @@ from fsgov.spool import EntryFiles, Mark, Spool
 
 log = structlog.get_logger()
 
+WITHDRAWN = "withdrawn"
 STUCK = 60_000_000
 """Microseconds before an origin is looked at again whose lines PostgreSQL refuses for good."""
 
@@ -91,11 +92,17 @@ class Rows:
             return entering.log_id()
 
     def _marked(self, sidecar: Sidecar) -> Sidecar:
-        """Law 7: what a party took back is marked, also where that came after the segment was released."""
+        """Law 7: what a party took back is marked, also where that came after the segment was released.
+
+        What its rule sets aside goes to quarantine, unless something else has sent it there.
+        """
         try:
             document: dict[str, Any] = json.loads(self._spool.call(sidecar.call) or "{}")
         except ValueError:  # told by who reads the calls
             return sidecar
+        review_by = (document.get("quarantine") or {}).get(sidecar.segment)
+        if review_by is not None and not sidecar.quarantine:
+            sidecar = replace(sidecar, quarantine=WITHDRAWN, review_by=int(review_by))
         if sidecar.segment not in document.get("dispose", ()) or sidecar.written.get("dispose"):
             return sidecar
         return sidecar.to_be_disposed(str(document.get("state", {}).get("dispose_reason", "")))
@@ -208,7 +215,7 @@ def told_of(sidecar: Sidecar) -> list[Told]:
             },
         )
     ]
-    if sidecar.quarantine:
+    if sidecar.quarantine not in ("", WITHDRAWN):  # govern has told of that
         review = None if sidecar.review_by is None else entries.iso(sidecar.review_by)
         told.append(
             (

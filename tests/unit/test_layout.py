@@ -33,6 +33,7 @@ PURE = {
     "commands",
     "dialplan",
     "entries",
+    "evidence",
     "policy",
     "call",
     "switchboard",

@@ -15,6 +15,7 @@ from fsgov.policy import (
     ConsentMode,
     OnFailure,
     OnLookupFailure,
+    OnWithdrawal,
     PauseBy,
     Priority,
     PromptFacts,
@@ -34,6 +35,7 @@ KINDS = (
     CallDirection,
     ConsentMode,
     OnFailure,
+    OnWithdrawal,
     OnLookupFailure,
     PauseBy,
     Priority,
@@ -43,9 +45,9 @@ KINDS = (
 )
 KEYS = """
 version timezone include default on_lookup_failure floor purpose prompt rule test name when record consent ask
-purposes on_refusal pause vault require on_failure announce gate leg armed unbuffered priority ask_agents
-yes no
-timeout withdraw by max at_max basis retain_min retain_max anchor anchor_fallback file switch_file
+purposes on_refusal on_withdrawal pause vault require on_failure announce gate leg armed unbuffered priority
+ask_agents yes no timeout withdraw by max at_max basis retain_min retain_max anchor anchor_fallback file
+switch_file
 language caller dialled direction tenant variable crm country region call expect
 queue agent tag time days hours holidays at
 """

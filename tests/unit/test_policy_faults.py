@@ -238,6 +238,10 @@ LAW = '[purpose.mifid]\nbasis = "legal_obligation"\nretain_max = "7 years"\n'
         ),
         ('purposes = ["training"]', "rule[1].purposes: none has basis legal_obligation"),
         (
+            'purposes = ["mifid"]\non_withdrawal = "keep"',
+            "rule[1].on_withdrawal: has no effect under statutory",
+        ),
+        (
             'purposes = ["mifid"]\non_refusal = "hangup"',
             "rule[1].on_refusal: nobody can refuse under statutory",
         ),

@@ -161,13 +161,15 @@ CREATE TABLE fsgov.consents (
     purpose  text NOT NULL,
     state    text NOT NULL CHECK (state IN ('given', 'refused', 'unanswered', 'withdrawn')),
     method   text NOT NULL,
+    mode     text NOT NULL DEFAULT '',
     at       timestamptz NOT NULL,
     evidence jsonb,
     PRIMARY KEY (call, consent)
 );
 COMMENT ON TABLE fsgov.consents IS 'Consent per party and purpose, with its evidence. Replaced with each revision of the call.';
 COMMENT ON COLUMN fsgov.consents.state IS
-    'given: yes by key, variable, CRM or (notice) by staying. refused: no. unanswered: the question ended without a key. withdrawn: given before, taken back during the call.';
+    'given: yes by key, variable, CRM, by the word of an agent or a person (agent, cli), or (notice) by staying. refused: no. unanswered: the question ended without a key. withdrawn: given before, taken back during the call.';
+COMMENT ON COLUMN fsgov.consents.mode IS 'The consent mode in force then, after the floors.';
 
 CREATE TABLE fsgov.tags (
     call   text NOT NULL REFERENCES fsgov.calls,
@@ -196,6 +198,7 @@ CREATE TABLE fsgov.segments (
     basis          jsonb NOT NULL DEFAULT '{}',
     purposes       text[] NOT NULL DEFAULT '{}',
     consents       text[] NOT NULL DEFAULT '{}',
+    evidence       jsonb NOT NULL DEFAULT '{}',
     parties        integer[] NOT NULL DEFAULT '{}',
     opened_at      timestamptz,
     start_lost_ms  bigint,
@@ -235,6 +238,7 @@ COMMENT ON COLUMN fsgov.segments.state IS
     'stored: checked, sealed, in the vault (enter_segment). quarantined: the same, but a check failed or a person said so: released to fsgov_privacy only, to be reviewed by review_by (enter_segment). missing: there was no audio on disk to store (enter_segment). Purge will add destroying and destroyed.';
 COMMENT ON COLUMN fsgov.segments.dispose IS 'Refused or withdrawn: to be destroyed by purge, unless held. Written by enter_segment, and by enter_call where the withdrawal came after the segment was entered.';
 COMMENT ON COLUMN fsgov.segments.consents IS 'The consents it rests on. It ends where these change, as where its rule, purposes, vault or leg do.';
+COMMENT ON COLUMN fsgov.segments.evidence IS 'Digest of each of its consents as they were when it was opened, by id (fsgov/evidence.py): a row altered since is told by recordings verify.';
 COMMENT ON COLUMN fsgov.segments.parties IS 'Everybody who could be heard in it, by ordinal. Empty: nobody noted it (adopted, or of an older fsgov).';
 COMMENT ON COLUMN fsgov.segments.audio_sha256 IS 'Of the WAV exactly as the switch wrote it: what an export must give back.';
 COMMENT ON COLUMN fsgov.segments.start_lost_ms IS
@@ -684,7 +688,7 @@ GRANT SELECT ON fsgov.calls TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.legs, fsgov.segments, fsgov.masks, fsgov.tags, fsgov.holds
     TO fsgov_agent, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_integrator;
 -- consents without `evidence` (a CRM reference may point at a person)
-GRANT SELECT (call, consent, tenant, party, purpose, state, method, at)
+GRANT SELECT (call, consent, tenant, party, purpose, state, method, mode, at)
     ON fsgov.consents TO fsgov_agent, fsgov_ops, fsgov_integrator;
 GRANT SELECT ON fsgov.consents, fsgov.parties TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.policies TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
@@ -855,13 +859,17 @@ BEGIN
     FROM jsonb_array_elements(doc -> 'parties') AS p;
 
     DELETE FROM fsgov.consents WHERE call = id;
-    INSERT INTO fsgov.consents (call, consent, tenant, party, purpose, state, method, at, evidence)
+    INSERT INTO fsgov.consents (call, consent, tenant, party, purpose, state, method, mode, at, evidence)
     SELECT id, c ->> 'id', owner, (c ->> 'party')::integer, c ->> 'purpose', c ->> 'state', c ->> 'method',
+        coalesce(c ->> 'mode', ''),
         fsgov.instant(c ->> 'at'), nullif(c -> 'evidence', 'null')
     FROM jsonb_array_elements(doc -> 'consents') AS c;
 
     UPDATE fsgov.segments SET dispose = true, dispose_reason = coalesce(doc #>> '{state,dispose_reason}', '')
     WHERE call = id AND NOT dispose AND segment = ANY (fsgov.texts(doc -> 'dispose'));
+    UPDATE fsgov.segments s SET state = 'quarantined', quarantine = 'withdrawn', review_by = fsgov.instant(q.value)
+    FROM jsonb_each_text(coalesce(nullif(doc -> 'quarantine', 'null'), '{}')) AS q
+    WHERE s.call = id AND s.segment = q.key AND s.state = 'stored';
 
     DELETE FROM fsgov.tags WHERE call = id;
     INSERT INTO fsgov.tags (call, n, tenant, tag, actor, at)
@@ -907,14 +915,15 @@ BEGIN
     DELETE FROM fsgov.segment_keys k WHERE k.segment = here;
     DELETE FROM fsgov.segments s WHERE s.segment = here;
     INSERT INTO fsgov.segments (segment, call, tenant, leg, leg_name, n, state, rule, policy_sha256, basis, purposes,
-        consents, parties, opened_at, start_lost_ms, closed_at, cause, reported_ms, reported_size, leg_holds, dispose, dispose_reason,
+        consents, evidence, parties, opened_at, start_lost_ms, closed_at, cause, reported_ms, reported_size, leg_holds, dispose, dispose_reason,
         frames, ms, audio_size, audio_sha256, truncated, lost_ms, mask_proof, findings, quarantine, review_by,
         vault, object_key, version_id, key_version_id, sealed_size, sealed_sha256, stored_at, adopted)
     VALUES (id, doc ->> 'call', owner, doc ->> 'leg', coalesce(doc ->> 'leg_name', ''), (doc ->> 'n')::integer,
         CASE WHEN doc -> 'stored' IS NULL THEN 'missing'
              WHEN coalesce(doc ->> 'quarantine', '') <> '' THEN 'quarantined' ELSE 'stored' END,
         doc ->> 'rule', doc ->> 'policy', coalesce(nullif(doc -> 'basis', 'null'), '{}'), fsgov.texts(doc -> 'purposes'),
-        fsgov.texts(doc -> 'consents'), fsgov.texts(doc -> 'parties')::integer[], fsgov.instant(doc ->> 'opened'),
+        fsgov.texts(doc -> 'consents'), coalesce(nullif(doc -> 'evidence', 'null'), '{}'),
+        fsgov.texts(doc -> 'parties')::integer[], fsgov.instant(doc ->> 'opened'),
         (doc ->> 'start_lost_ms')::bigint, fsgov.instant(doc ->> 'closed'),
         coalesce(doc ->> 'cause', ''), (doc ->> 'reported_ms')::bigint, (doc ->> 'reported_size')::bigint,
         coalesce(nullif(doc -> 'holds', 'null'), '[]'), coalesce((doc ->> 'dispose')::boolean, false),
@@ -980,6 +989,11 @@ BEGIN
         RAISE EXCEPTION 'this recording does not serve that purpose' USING ERRCODE = 'FG403',
             DETAIL = p_segment, HINT = 'purposes: ' || array_to_string(
                 about.purposes || ARRAY['review', 'audit', 'complaint', 'subject_request'], ', ');
+    END IF;
+    IF about.basis ->> p_purpose = 'consent' AND EXISTS (SELECT FROM fsgov.consents n WHERE n.call = about.call
+            AND n.purpose = p_purpose AND n.state IN ('refused', 'withdrawn')) THEN
+        RAISE EXCEPTION 'a party has taken its consent to that purpose back' USING ERRCODE = 'FG403',
+            DETAIL = p_segment || ', ' || p_purpose, HINT = 'fsgov calls show ' || about.call;
     END IF;
     INSERT INTO fsgov.accesses (id, tenant, segment, person, login, purpose, reason, xact)
         VALUES (access, about.tenant, p_segment, person, session_user, p_purpose, p_reason, pg_current_xact_id());
@@ -1277,10 +1291,12 @@ DECLARE
 BEGIN
     UPDATE fsgov.calls c SET outcome_cause = CASE WHEN c.merged_into IS NULL THEN 'lost' ELSE '' END, outcome = CASE
         WHEN c.merged_into IS NOT NULL THEN 'merged'
-        WHEN EXISTS (SELECT FROM fsgov.consents n WHERE n.call = p_call AND n.state = 'withdrawn') THEN 'withdrawn'
+        WHEN EXISTS (SELECT FROM fsgov.consents n WHERE n.call = p_call AND n.state = 'withdrawn'
+                     AND n.purpose = c.decision ->> 'asks_for' AND c.decision ->> 'consent' <> 'statutory') THEN 'withdrawn'
         WHEN EXISTS (SELECT FROM fsgov.segments s WHERE s.call = p_call AND coalesce(s.frames, 1) > 0
                      AND s.state <> 'missing') THEN 'recorded-in-part'
-        WHEN EXISTS (SELECT FROM fsgov.consents n WHERE n.call = p_call AND n.state = 'refused') THEN 'refused'
+        WHEN EXISTS (SELECT FROM fsgov.consents n WHERE n.call = p_call AND n.state = 'refused'
+                     AND n.purpose = c.decision ->> 'asks_for' AND c.decision ->> 'consent' <> 'statutory') THEN 'refused'
         WHEN c.decision ->> 'record' = 'never' THEN 'not-required'
         WHEN c.answered_at IS NULL THEN 'not-answered'
         ELSE 'failed' END
