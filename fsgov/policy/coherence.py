@@ -82,6 +82,10 @@ def _check_failure(table: Table, rule: Rule) -> None:
             "is before_answer, but only the gate of a dialplan can hold a call back",
             "add gate = true, and send the calls of this rule through it (dialplans/README.md)",
         )
+    if rule.require is Require.BEFORE_ANSWER and rule.consent is ConsentMode.AGENT_ATTESTED:
+        table.fault(
+            "require", "is before_answer, but nobody can attest a consent before he is reached", "during"
+        )
     if rule.gate and rule.record is RecordMode.ON_DEMAND:
         table.fault(
             "gate",

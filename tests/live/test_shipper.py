@@ -398,6 +398,35 @@ def test_what_was_taken_back_after_its_release_is_marked_for_purge(site: Site, f
     assert not list((site.spool_directory / "calls").iterdir())
 
 
+@pytest.mark.parametrize("first", ["segment", "withdrawal"])
+def test_what_a_withdrawal_sets_aside_goes_to_quarantine(site: Site, first: str) -> None:
+    segment, other = site.capture(1, audio=talk(100)), site.capture(2, audio=talk(100))
+    until = OPENED + 14 * 24 * 3600 * 1_000_000
+    said = {
+        "segments": [segment, other],
+        "quarantine": {segment: until},
+        "ended": OPENED,
+        "outcome": "withdrawn",
+        "revision": 2,
+    }
+    later = time.time_ns() // 1000 + 10_000_000
+    if first == "segment":
+        site.ship()
+        site.remember(**said)
+    else:
+        site.remember(**said)
+        site.ship(destinations={}, now=lambda: later)
+        assert list((site.spool_directory / "calls").iterdir()), "it is needed until the segment is entered"
+    site.ship(now=lambda: later)
+    review = "(extract(epoch FROM review_by) * 1000000)::bigint"
+    rows = site.ask(
+        f"SELECT segment, state, quarantine, {review}, dispose FROM fsgov.segments ORDER BY segment"
+    )
+    assert rows == [(segment, "quarantined", "withdrawn", until, False), (other, "stored", "", None, False)]
+    lines = site.ask("SELECT convert_from(line, 'UTF8') FROM fsgov.outbox")
+    assert not [line for (line,) in lines if "segment.quarantined" in line], "govern has told of it"
+
+
 def test_a_call_the_database_refuses_holds_up_no_other(site: Site) -> None:
     site.remember(call="bad", direction="sideways")
     site.remember(call="good")

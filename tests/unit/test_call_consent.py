@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from fsgov import events as ev
 from fsgov.call import Capture, Stage
+from fsgov.call.consent import Gate, gate
 from fsgov.commands import (
     HangUp,
     LookUpParty,
@@ -74,6 +76,19 @@ def test_a_prompt_that_was_cut_is_played_again_and_then_given_up(samples: int | 
     assert len(talk.all(Play)) == 2
     assert not talk.all(OpenSegment)
     assert len(talk.entries("notice.interrupted")) == 2
+
+
+@pytest.mark.parametrize("rule", [NOTICE, OPT_OUT])
+def test_another_sound_that_was_heard_proves_nothing(rule: str) -> None:
+    """Music, a greeting, another rule's prompt: only the file that the rule names is evidence."""
+    talk = Talk(rule)
+    talk.inbound()
+    talk.push(ev.PromptStarted, leg="a", file="/p/greeting.wav")
+    talk.push(ev.PromptStopped, leg="a", file="/p/greeting.wav", status="done", samples=10 * SAMPLES)
+    assert not talk.entries("notice.played")
+    assert rows(talk) == []
+    talk.hangs_up("a", "b")
+    assert talk.over() == "consent-unanswered"
 
 
 def test_a_prompt_that_the_switch_does_not_have_means_no_recording() -> None:
@@ -460,6 +475,22 @@ def test_on_file_is_no_yes_under_opt_in() -> None:
     talk.answered("a")
     assert not talk.all(OpenSegment)
     assert talk.all(Play)
+
+
+def test_silence_after_a_notice_is_no_yes() -> None:
+    """What opened the gate under one mode does not under a stricter one; a call that joins may bring it."""
+    talk = Talk(OPT_OUT)
+    talk.inbound()
+    talk.plays()
+    talk.wait(6)
+    call, opt_in = talk.call(), Talk(OPT_IN)
+    opt_in.inbound()
+    stricter = opt_in.call().decision
+    assert call.decision is not None
+    assert stricter is not None
+    heard = replace(stricter, asks_for="evidence")
+    assert gate(call, call.decision, call.parties[0]) is Gate.OPEN
+    assert gate(call, heard, call.parties[0]) is not Gate.OPEN
 
 
 def test_somebody_new_is_not_captured_before_he_is_decided_about() -> None:

@@ -218,6 +218,10 @@ ASK = 'ask = {{ prompt = "ask"{} }}'
         ('consent = "none"\non_refusal = "hangup"', "rule[1].on_refusal: nobody can refuse under none"),
         ('consent = "agent_attested"\n' + ASK.format(""), "rule[1].ask: has no effect under agent_attested"),
         ('consent = "agent_attested"\narmed = true', "rule[1].armed: would capture before agent_attested"),
+        (
+            'consent = "agent_attested"\ngate = true\nrequire = "before_answer"',
+            "rule[1].require: is before_answer, but nobody can attest",
+        ),
     ],
 )
 def test_what_does_not_go_together(text: str, fault: str) -> None:
