@@ -27,6 +27,7 @@ consent = "opt_in"
 ask = { prompt = "ask", yes = "1", no = "2", withdraw = "*9" }
 purposes = ["evidence", "training"]
 on_refusal = "transfer 7001"
+on_withdrawal = "keep"
 on_failure = "continue"
 require = "during"
 vault = "eu"
@@ -55,6 +56,7 @@ RIGHT = {
     "withdraw": '"*9"',
     "asks_for": '"training"',
     "on_refusal": '"transfer 7001"',
+    "on_withdrawal": '"keep"',
     "on_failure": '"continue"',
     "require": '"during"',
     "vault": '"eu"',
