@@ -15,7 +15,7 @@ from fsgov.call.turn import Turn
 from fsgov.commands import LookUpParty
 from fsgov.events import PartyFound, PartyUnknown
 from fsgov.policy import CallDirection, ConsentMode, Decision, Inputs, Side
-from fsgov.policy.deciding import decide
+from fsgov.policy.deciding import certain, decide
 from fsgov.policy.grounds import Ground, Grounds, digest, stricter, to_json
 from fsgov.policy.inputs import places
 
@@ -127,21 +127,27 @@ def inputs_of(call: Call, parties: tuple[Party, ...]) -> Inputs:
 
 
 def consider(t: Turn, *, at_once: bool = False) -> None:
-    """Decide, or decide again, when what a decision rests on has changed and no look-up is under way."""
+    """Decide, or decide again, when what a decision rests on has changed.
+
+    While a look-up is under way only what it cannot change is decided: no call waits for a CRM in vain.
+    """
     call = t.call
     rests_on = (call.parties, call.variables, call.tags, call.legs)
     if call.considered is not None and all(map(operator.is_, rests_on, call.considered)):
         return
     parties = counted(call)
-    if not parties or (not at_once and any(party.lookup for party in parties)):
+    if not parties:
         return
-    call.considered = rests_on
+    waits = not at_once and any(party.lookup for party in parties)
+    if not waits:
+        call.considered = rests_on
     call.direction = direction_of(parties)
     inputs = inputs_of(call, parties)
     if inputs == call.inputs:
         return
-    new = decide(call.policy, inputs)
-    adopt(t, inputs, new)
+    new = certain(call.policy, inputs) if waits else decide(call.policy, inputs)
+    if new is not None:
+        adopt(t, inputs, new)
 
 
 def adopt(t: Turn, inputs: Inputs, new: Decision, joined: Grounds = ()) -> None:

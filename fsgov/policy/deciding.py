@@ -34,6 +34,24 @@ def decide(policy: Policy, inputs: Inputs) -> Decision:
     return settle(policy, choose(policy, call, policy.index.candidates(call)), call)
 
 
+def certain(policy: Policy, inputs: Inputs) -> Decision | None:
+    """The decision where nothing that the CRM may yet say can change it, and nobody is asked; else None.
+
+    Where somebody is asked, the CRM may have the answer: then it is waited for.
+    """
+    call = Call(inputs, policy.timezone, policy.holidays, policy.on_lookup_failure)
+    for number in policy.index.candidates(call):
+        match judge(policy.rules[number].when, call):
+            case Verdict.OPEN:
+                return None
+            case Verdict.MATCHED:
+                decision = settle(policy, policy.rules[number], call)
+                return decision if decision.consent is ConsentMode.NONE else None
+            case Verdict.FAILED:
+                pass
+    return None
+
+
 def choose(policy: Policy, call: Call, candidates: Iterable[int]) -> Rule:
     """The deciding rule; the candidates are numbers of rules in ascending order."""
     rules = policy.rules

@@ -8,10 +8,10 @@ import pytest
 
 from fsgov import events as ev
 from fsgov.call import Call
-from fsgov.commands import Enter, LookUpParty, Remember
+from fsgov.commands import CloseSegment, Enter, LookUpParty, OpenSegment, Remember
 from fsgov.errors import BadConfiguration
 from fsgov.policy import Inputs, Policy, PromptFacts, RecordMode, decide, describe, explain, parse, run_tests
-from tests.unit.conversation import ALWAYS, HEAD, ON_FILE, REST, Talk
+from tests.unit.conversation import ALWAYS, HEAD, NOTICE, ON_FILE, OPT_IN, REST, Talk
 
 VIP = '[[rule]]\nname = "vip"\nwhen.crm.vip = ["yes"]\nrecord = "never"\n'
 ASKED = (
@@ -177,3 +177,45 @@ def test_a_restart_keeps_it_and_ends_a_look_up_that_was_under_way() -> None:
     assert under_way.all(Remember)
     assert told(under_way).parties[0].lookup
     assert told(under_way.restarted()).parties[0].facts.unasked
+
+
+# -- a call that needs nothing of the CRM ------------------------------------------------------------------
+
+
+def here(rule: str) -> str:
+    """For the number that the calls of these tests dial."""
+    return rule.replace("[[rule]]", '[[rule]]\nwhen.dialled = "+44*"', 1)
+
+
+def test_a_call_that_needs_nothing_of_the_crm_does_not_wait_for_it() -> None:
+    made = talk("never", here(ALWAYS), ASKED, REST)
+    assert made.all(LookUpParty)  # its consents may count all the same
+    assert told(made).parties[0].lookup
+    assert [type(command) for command in made.all(OpenSegment)] == [OpenSegment]
+    made.opens()
+    made.wait(0.31)
+    assert [each.facts["rule"] for each in made.all(Enter) if each.type == "call.decided"] == ["all"]
+    assert made.all(CloseSegment) == []
+
+
+def test_what_the_crm_says_late_counts_from_then_on() -> None:
+    made = talk("strictest", here(ALWAYS), ASKED, REST)
+    (ask,) = made.all(LookUpParty)
+    made.opens()
+    made.push(ev.PartyFound, call="a", command=ask.number, party=1, consents={"evidence": False})
+    assert made.all(CloseSegment)
+    assert told(made).dispose == ("a-01",)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [(ASKED, here(ALWAYS), REST), *((here(rule), ASKED, REST) for rule in (NOTICE, OPT_IN, ON_FILE))],
+    ids=("a fact", "notice", "opt_in", "on_file"),
+)
+def test_one_that_does_waits(rules: tuple[str, ...]) -> None:
+    """For a fact that may decide, and for a consent that may spare a question or forbid it."""
+    made = talk("strictest", *rules)
+    assert made.all(LookUpParty)
+    assert told(made).decision is None
+    made.wait(0.31)
+    assert told(made).decision is not None
