@@ -99,6 +99,12 @@ TABLE: Mapping[str, Alarm] = {
             "See the log for switch.lost before it; fsgov must run whenever the switch does.",
         ),
         Alarm(
+            "crm",
+            GOVERN,
+            "Five look-ups in a row had no answer. The CRM is asked but each 1 to 10 s, until it gives one.",
+            "fsgov check says what is wrong; on_lookup_failure of the policy, what is decided meanwhile.",
+        ),
+        Alarm(
             "in_force",
             GOVERN,
             "The activated policy cannot be carried out here, or what is in force cannot be kept on disk.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from fsgov.checks import database, keys, policy, spool, switch, vaults
+from fsgov.checks import crm, database, keys, policy, spool, switch, vaults
 from fsgov.checks.finding import Finding, gathered, ok, warning
 from fsgov.config import Settings
 
@@ -27,6 +27,7 @@ def on_host(settings: Settings, part: str) -> Iterator[Finding]:
         yield from gathered("spool", spool.spool(settings, part))
     if GOVERN in wanted:
         yield from gathered("control", policy.control(settings))
+        yield from gathered("crm", crm.crm(settings))
     if settings.database.dsn:
         yield from gathered("database", database.database(settings, wanted))
     if SHIP in wanted or KEEP in wanted:

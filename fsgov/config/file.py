@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 from fsgov.config import sections
+from fsgov.config.crm import read_parties
 from fsgov.config.listening import read_health, read_scrub
 from fsgov.config.settings import Settings
 from fsgov.config.vaults import check_apart, read_vault
@@ -73,7 +74,7 @@ def parse(text: str, file: Path) -> Settings:
         log=sections.read_log(top, base),
         control=sections.read_control(top, base),
         policy=sections.read_policy(top, base),
-        parties=sections.read_parties(top, base),
+        parties=read_parties(top, base),
         health=read_health(top),
         scrub=read_scrub(top),
         tenants={name: sections.read_tenant(name, table) for name, table in top.named_tables("tenant")},

@@ -12,7 +12,6 @@ from fsgov.config.settings import (
     Control,
     Database,
     Log,
-    Parties,
     PolicyFile,
     Ship,
     Spool,
@@ -231,20 +230,6 @@ def read_policy(top: Table, base: Path) -> PolicyFile:
     policy = section(top, "policy")
     read = PolicyFile(file=path(policy, "file", base, "/etc/fsgov/policy.toml"))
     policy.end()
-    return read
-
-
-def read_parties(top: Table, base: Path) -> Parties:
-    parties = section(top, "parties")
-    text = parties.source.get("dsn")
-    plain = isinstance(text, str) and not has_password(text)
-    if plain and not str(text).startswith((*(f"{s}:" for s in SCHEMES), "postgres")) and "=" not in str(text):
-        parties.fault("dsn", f"{str(text).partition(':')[0]!r} is no database", f"{A_DSN}, or {HOW}")
-    read = Parties(
-        dsn=secret(parties, "dsn", base, harmless=plain),
-        deadline=length(parties, "deadline", "300 ms", "10 ms", "10 s"),
-    )
-    parties.end()
     return read
 
 

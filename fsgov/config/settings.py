@@ -161,9 +161,16 @@ class PolicyFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parties:
-    """The CRM's view `fsgov_party`; no look-ups where `dsn` is missing."""
+    """The CRM: its view `fsgov_party` (dsn) or its HTTP service (url); no look-ups where both are missing."""
 
     dsn: Secret
+    url: str = ""
+    token: Secret = field(default_factory=lambda: Secret("parties.token"))
+    user: str = ""
+    """With `password`, where there is no token."""
+    password: Secret = field(default_factory=lambda: Secret("parties.password"))
+    ca: Path | None = None
+    """PEM of who signs the service's certificate; None: those whom this host knows."""
     deadline: Microseconds
 
 

@@ -36,7 +36,7 @@ from fsgov.govern.watching import Watch, serving
 from fsgov.govern.writing import Writing
 from fsgov.health.pages import add_pages
 from fsgov.notify import Systemd
-from fsgov.parties import Parties, forget_old
+from fsgov.parties import Parties, asked_by, forget_old
 from fsgov.policy import Policy
 from fsgov.recorder import Recorder
 from fsgov.spool import Spool
@@ -75,10 +75,8 @@ class Govern:
         survey = Survey(self.pool, self.translator, audio, clock=now)
         self.link = Link(switch.host, switch.port, password, survey, self.translator, self._heard, clock=now)
         self.counting = Counting(self._legs, lambda: self.dispatch.behind, self.link.again)
-        dsn = settings.parties.dsn.reveal() if settings.parties.dsn else None
-        self.parties = Parties(
-            dsn, settings.parties.deadline / 1e6, settings.spool.directory / "parties", emit, now
-        )
+        remembered, deadline = settings.spool.directory / "parties", settings.parties.deadline / 1e6
+        self.parties = Parties(asked_by(settings.parties), deadline, remembered, emit, now)
         self.parties.facts = policy.names_of_facts
         self.desk = Desk(emit, now)
         recorder = Recorder(self.pool, audio, survey.inspect, emit, now)
@@ -93,12 +91,14 @@ class Govern:
         )
         acts = Acts(self.desk, self.roster.person, self._tenant_of)
         self.vitals = self.watch.over(self.board, self.dispatch, self.link, self.pool, self.translator)
+        self.vitals.look_ups = self.parties.counts
         heard, seen = (lambda: self.spool.heard("ship")), (lambda: in_force.seen)
         self.others = Others(settings.spool.directory, heard, seen, now)
         self.vitals.further = lambda: {
             **in_force.troubles(),
             **self.others.troubles(),
             **wall_clock.troubles(),
+            **self.parties.troubles(),
         }
         self.control = application(acts, self._live, self.status, LocalStops(in_force, self.roster.person))
         add_pages(self.control, self.vitals)

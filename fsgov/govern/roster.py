@@ -18,7 +18,7 @@ import gevent
 import structlog
 
 from fsgov.errors import FsgovError
-from fsgov.parties import write_private
+from fsgov.parties.memory import write_private
 
 log = structlog.get_logger()
 

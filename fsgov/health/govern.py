@@ -15,7 +15,7 @@ from fsgov.esl.pool import Pool
 from fsgov.esl.translate import Translator
 from fsgov.events import Instant
 from fsgov.health.spread import Spread
-from fsgov.health.tally import Tally
+from fsgov.health.tally import LookUps, Tally
 from fsgov.health.vitals import Labels, Readings, by, one
 from fsgov.spool.layout import Disk
 from fsgov.switchboard import Switchboard
@@ -39,6 +39,7 @@ OUTCOMES = (
     *("not-required", "not-requested", "sampled-out", "foreign", "merged", "failed"),
 )
 COMMANDS = ("open", "close", "mask", "unmask")
+LOOK_UPS = ("found", "unknown", "deadline", "unreachable", "refused", "unreadable", "held")
 RESULTS = ("accepted", "refused", "unanswered")
 
 
@@ -96,6 +97,8 @@ class GovernVitals:
         self._now = now
         self.further: Callable[[], Mapping[str, FsgovError]] = dict
         """Troubles that other pieces know of, by the name of their alarm."""
+        self.look_ups = LookUps()
+        """Those of the CRM."""
         self.mark = Mark.AMPLE
         """How little room the spool's disk had at the last look."""
         self._without_switch = Since()
@@ -185,6 +188,9 @@ class GovernVitals:
             "fsgov_paused_calls": one(len(paused)),
             "fsgov_pause_age_seconds": one(max((self._now() - min(paused)) / SECOND, 0) if paused else 0),
             "fsgov_ungoverned_sessions_total": one(tally.ungoverned),
+            "fsgov_party_lookups_total": by(dict(self.look_ups.results), LOOK_UPS),
+            "fsgov_party_lookup_seconds": {(): self.look_ups.seconds},
+            "fsgov_party_remembered_total": one(self.look_ups.remembered),
             "fsgov_spool_free_bytes": one(disk.free),
             "fsgov_spool_size_bytes": one(disk.total),
         }

@@ -116,6 +116,24 @@ TABLE = (
     Row("fsgov_paused_calls", G, (), GOVERN, "Live conversations whose recording somebody paused."),
     Row("fsgov_pause_age_seconds", G, (), GOVERN, "Age of the oldest pause, 0 without one."),
     Row("fsgov_ungoverned_sessions_total", C, (), GOVERN, "Sessions of the switch that fsgov never saw."),
+    Row(
+        "fsgov_party_lookups_total",
+        C,
+        ("result",),
+        GOVERN,
+        "Parties to be looked up in the CRM: found, unknown (nobody has the number), deadline, unreachable,"
+        " refused, unreadable (what it says is no answer), held (not asked: it has not answered others).",
+    ),
+    Row(
+        "fsgov_party_lookup_seconds", H, (), GOVERN, "How long the CRM was asked, with or without an answer."
+    ),
+    Row(
+        "fsgov_party_remembered_total",
+        C,
+        (),
+        GOVERN,
+        "Look-ups without an answer for which that of the last 24 hours stood in.",
+    ),
     Row("fsgov_spool_free_bytes", G, (), HOST, "What may still be written to the spool's disk."),
     Row("fsgov_spool_size_bytes", G, (), HOST, "Size of the spool's disk."),
     # -- ship

@@ -19,6 +19,17 @@ IN_A_ROW = 3
 """Starts that fail one after the other before it is the recorder's failure and not a call's."""
 
 
+class LookUps:
+    """What became of look-ups in the CRM: plain numbers."""
+
+    def __init__(self) -> None:
+        self.results: Counter[str] = Counter()
+        """found, unknown (nobody has the number), or why there was no answer (parties/answer.py)."""
+        self.remembered = 0
+        """Of those without an answer, the ones that its memory has answered."""
+        self.seconds = Spread(SWITCH)
+
+
 class Tally:
     """Counts, and when last: what alarms of the loop are made of. Instants are 0 where it never happened."""
 

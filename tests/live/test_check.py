@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,9 @@ from fsgov.simulator.remote import Remote
 from fsgov.spool import layout
 from fsgov.vault import open_bucket
 from tests.live.cli import Company, company
+from tests.parts.crm import Crm
 from tests.parts.rgw import Rgw
+from tests.parts.tls import self_signed
 
 PLAIN = "+493090182012"
 FREESWITCH, SHIP = 61001, 61003
@@ -143,6 +146,75 @@ def test_a_part_looks_at_what_it_needs(host: Host, part: str, there: set[str], n
     found = host.check("--part", part)
     assert there <= set(found)
     assert not not_there & set(found)
+
+
+# -- the CRM ---------------------------------------------------------------------------------------------
+
+
+def parties(of: str) -> tuple[str, str]:
+    return "[policy]", f"[parties]\n{of}\n[policy]"
+
+
+def test_a_crm_that_answers(host: Host) -> None:
+    (host.firm.root / "crm").write_text("let-me-in")
+    (host.firm.root / "crm").chmod(0o600)
+    with Crm() as crm:
+        with host.configured(*parties(f'url = "{crm.url}"\ntoken = "file:crm"\ndeadline = "10 s"')) as who:
+            assert host.check(who=who)["crm"]["state"] == "ok"
+        (asked,) = crm.asked
+        assert (asked.headers["authorization"], asked.body["number"]) == ("Bearer let-me-in", "+0")
+        crm.rows["+0"] = {"facts": {}}
+        with host.configured(*parties(f'url = "{crm.url}"')) as who:
+            assert "nobody can have" in host.check(who=who)["crm"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("manner", "code", "detail", "hint"),
+    [
+        ("401", 5, "HTTP 401", "parties.token"),
+        ("redirect:/x", 5, "HTTP 307", "not followed"),
+        ("lost", 3, "404 as a web page", "path of parties.url"),
+        ("facts", 3, "facts, consents or evidence", "application/json"),
+        ("hang", 4, "too long", "parties.deadline"),
+    ],
+)
+def test_a_crm_that_gives_no_answer(host: Host, manner: str, code: int, detail: str, hint: str) -> None:
+    with Crm(manner=manner) as crm, host.configured(*parties(f'url = "{crm.url}"')) as who:
+        line = host.failed("crm", code, "gives no answer", who=who)
+    assert detail in line["detail"]
+    assert hint in line["hint"]
+
+
+def test_a_crm_that_is_not_there_or_not_believed(host: Host, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path, "the CRM of the tests")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    with Crm(tls=tls) as crm:
+        with host.configured(*parties(f'url = "{crm.url}"')) as who:
+            assert "parties.ca" in host.failed("crm", 4, "no answer", who=who)["hint"]
+        with host.configured(*parties(f'url = "{crm.url}"\nca = "{certificate}"\ndeadline = "10 s"')) as who:
+            assert host.check(who=who)["crm"]["state"] == "ok"
+        with host.configured(*parties(f'url = "{crm.url}"\nca = "{key}"')) as who:
+            host.failed("crm", 3, "CA cannot be used", who=who)
+    with host.configured(*parties(f'url = "{crm.url}"')) as who:
+        assert "refused" in host.failed("crm", 4, "no answer", who=who)["detail"]
+    with host.configured(*parties('url = "http://no-such-host.invalid/"\ninsecure = true')) as who:
+        assert "DNS" in host.failed("crm", 4, "no answer", who=who)["hint"]
+
+
+def test_a_view_of_the_crm(host: Host) -> None:
+    (host.firm.root / "crm.dsn").write_text(host.firm.site.dsn)
+    (host.firm.root / "crm.dsn").chmod(0o600)
+    with host.configured(*parties('dsn = "file:crm.dsn"\ndeadline = "10 s"')) as who:
+        assert "fsgov_party" in host.failed("crm", 5, "no answer", who=who)["hint"]
+        host.sql(
+            "CREATE VIEW public.fsgov_party AS SELECT ''::text AS tenant, ''::text AS number_e164,"
+            " '{}'::jsonb AS facts, '{}'::jsonb AS consents"
+        )
+        try:
+            assert host.check(who=who)["crm"]["state"] == "ok"
+        finally:
+            host.sql("DROP VIEW public.fsgov_party")
 
 
 # -- the switch ------------------------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,7 +19,8 @@ from psycopg2 import extensions
 from fsgov import parties
 from fsgov.commands import LookUpParty
 from fsgov.events import Event, PartyFound, PartyUnknown
-from fsgov.parties import Parties
+from fsgov.parties import Parties, memory
+from fsgov.parties.view import View
 from tests.parts.proxy import Fault
 
 AT = 1_795_000_000_000_000
@@ -53,7 +56,8 @@ def crm(database: str) -> str:
 class Asking:
     def __init__(self, dsn: str | None, cache: Path, deadline: float = 2.0) -> None:
         self.told: list[Event] = []
-        self.parties = Parties(dsn, deadline, cache, self.told.append, lambda: AT)
+        view = View(dsn, deadline) if dsn else None
+        self.parties = Parties(view, deadline, cache, self.told.append, lambda: AT)
         self.parties.facts = frozenset({"segment", "vip", "absent"})
 
     def __call__(self, number: str = NUMBER, tenant: str = "default") -> Event:
@@ -68,8 +72,8 @@ def asking(crm: str, tmp_path: Path) -> Iterator[Asking]:
     made.parties.close()
 
 
-def settle_disk() -> None:
-    gevent.get_hub().threadpool.join()
+def unasked(reason: str) -> PartyUnknown:
+    return PartyUnknown(now=AT, call="c", command=3, party=1, reason=reason, unasked=True)
 
 
 def test_facts_that_the_policy_names_and_answers_that_are_answers(asking: Asking) -> None:
@@ -94,7 +98,7 @@ def test_who_has_no_row_is_unknown(asking: Asking, number: str, tenant: str, rea
 
 
 def test_without_a_crm_everybody_is_unknown(tmp_path: Path) -> None:
-    assert Asking(None, tmp_path)() == PartyUnknown(now=AT, call="c", command=3, party=1, reason="no CRM")
+    assert Asking(None, tmp_path)() == unasked("no CRM")
 
 
 def test_a_slow_crm_is_answered_for_at_the_deadline_and_delays_nobody_else(crm: str, tmp_path: Path) -> None:
@@ -105,7 +109,7 @@ def test_a_slow_crm_is_answered_for_at_the_deadline_and_delays_nobody_else(crm: 
     assert isinstance(quick(), PartyFound)
     assert time.monotonic() - started < 0.3
     waiting.join()
-    assert slow.told == [PartyUnknown(now=AT, call="c", command=3, party=1, reason="deadline")]
+    assert slow.told == [unasked("deadline")]
     assert time.monotonic() - started < 0.8
     assert isinstance(slow(), PartyFound), "the connection that was given up is not used again"
     slow.parties.close()
@@ -135,22 +139,40 @@ def test_a_restart_of_the_server_is_not_noticed(
     asking.parties.close()
 
 
+def test_a_view_that_is_not_there_or_not_for_us_is_told(database: str, tmp_path: Path) -> None:
+    asking = Asking(database, tmp_path)
+    assert asking() == unasked("refused")
+    asking.parties.close()
+
+
+def test_a_row_that_is_no_row_is_told(crm: str, tmp_path: Path) -> None:
+    extensions.set_wait_callback(None)
+    with contextlib.closing(psycopg2.connect(crm)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE crm SET facts = '[1]' WHERE number_e164 = %s", (NUMBER,))
+    parties.cooperate()
+    asking = Asking(crm, tmp_path)
+    assert asking() == unasked("unreadable")
+    asking.parties.close()
+
+
 def test_what_was_known_yesterday_answers_while_the_crm_is_away(
     crm: str, tmp_path: Path, proxy: Callable[..., object]
 ) -> None:
     wire = proxy(urlsplit(crm).port)
     asking = Asking(through(crm, wire.port), tmp_path, deadline=0.5)  # type: ignore[attr-defined]
     found = asking()
-    settle_disk()
+    assert isinstance(found, PartyFound)
+    asking.parties.memory.settle()
     (kept,) = tmp_path.iterdir()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert "secret" not in kept.read_text()
     assert NUMBER not in str(kept)
     wire.refusing = True  # type: ignore[attr-defined]
     wire.cut()  # type: ignore[attr-defined]
-    assert asking() == found
-    assert asking("+49300000000") == PartyUnknown(now=AT, call="c", command=3, party=1, reason="unreachable")
-    os.utime(kept, (time.time(), time.time() - parties.KEPT_SECONDS - 1))
+    refused = {"analytics": False}  # a yes may have been taken back since
+    assert asking() == replace(found, consents=refused, remembered="unreachable")
+    assert asking("+49300000000") == unasked("unreachable")
+    os.utime(kept, (time.time(), time.time() - memory.KEPT_SECONDS - 1))
     assert isinstance(asking(), PartyUnknown)
     asking.parties.close()
 
@@ -160,7 +182,7 @@ def test_a_mute_crm_ends_at_the_deadline(crm: str, tmp_path: Path, proxy: Callab
     wire.down = Fault(stop_after=0)  # type: ignore[attr-defined]
     asking = Asking(through(crm, wire.port), tmp_path, deadline=0.3)  # type: ignore[attr-defined]
     started = time.monotonic()
-    assert asking() == PartyUnknown(now=AT, call="c", command=3, party=1, reason="deadline")
+    assert asking() == unasked("deadline")
     assert time.monotonic() - started < 1.0
 
 

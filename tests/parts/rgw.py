@@ -19,15 +19,10 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from tests.parts.tls import self_signed
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "ceph", "radosgw-admin")
 PACKAGES = ("ceph-mon", "ceph-osd", "radosgw", "ceph-common")
@@ -124,24 +119,9 @@ class Rgw:
 
     def _tls(self) -> str:
         """A certificate that only `certificate` itself vouches for."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "rgw of the tests")])
-        now = datetime.now(UTC)
-        made = (
-            x509.CertificateBuilder(
-                name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
-            )
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
-            .add_extension(x509.BasicConstraints(True, None), True)
-            .sign(key, hashes.SHA256())
-        )
-        self.certificate = self.place / "certificate.pem"
-        self.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-        plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        (self.place / "key.pem").write_bytes(key.private_bytes(*plain))
+        self.certificate, key = self_signed(self.place, "rgw of the tests")
         return (
-            f"ssl_endpoint=127.0.0.1:{self.tls_port} ssl_certificate={self.certificate} "
-            f"ssl_private_key={self.place}/key.pem"
+            f"ssl_endpoint=127.0.0.1:{self.tls_port} ssl_certificate={self.certificate} ssl_private_key={key}"
         )
 
     @property

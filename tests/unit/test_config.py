@@ -121,6 +121,8 @@ def test_the_sample_names_every_key_and_documents_it() -> None:
 
 
 # what is replaced, by what, where the fault is, what it says, and a part of the hint
+DSN = 'dsn = "env:CRM"'
+LOGIN = 'user = "fsgov"\npassword = "env:P"'
 ONE_BY_ONE = [
     ('host = "fs1"', 'host = "FS 1"', "host", "'FS 1' is no name of a host", "fs1"),
     ('host = "fs1"', 'hst = "fs1"', "hst", "is not known", "did you mean host?"),
@@ -191,6 +193,18 @@ ONE_BY_ONE = [
     ('"env:CRM"', '"postgresql://u:p@crm/x"', "parties.dsn", "holds the secret itself", "file:PATH"),
     ('"env:CRM"', '"mysql://crm/x"', "parties.dsn", "'mysql' is no database", "postgresql://"),
     ('"300 ms"', '"1 min"', "parties.deadline", "1 min is out of range", "10 s"),
+    ('"env:CRM"', '"env:CRM"\nurl = "https://crm/x"', "parties.url", "stands beside dsn", "one way"),
+    ('"env:CRM"', '"env:CRM"\ntoken = "env:T"', "parties.token", "is for an HTTP service", "https://"),
+    (DSN, 'url = "https://crm/x"\ntoken = "hunter2"', "parties.token", "holds the secret", "cred:NAME"),
+    (DSN, 'url = "https://crm/x"\nuser = "fsgov"', "parties.password", "is missing", "both"),
+    (DSN, 'url = "https://crm/x"\npassword = "env:P"', "parties.user", "is missing", "both"),
+    (DSN, f'url = "https://crm/x"\ntoken = "env:T"\n{LOGIN}', "parties.token", "stands beside user", "one"),
+    (DSN, 'url = "https://u:hunter2@crm/x"', "parties.url", "holds a login, a query", "token"),
+    (DSN, 'url = "https://crm/x?key=hunter2"', "parties.url", "holds a login, a query", "token"),
+    (DSN, 'url = "http://crm.example/x"', "parties.url", "unencrypted", "insecure = true"),
+    (DSN, 'url = "ftp://crm/x"', "parties.url", "'ftp' is no HTTP service", "https://"),
+    (DSN, 'url = "https://crm:port/x"', "parties.url", "is no URL", "https://"),
+    (DSN, 'url = ""', "parties.url", "is empty", "https://"),
     ('region = "DE"', 'region = "UK"', "tenant.acme.region", "'UK' is no ISO 3166", "did you mean GB?"),
     ('"10*"', '"+49O*"', "tenant.acme.dialled", "'+49O*' is no number or prefix", "+4930*"),
     ("ACME.example.net", "acme example", "tenant.acme.domains", "is no domain", "pbx.example.net"),
@@ -211,6 +225,26 @@ def test_one_fault(old: str, new: str, path: str, message: str, hint: str) -> No
     assert "p@" not in fault.detail, "a password that should not be in the file is not repeated either"
     assert "hunter2" not in fault.detail
     assert "AGE-SECRET-KEY" not in fault.detail
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'url = "https://crm.example/v1/party"\ntoken = "env:T"\nca = "crm.pem"',
+        f'url = "https://crm.example"\n{LOGIN}',
+        'url = "http://127.0.0.1:8080/party"',
+        'url = "http://[::1]:8080/party"',
+        'url = "http://crm.example/party"\ninsecure = true',
+    ],
+)
+def test_a_crm_by_http(text: str) -> None:
+    found = parse(GOOD.replace(DSN, text), FILE).parties
+    assert not found.dsn
+    assert f'"{found.url}"' in text
+    assert (bool(found.token), found.user, bool(found.password)) == (
+        "token" in text, "fsgov" if "user" in text else "", "password" in text,
+    )  # fmt: skip
+    assert found.ca == (FILE.parent / "crm.pem" if "ca =" in text else None)
 
 
 def test_every_fault_is_told_at_once() -> None:
