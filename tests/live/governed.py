@@ -20,8 +20,8 @@ from fsgov.demo.site import Site
 from fsgov.demo.stage import Stage
 from tests.live.phones import Phones, Placed, eventually
 
-PLAIN, ASKED, NEVER, NOTICE, OPT_OUT, CUT, ON_B, AT_ONCE, HELD, HELD_ASKED = (
-    f"+4722{n:02}" for n in range(10)
+PLAIN, ASKED, NEVER, NOTICE, OPT_OUT, CUT, ON_B, AT_ONCE, HELD, HELD_ASKED, ARMED = (
+    f"+4722{n:02}" for n in range(11)
 )
 """How the numbers of callers begin, one kind for each rule."""
 POLICY = f"""
@@ -87,6 +87,12 @@ record = "always"
 consent = "none"
 purposes = ["evidence"]
 unbuffered = true
+[[rule]]
+name = "armed"
+when.caller = ["{ARMED}*"]
+consent = "none"
+purposes = ["evidence"]
+armed = true
 [[rule]]
 name = "held"
 when.caller = ["{HELD}*"]

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.live.governed import ASKED, CUT, PLAIN, Governed, governed, result
+from tests.live.governed import ARMED, ASKED, CUT, PLAIN, Governed, governed, result
 from tests.live.sweep import Heard
 
 pytestmark = pytest.mark.freeswitch
@@ -101,6 +101,25 @@ def test_a_pause_after_a_hold_of_the_recorded_leg_is_where_the_file_has_it(gover
     governed.whole(whole)
 
 
+def test_an_armed_recording_takes_the_first_word_and_not_the_ringing(governed: Governed) -> None:
+    call = governed.phones.call("2010", governed.phones.number(ARMED))
+    ear = governed.phones.switch_ear
+    kinds = ("CHANNEL_PROGRESS_MEDIA", "RECORD_START", "CHANNEL_ANSWER")
+    early, began, answered = (ear.of(call.call, kind)[0] for kind in kinds)  # early: the 183
+    places = [int(event["Event-Sequence"]) for event in (early, began, answered)]
+    assert places == sorted(places)
+    call.until(4)
+    ended = call.hang_up()
+    whole = governed.over(call.call)
+    assert result(whole) == ("recorded", "")
+    (segment,) = whole.segments
+    assert segment.start_lost_ms == 0
+    (audio,) = governed.whole(whole)
+    heard = Heard.of(audio)
+    assert -0.15 < heard.first < 0.15
+    assert (segment.ms or 0) / 1000 == pytest.approx(ended, abs=0.6)
+
+
 def test_what_the_dialplan_records_is_told_and_left_alone(governed: Governed) -> None:
     call = governed.phones.call("2040", governed.phones.number(PLAIN))
     governed.recording(call)
@@ -120,13 +139,14 @@ def test_a_caller_who_is_parked_is_recorded(governed: Governed) -> None:
     assert Heard.of(governed.whole(whole)[0]).last == pytest.approx(ended, abs=0.7)
 
 
-@pytest.mark.parametrize("rule", [PLAIN, ASKED])
+@pytest.mark.parametrize("rule", [PLAIN, ASKED, ARMED])
 def test_hanging_up_while_it_rings_records_nothing(governed: Governed, rule: str) -> None:
     call = governed.phones.call("2010", governed.phones.number(rule), speaks=False)
     call.until(1.5)
     call.hang_up()
     whole = governed.over(call.call)
-    assert (whole.call.outcome, whole.segments) == ("not-answered", [])
+    assert whole.call.outcome == "not-answered"
+    assert [segment.state for segment in whole.segments] == ["missing"] * (rule == ARMED)  # empty: discarded
     assert governed.whole(whole) == []
 
 

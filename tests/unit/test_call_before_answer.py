@@ -204,6 +204,17 @@ def test_a_call_that_comes_past_the_gate_is_neither_asked_nor_recorded(rule: str
     assert talk.over() == "failed:gate"
 
 
+def test_an_agent_who_calls_past_the_gate_has_nobody_asked() -> None:
+    talk = Talk(NOTICE + GATE)
+    talk.created("a", profile="sofia/internal", caller="1001", dialled="+4930123456")
+    talk.created("b", other="a", profile="sofia/external", dialled="+4930123456", caller="1001")
+    talk.answered("b")
+    talk.answered("a")
+    talk.wait(60)
+    assert not talk.all(Play)
+    assert failures(talk) == [("gate", "alert")]
+
+
 def test_a_call_past_the_gate_that_its_rule_did_not_want_is_no_failure() -> None:
     talk = Talk(SAMPLE + GATE)
     talk.inbound()
