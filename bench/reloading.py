@@ -110,7 +110,7 @@ def main(calls: int) -> None:
         return time.time_ns() // 1000
 
     texts = [document(version, RULES) for version in ("first", "second", "third")]
-    first = compiled(texts[0], ["eu"])
+    first = compiled(texts[0], {"eu": ""})
     board = Switchboard(first, Site(host="bench", trunks=("internal",), audio="/spool/audio"))
     dispatch = Dispatch(board, lambda commands: None, now)
     del first
@@ -137,7 +137,7 @@ def main(calls: int) -> None:
     _, without = gaps.told()
     gaps.begin()
     for text in texts[1:]:
-        board.use_policy(compiled(text, ["eu"]))
+        board.use_policy(compiled(text, {"eu": ""}))
         gevent.sleep(0.3)
     cpu, wall = gaps.told()
     gevent.killall(loops)

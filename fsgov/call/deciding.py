@@ -177,6 +177,7 @@ def adopt(t: Turn, inputs: Inputs, new: Decision, joined: Grounds = ()) -> None:
         sampled=new.sampled,
         consent=new.consent.value,
         floors=[f"{country}:{mode.value}" for country, mode in new.floors],
+        curbs=list(new.curbs),
         purposes=list(new.purposes),
         inputs=digest(call.salt, to_json(call.grounds)),
     )

@@ -51,7 +51,7 @@ def outcome(call: Call) -> tuple[str, str]:
         return ("withdrawn" if call.captured else "refused"), ""
     unwanted = _unwanted(call, decision)
     if unwanted and not call.captured:
-        return unwanted, ""
+        return unwanted, "law" if decision is not None and decision.curbs else ""
     if not call.captured:
         return _never_captured(call, decision)
     cause = call.flawed or ("stop" if call.halt.kept_off else "")

@@ -50,6 +50,6 @@ def looked_up(settings: Settings) -> bool:
     from fsgov import config
 
     try:
-        return config.load_policy(settings.policy.file, settings.vaults).looks_up
+        return config.load_policy(settings.policy.file, settings.regions).looks_up
     except FsgovError:
         return False

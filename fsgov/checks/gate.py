@@ -24,7 +24,7 @@ def gate(asked: Asked, settings: Settings) -> Iterator[Finding]:
     from fsgov import config
 
     try:
-        policy = config.load_policy(settings.policy.file, settings.vaults)
+        policy = config.load_policy(settings.policy.file, settings.regions)
     except FsgovError:
         return  # the line of the policy says so
     needed = [rule.name for rule in policy.rules if rule.gate]

@@ -22,7 +22,7 @@ def policy(settings: Settings) -> Iterator[Finding]:
     from fsgov import config
     from fsgov.policy import run_tests
 
-    loaded = config.load_policy(settings.policy.file, settings.vaults)
+    loaded = config.load_policy(settings.policy.file, settings.regions)
     failures = run_tests(loaded)
     if failures:
         raise BadConfiguration("its own tests fail", "\n".join(map(str, failures)), "fsgov policy check")

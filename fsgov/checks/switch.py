@@ -158,7 +158,7 @@ def prompts(asked: Asked, settings: Settings) -> Iterator[Finding]:
     from fsgov import config
 
     try:
-        policy = config.load_policy(settings.policy.file, settings.vaults)
+        policy = config.load_policy(settings.policy.file, settings.regions)
     except FsgovError:
         return  # the line of the policy says so
     files = {prompt.switch_file for prompt in policy.prompts.values()}

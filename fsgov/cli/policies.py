@@ -49,6 +49,8 @@ def check(frame: Frame, file: Path | None, strict: bool) -> None:
         "tests": tests,
         "failures": [str(failure) for failure in told.failures],
         "findings": told.findings,
+        "laws": [{"name": law.name, "reviewed_on": law.reviewed_on} for law in found.laws.values()],
+        "overrides": found.overrides,
     }
     if frame.json:
         output.print_json(facts)
@@ -56,6 +58,8 @@ def check(frame: Frame, file: Path | None, strict: bool) -> None:
         told.warn(output.print_line)
     told.raise_any(found.version, strict=strict)
     if not frame.json:
+        for override in found.overrides:
+            output.print_line(f"override: {override}")
         counted = f"{rules} rules, {tests} tests hold"
         if told.warnings:
             counted += f", {len(told.warnings)} warning{'s' * (len(told.warnings) != 1)}"
@@ -79,6 +83,7 @@ def show(frame: Frame, file: Path | None) -> None:
             "laws": [
                 f"{law.name} (reviewed {law.reviewed_on}, not legal advice)" for law in found.laws.values()
             ],
+            "overrides": list(found.overrides),
         }
     )
     click.echo()
@@ -210,7 +215,7 @@ def load(frame: Frame, file: Path | None) -> Policy:
     if file is not None:
         return config.load_policy(file)
     settings = frame.settings
-    return config.load_policy(settings.policy.file, settings.vaults)
+    return config.load_policy(settings.policy.file, settings.regions)
 
 
 def _moment(text: str, timezone: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import wave
-from collections.abc import Collection
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -45,10 +45,10 @@ def prompt_facts(path: Path) -> PromptFacts:
     return PromptFacts(file=str(path), samples=samples, rate=rate, sha256=digest)
 
 
-def load_policy(path: Path, vaults: Collection[str] | None = None) -> Policy:
+def load_policy(path: Path, vaults: Mapping[str, str] | None = None) -> Policy:
     """The policy in a file; relative prompts are beside it. Raises BadConfiguration with every fault.
 
-    vaults: names of the configured vaults, which every rule must be able to use; None: not checked.
+    vaults: the configured ones, which every rule must be able to use, and where each is; None: not checked.
     """
     path = path.absolute()
     try:
@@ -66,13 +66,17 @@ def load_policy(path: Path, vaults: Collection[str] | None = None) -> Policy:
     return policy
 
 
-def check_place(policy: Policy, path: Path, vaults: Collection[str] | None = None) -> None:
-    """Whether this host can carry the policy out: its time zone and vaults are known here."""
+def check_place(policy: Policy, path: Path, vaults: Mapping[str, str] | None = None) -> None:
+    """Whether this host can carry the policy out: its time zone and vaults are here, and where it says."""
     faults = Faults()
     try:
         ZoneInfo(policy.timezone)
     except (KeyError, OSError, ValueError):
         faults.add("timezone", f"{policy.timezone} is not known here", "Area/City as in Europe/Berlin")
+    for name, region in policy.bounds.regions.items():
+        if vaults is not None and vaults.get(name, region) != region:
+            message = f"is {region}, by the configuration {vaults[name] or 'nobody says where it is'}"
+            faults.add(f"vault.{name}.region", message, f"[vault.{name}] region of the configuration")
     for number, rule in enumerate(policy.rules, 1):
         if vaults is None or rule.record is RecordMode.NEVER:
             continue

@@ -103,6 +103,8 @@ class VaultSettings:
     keys: str = ""
     recipients: tuple[str, ...] = ()
     credentials: Login | None = None
+    region: str = ""
+    """The country it is in; "" where nobody says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +196,11 @@ class Settings:
     health: Health = field(default_factory=Health)
     scrub: Scrub = field(default_factory=Scrub)
     ship: Ship = field(default_factory=Ship)
+
+    @property
+    def regions(self) -> dict[str, str]:
+        """Each vault, and where it is."""
+        return {name: vault.region for name, vault in self.vaults.items()}
 
     def need(self, *users: str) -> None:
         """Raise BadConfiguration with everything that these lack: `govern`, `ship`, `keep`, a `desk`."""

@@ -11,6 +11,7 @@ from fsgov.config.settings import Login, VaultSettings
 from fsgov.envelope import Recipient
 from fsgov.errors import BadConfiguration
 from fsgov.policy.reading import Table, nearest
+from fsgov.policy.when import check_country
 
 S3 = ("s3", "s3+http")
 A_BUCKET = "file:PATH or s3://HOST/BUCKET"
@@ -80,7 +81,10 @@ def read_vault(name: str, vault: Table, base: Path) -> VaultSettings:
         keys=bucket(vault, "keys", base),
         recipients=_recipients(vault),
         credentials=_login(vault, base),
+        region=vault.text("region"),
     )
+    if read.region:
+        check_country(read.region, vault.at("region"), vault)
     if vault.faults.touches(vault.at("url")) or vault.faults.touches(vault.at("keys")):
         pass  # too early to say whether they are apart
     elif read.keys and read.url.rstrip("/") == read.keys.rstrip("/"):

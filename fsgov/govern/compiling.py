@@ -11,7 +11,7 @@ import os
 import pickle
 import struct
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -35,17 +35,17 @@ NICE = 10
 Frame = tuple[str, Any]
 
 
-def compiled(text: str, vaults: Collection[str]) -> Policy:
+def compiled(text: str, vaults: Mapping[str, str]) -> Policy:
     """The policy of a complete text, checked against this host, without its tests. Cooperative.
 
     Raises BadConfiguration; Unreachable where the child cannot be had.
     """
-    return _from_child({"vaults": list(vaults)}, text)
+    return _from_child({"vaults": dict(vaults)}, text)
 
 
-def compiled_file(path: Path, vaults: Collection[str]) -> Policy:
+def compiled_file(path: Path, vaults: Mapping[str, str]) -> Policy:
     """The same of a policy file, with what it includes."""
-    return _from_child({"vaults": list(vaults), "file": str(path)}, "")
+    return _from_child({"vaults": dict(vaults), "file": str(path)}, "")
 
 
 def _from_child(wanted: dict[str, Any], text: str) -> Policy:

@@ -81,7 +81,7 @@ class InForce:
             self.stops = look.stops
         policy = self._beginning(look, kept)
         if policy is None:
-            return compiled_file(self._settings.policy.file, self._settings.vaults)
+            return compiled_file(self._settings.policy.file, self._settings.regions)
         self.activated = policy.sha256
         self._check_file()
         return policy
@@ -98,7 +98,7 @@ class InForce:
         text = look.text if look is not None and look.text is not None else None
         for candidate in filter(None, dict.fromkeys((text, kept))):
             try:
-                return compiled(candidate, self._settings.vaults)
+                return compiled(candidate, self._settings.regions)
             except FsgovError as fault:
                 if candidate is text and look is not None and look.sha256 is not None:
                     self._failed = (look.sha256, candidate)
@@ -108,7 +108,7 @@ class InForce:
     def _check_file(self) -> None:
         """The file is not in force; whoever edits it should know whether it could be."""
         try:
-            compiled_file(self._settings.policy.file, self._settings.vaults)
+            compiled_file(self._settings.policy.file, self._settings.regions)
         except FsgovError as fault:
             log.warning("policy.file_faulty", reason=fault.message, detail=fault.detail)
 
@@ -169,7 +169,7 @@ class InForce:
         pieces = self._pieces
         assert pieces is not None
         try:
-            policy = compiled(text, self._settings.vaults)
+            policy = compiled(text, self._settings.regions)
             if policy.sha256 != sha256:
                 raise Damaged("The activated policy is not what its digest says", sha256)
             gevent.get_hub().threadpool.apply(self._kept.keep_policy, (text,))

@@ -53,4 +53,4 @@ def reloaded(site: Site, settings: Settings) -> Site:
 def read_again(settings: Settings) -> tuple[Settings, Policy]:
     """Configuration and policy as the files say them now. Cooperative; raises BadConfiguration."""
     found = gevent.get_hub().threadpool.apply(reloading.read_again, (settings, "govern"))
-    return found, compiled_file(found.policy.file, found.vaults)
+    return found, compiled_file(found.policy.file, found.regions)

@@ -79,10 +79,10 @@ def agents(inputs: Inputs) -> Iterator[str]:
             yield party.number
 
 
-def value_class(given: str, e164: str, country: str) -> str:
+def value_class(given: str, e164: str, place: str) -> str:
     """What sort of number this is, without the number."""
     if e164:
-        return f"a number of {country}" if country else "a number of no country"
+        return f"a number of {place}" if place else "a number of no country"
     return "no international number" if given else "withheld"
 
 
@@ -113,7 +113,7 @@ def unmet(when: When, call: Call) -> Iterator[Unmet]:
     )
     for name, want, given, e164, places in sides:
         if want is not None and not _number(want, given, e164, places):
-            yield Unmet(name, value_class(given, e164, places[0]))
+            yield Unmet(name, value_class(given, e164, places[1] or places[0]))
     for name, wanted in when.variables.items():
         if inputs.variables.get(name) not in wanted:
             yield Unmet(f"variable.{name}", "another value" if name in inputs.variables else "not set")

@@ -14,9 +14,10 @@ from dataclasses import replace
 from fsgov.policy.conditions import Call, Verdict, judge
 from fsgov.policy.decision import Ask, Decision
 from fsgov.policy.document import Prompt, Rule
+from fsgov.policy.floors import floor_at, place_of
 from fsgov.policy.inputs import Inputs, PartyFacts
 from fsgov.policy.terms import Basis, CallDirection, ConsentMode, OnLookupFailure, RecordMode, Side
-from fsgov.policy.version import Policy
+from fsgov.policy.version import Floors, Policy
 
 ARMED_UNDER = frozenset({ConsentMode.NONE, ConsentMode.ON_FILE, ConsentMode.STATUTORY})
 """An armed recording takes audio from the answer on: only where nothing has to be said or asked first."""
@@ -82,21 +83,24 @@ def strictness(rule: Rule) -> int:
 
 
 def settle(policy: Policy, rule: Rule, call: Call) -> Decision:
-    """What a rule wants of this call, once the floors have been applied."""
-    floors = floors_of(policy, call)
-    sampled = rule.record is not RecordMode.SAMPLE or in_sample(policy.sha256, call.inputs.call, rule.share)
-    key = (rule.name, sampled, floors)
+    """What a rule wants of this call, once the laws of everybody's jurisdiction have been applied."""
+    places = {jurisdiction(party, call) for party in call.inputs.parties}
+    floors = floors_of(policy, places)
+    record, curbs = policy.bounds.curbed(rule, {country for country, _ in places})
+    sampled = record is not RecordMode.SAMPLE or in_sample(policy.sha256, call.inputs.call, rule.share)
+    key = (rule.name, sampled, floors, curbs)
     kept = policy.decisions.get(key)
     if kept is None:
         if len(policy.decisions) >= REMEMBERED:
             policy.decisions.clear()
-        kept = policy.decisions[key] = _decision(policy, rule, sampled, floors)
+        kept = policy.decisions[key] = replace(
+            _decision(policy, rule, floors), record=record, sampled=sampled, curbs=curbs
+        )
     return kept
 
 
-def _decision(
-    policy: Policy, rule: Rule, sampled: bool, floors: tuple[tuple[str, ConsentMode], ...]
-) -> Decision:
+def _decision(policy: Policy, rule: Rule, floors: Floors) -> Decision:
+    """What the rule wants, before anything is taken away from it."""
     consent = rule.consent
     if consent is not ConsentMode.STATUTORY:
         consent = max((consent, *(mode for _, mode in floors)), key=lambda mode: mode.rank)
@@ -105,7 +109,6 @@ def _decision(
         policy=policy.sha256,
         version=policy.version,
         record=rule.record,
-        sampled=sampled,
         consent=consent,
         floors=floors,
         purposes=rule.purposes,
@@ -134,29 +137,32 @@ def in_sample(policy: str, call: str, share: int) -> bool:
     return int.from_bytes(digest[:8], "big") * 1_000_000 < share << 64
 
 
-def jurisdiction(party: PartyFacts, call: Call) -> str:
-    """The country whose floor a party is owed, "" when nothing tells it.
+def jurisdiction(party: PartyFacts, call: Call) -> tuple[str, str]:
+    """The country and the state whose floors a party is owed, each "" (or no state) when nothing tells it.
 
     A party inside whose number tells none is where the line is: the number that was dialled inbound or
-    shown outbound, else the tenant's region.
+    shown outbound, else the tenant's region, which also says in which state a freephone line is.
     """
-    if party.country or party.side is Side.OUTSIDE:
-        return party.country
+    country, state = party.country, party.state
+    if party.side is Side.OUTSIDE:
+        return country, state
     inputs = call.inputs
-    line = {
-        CallDirection.INBOUND: inputs.dialled_places[0],
-        CallDirection.OUTBOUND: inputs.caller_places[0],
-        CallDirection.INTERNAL: "",
-    }[inputs.direction]
-    return line or inputs.region
+    if not country:
+        country, state = {
+            CallDirection.INBOUND: inputs.dialled_places,
+            CallDirection.OUTBOUND: inputs.caller_places,
+            CallDirection.INTERNAL: ("", ""),
+        }[inputs.direction]
+        country = country or inputs.region[:2]
+    return country, state or inputs.region
 
 
-def floors_of(policy: Policy, call: Call) -> tuple[tuple[str, ConsentMode], ...]:
-    """(country, minimum) of every party's jurisdiction, sorted, each country once."""
+def floors_of(policy: Policy, places: Iterable[tuple[str, str]]) -> Floors:
+    """(country or state, minimum) of every jurisdiction, sorted, each once."""
     if not policy.floors and policy.default_floor is ConsentMode.NONE:
         return ()
-    countries = {jurisdiction(party, call) for party in call.inputs.parties}
-    return tuple((country, policy.floors.get(country, policy.default_floor)) for country in sorted(countries))
+    named = sorted({place_of(policy.floors, country, state) for country, state in places})
+    return tuple((place, floor_at(policy.floors, place, policy.default_floor)) for place in named)
 
 
 def asks_for(policy: Policy, rule: Rule) -> str:

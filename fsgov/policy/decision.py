@@ -116,8 +116,8 @@ class Refusal:
 class Decision:
     """The rule that governs one call, after the floors of its parties' jurisdictions.
 
-    `record` is what the rule says; with SAMPLE, `sampled` tells whether this call is in the sample
-    (otherwise `sampled` is True). `consent` is the mode in force, raised by `floors`.
+    `record` is what the rule says, or what `curbs` leave of it; with SAMPLE, `sampled` tells whether this
+    call is in the sample (otherwise it is True). `consent` is the mode in force, raised by `floors`.
     """
 
     rule: str
@@ -128,7 +128,9 @@ class Decision:
     sampled: bool = True
     consent: ConsentMode = ConsentMode.NONE
     floors: tuple[tuple[str, ConsentMode], ...] = ()
-    """(country, minimum) of every party, sorted; country "" is the floor for an unknown one."""
+    """(country or state, minimum) of every party, sorted; "" is an unknown one, `US-?` an unknown state."""
+    curbs: tuple[str, ...] = ()
+    """What the laws of the parties' countries took away of what the rule wants, in words without a number."""
     purposes: tuple[str, ...] = ()
     basis: Mapping[str, Basis] = field(default_factory=dict)
     """Purpose -> basis, for each of `purposes`."""
@@ -171,6 +173,7 @@ class Decision:
             "sampled": self.sampled,
             "consent": self.consent.value,
             "floors": [[country, mode.value] for country, mode in self.floors],
+            "curbs": list(self.curbs),
             "purposes": list(self.purposes),
             "basis": {purpose: self.basis[purpose].value for purpose in self.purposes},
             "asks_for": self.asks_for,
@@ -202,6 +205,7 @@ class Decision:
                 sampled=bool(source["sampled"]),
                 consent=ConsentMode(source["consent"]),
                 floors=tuple((str(country), ConsentMode(mode)) for country, mode in source["floors"]),
+                curbs=tuple(str(curb) for curb in source.get("curbs", ())),
                 purposes=tuple(str(purpose) for purpose in source["purposes"]),
                 basis={str(name): Basis(value) for name, value in source["basis"].items()},
                 asks_for=str(source["asks_for"]),

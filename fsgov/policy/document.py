@@ -9,6 +9,7 @@ from fsgov.policy.decision import Microseconds, Pause, Refusal
 from fsgov.policy.numbers import Pattern
 from fsgov.policy.spans import Span
 from fsgov.policy.terms import (
+    AtMax,
     Basis,
     CallDirection,
     ConsentMode,
@@ -34,6 +35,8 @@ class Purpose:
     """What recordings are kept for, why that is lawful, and for how long."""
 
     name: str
+    kind: str = ""
+    """What laws know it as: its name, where the document says nothing else."""
     basis: Basis
     retain_min: Span = field(default_factory=Span)
     retain_max: Span
@@ -138,19 +141,63 @@ class Tenant:
     dialled: tuple[str, ...] = ()
     """Patterns as in a rule: exact, or a prefix that ends with `*`."""
     region: str = ""
-    """ISO 3166 alpha-2: how a number without + is read."""
+    """ISO 3166, `DE` or `US-NY`: how a number without + is read, where a line is that no number tells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """For how long a law has recordings kept that serve a kind of purpose; None: it does not say."""
+
+    least: Span | None = None
+    most: Span | None = None
+    anchor: str = "call_end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
-    """A law pack as included: floors of consent by country. Data with a date, not legal advice."""
+    """A law pack as included and overridden. Data with a date, not legal advice."""
 
     name: str
     """As in `include`: `law:de`."""
     reviewed_on: str
     """ISO date."""
     source: str
-    floors: Mapping[str, ConsentMode]
+    floors: Mapping[str, ConsentMode] = field(default_factory=dict)
+    """Country or state -> the least consent mode its parties are owed."""
+    records: Mapping[str, frozenset[RecordMode]] = field(default_factory=dict)
+    """Country -> how a call with a party of it may be recorded at most."""
+    residency: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Country -> where a call with a party of it may be kept."""
+    retention: Mapping[str, Retention] = field(default_factory=dict)
+    """By kind of purpose."""
+    languages: frozenset[str] = frozenset()
+    """Kinds of purposes whose prompts must say in which language they are."""
+    pause_max: Microseconds | None = None
+    pause_at_max: AtMax | None = None
+    text: str = field(default="", repr=False)
+    """What the pack says, as TOML: it becomes a part of the policy's text."""
+
+    @property
+    def only_kinds(self) -> bool:
+        """Whether it speaks of purposes only, not of calls."""
+        by_country = self.floors or self.records or self.residency
+        return not by_country and self.pause_max is None and self.pause_at_max is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """One value of a law pack that a policy replaces, and why."""
+
+    law: str
+    key: str
+    """Its path in the pack: `floor.DE`."""
+    instead_of: str
+    value: str
+    """Both as TOML."""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.law} {self.key} = {self.value} instead of {self.instead_of}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fsgov.policy.areas import UNTOLD
 from fsgov.policy.conditions import Call, Unmet, Verdict, unmet
 from fsgov.policy.deciding import choose, settle
 from fsgov.policy.decision import Decision
 from fsgov.policy.inputs import Inputs
 from fsgov.policy.terms import ConsentMode
 from fsgov.policy.version import Policy
+
+CAVEAT = (
+    "an area code says where a number was given out, not where its owner is: "
+    "mobile and ported numbers go along, and floors go by the number"
+)
+
+
+def _named(place: str) -> str:
+    if place.endswith(UNTOLD):
+        return f"{place[:2]}, where the number tells no state"
+    return place or "an unknown country"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,7 @@ class Trace:
                 for tried in self.tried
             ],
             "rule_consent": self.rule_consent.value,
+            "caveat": CAVEAT if self.by_area else "",
         }
 
     def text(self, inputs: Inputs | None = None) -> str:
@@ -63,10 +76,18 @@ class Trace:
                 lines.append(f"    {sign} {missing.condition}: {missing.found}")
         lines.append(f"decided by rule {decision.rule}: {self._record()}, consent {self._consent()}")
         for country, mode in decision.floors:
-            lines.append(f"  floor of {country or 'an unknown country'}: {mode.value}")
+            lines.append(f"  floor of {_named(country)}: {mode.value}")
+        lines += [f"  {curb}" for curb in decision.curbs]
+        if self.by_area:
+            lines.append(f"  {CAVEAT}")
         for purpose in decision.purposes:
             lines.append(f"  purpose {purpose}, basis {decision.basis[purpose].value}")
         return "\n".join(lines)
+
+    @property
+    def by_area(self) -> bool:
+        """Whether an area code had a part in it."""
+        return any("-" in place for place, _ in self.decision.floors)
 
     def _record(self) -> str:
         record = self.decision.record.value

@@ -25,13 +25,13 @@ SEPARATORS = str.maketrans("", "", " ()./-")
 def e164(number: str, region: str = "") -> str:
     """`+4930…` for a number as somebody wrote or sent it, "" where it has no such form.
 
-    region: ISO 3166 alpha-2, how a number without + is read ("": only numbers with + have a form).
-    A number without + must be a valid one of its region: an extension `1001` is none.
+    region: ISO 3166, how a number without + is read (in `US-NY` as in `US`; "": only numbers with + have a
+    form). A number without + must be a valid one of its region: an extension `1001` is none.
     """
     if not DIALLABLE.fullmatch(number):
         return ""
     try:
-        parsed = phonenumbers.parse(number, region or None)
+        parsed = phonenumbers.parse(number, region[:2] or None)
     except NumberParseException:
         return ""
     if number.startswith("+"):
@@ -83,7 +83,7 @@ def calling_code(region: str) -> tuple[str, bool]:
 
 def prefixes(region: str) -> tuple[str, str, str]:
     """Calling code; what is dialled before a number abroad (an expression), and before one at home."""
-    plan = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    plan = phonenumbers.PhoneMetadata.metadata_for_region(region[:2])
     if plan is None:
         return "", "", ""
     return str(plan.country_code), plan.international_prefix or "00", plan.national_prefix or ""

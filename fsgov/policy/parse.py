@@ -7,15 +7,17 @@ of the text. That text is what is hashed, stored and replayed: it needs nothing 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 
 from fsgov.policy import laws
+from fsgov.policy.bounds import Bounds
 from fsgov.policy.coherence import check_order, check_rule
 from fsgov.policy.conditions import QUEUE
 from fsgov.policy.deciding import UNASKED
 from fsgov.policy.document import Law, Prompt, Purpose, Rule, When
+from fsgov.policy.floors import floors as floors_of
+from fsgov.policy.laws import inline
 from fsgov.policy.prompts import FindPrompt, read_prompt
 from fsgov.policy.purposes import read_purpose
 from fsgov.policy.reading import Faults, Table, document, nearest
@@ -23,6 +25,7 @@ from fsgov.policy.rules import check_names, read_rule
 from fsgov.policy.terms import Approval, Basis, ConsentMode, OnLookupFailure, RecordMode
 from fsgov.policy.trials import read_trial
 from fsgov.policy.version import Policy
+from fsgov.policy.when import check_country
 from fsgov.policy.windows import read_holidays
 
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}")
@@ -49,15 +52,17 @@ def parse(
     if loading and top.has("loaded"):
         top.fault("loaded", "is written by fsgov", "remove it and what follows its heading")
     found_prompts, found_laws = _loaded(top) if not loading else ({}, {})
-    included = laws.include(top, packs or {} if loading else None, found_laws)
-    floors, default_floor = laws.floors(top, included)
-    purposes = {name: read_purpose(name, table) for name, table in top.named_tables("purpose")}
+    included, overrides = laws.include(top, packs or {} if loading else None, found_laws)
+    floors, default_floor = floors_of(top, included)
+    bounds = Bounds.of(included.values(), laws.read_residency(top), _regions(top))
+    purposes = {name: read_purpose(name, table, bounds) for name, table in top.named_tables("purpose")}
+    bounds.check_use(top, purposes.values())
     known_prompts = {
         name: read_prompt(name, table, prompts, found_prompts.get(name))
         for name, table in top.named_tables("prompt")
     }
     holidays = read_holidays(top)
-    rules = _rules(top, purposes, known_prompts, {*floors.values(), default_floor})
+    rules = _rules(top, purposes, known_prompts, {*floors.values(), default_floor}, bounds)
     version = top.text("version", needed="a name for this version, such as its date")
     if version and not VERSION.fullmatch(version):
         top.fault("version", f"{version!r} is no name of a version", "letters, digits, . _ + -")
@@ -82,6 +87,8 @@ def parse(
         purposes=purposes,
         prompts=known_prompts,
         laws=included,
+        overrides=overrides,
+        bounds=bounds,
         floors=floors,
         default_floor=default_floor,
         trials=trials,
@@ -105,7 +112,11 @@ def _asks_crm(rule: Rule, purposes: Mapping[str, Purpose]) -> bool:
 
 
 def _rules(
-    top: Table, purposes: Mapping[str, Purpose], prompts: Mapping[str, Prompt], floors: set[ConsentMode]
+    top: Table,
+    purposes: Mapping[str, Purpose],
+    prompts: Mapping[str, Prompt],
+    floors: set[ConsentMode],
+    bounds: Bounds,
 ) -> tuple[Rule, ...]:
     tables = list(top.listed_tables("rule"))
     rules = [read_rule(table) for table in tables]
@@ -113,7 +124,10 @@ def _rules(
     if default and default != RecordMode.NEVER.value:
         top.fault("default", f"{default!r} cannot be the default", "never, or a last rule without `when`")
     check_order(tables, rules, bool(default), top)
-    for table, rule in zip(tables, rules, strict=True):
+    for place, (table, rule) in enumerate(zip(tables, rules, strict=True)):
+        if rule.record is not RecordMode.NEVER:
+            rules[place] = bounds.paused(table, rule)
+            bounds.check_rule(table, rule, purposes, prompts)
         check_names(table, rule, {"purpose": purposes, "prompt": prompts})
         check_rule(table, rule, purposes, floors)
         if rule.name == UNASKED.name:
@@ -124,6 +138,17 @@ def _rules(
     if default:
         rules.append(Rule(name="default", record=RecordMode.NEVER))
     return tuple(rules)
+
+
+def _regions(top: Table) -> dict[str, str]:
+    """`[vault.NAME] region`: where the vaults are that rules name."""
+    found = {}
+    for name, table in top.named_tables("vault"):
+        found[name] = table.text("region", needed="the country it is in: DE")
+        if found[name]:
+            check_country(found[name], table.at("region"), table)
+        table.end()
+    return found
 
 
 def _loaded(top: Table) -> tuple[dict[str, Table], dict[str, Law]]:
@@ -149,17 +174,10 @@ def _complete(text: str, prompts: Mapping[str, Prompt], included: Mapping[str, L
     lines = []
     for name, prompt in prompts.items():
         facts = prompt.facts
-        lines += [f"[loaded.prompt.{name}]", f"file = {_quote(facts.file)}"]
-        lines += [f"samples = {facts.samples}", f"rate = {facts.rate}", f"sha256 = {_quote(facts.sha256)}"]
+        lines += [f"[loaded.prompt.{name}]", f"file = {inline(facts.file)}"]
+        lines += [f"samples = {facts.samples}", f"rate = {facts.rate}", f"sha256 = {inline(facts.sha256)}"]
     for name, law in included.items():
-        floor = ", ".join(f"{country} = {_quote(mode.value)}" for country, mode in law.floors.items())
-        lines += [f"[loaded.law.{_quote(name)}]", f"reviewed_on = {_quote(law.reviewed_on)}"]
-        lines += [f"source = {_quote(law.source)}", f"floor = {{ {floor} }}"]
+        lines += [f"[loaded.law.{inline(name)}]", law.text.rstrip("\n")]
     if not lines:
         return text
     return text + ("" if text.endswith("\n") else "\n") + "\n" + HEADING + "\n".join(lines) + "\n"
-
-
-def _quote(text: str) -> str:
-    """A basic string of TOML; JSON's escapes are among TOML's, except for DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

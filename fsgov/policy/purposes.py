@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from fsgov.policy.bounds import Bounds
 from fsgov.policy.document import Anchor, Purpose
 from fsgov.policy.reading import Table, nearest
 from fsgov.policy.spans import Span, span
@@ -40,7 +41,7 @@ def _anchor(purpose: Table, key: str) -> Anchor | None:
     return Anchor(event=event, plus=read)
 
 
-def read_purpose(name: str, purpose: Table) -> Purpose:
+def read_purpose(name: str, purpose: Table, bounds: Bounds) -> Purpose:
     """One purpose; its faults are noted and the rest goes on with harmless values."""
     if not NAME.fullmatch(name):
         purpose.faults.add(purpose.path, "is no name of a purpose", "small letters, digits and _")
@@ -66,11 +67,13 @@ def read_purpose(name: str, purpose: Table) -> Purpose:
         )
     read = Purpose(
         name=name,
+        kind=purpose.text("kind", name),
         basis=purpose.choice("basis", Basis, Basis.CONSENT),
         retain_min=shortest,
         retain_max=longest or Span(),
         anchor=anchor,
         anchor_fallback=fallback,
     )
+    bounds.check_purpose(purpose, read)
     purpose.end()
     return read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fsgov.policy.areas import UNTOLD
 from fsgov.policy.decision import Ask, Decision
 from fsgov.policy.document import Question, Rule
 from fsgov.policy.finding import Finding, Severity
@@ -47,7 +48,8 @@ def _short(policy: Policy, rule: Rule) -> Iterator[tuple[ConsentMode, str, str]]
         lacking = missing(rule.ask, mode)
         if mode.rank <= rule.consent.rank or not lacking:
             continue
-        countries = sorted(country for country, floor in policy.floors.items() if floor is mode)
+        owed = (place for place, floor in policy.floors.items() if floor is mode)
+        countries = sorted(place for place in owed if not place.endswith(UNTOLD))
         if policy.default_floor is mode:
             countries.append("any other country")
         yield (

@@ -28,6 +28,14 @@ def duration(text: str) -> Microseconds | None:
     return int(found[1]) * UNITS[found[2]] if found else None
 
 
+def in_words(length: Microseconds) -> str:
+    """A duration as a document writes it, in the largest unit that it is a whole number of."""
+    for unit, one in reversed(UNITS.items()):
+        if length % one == 0:
+            return f"{length // one} {unit}"
+    return f"{length} µs"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """A length of calendar time; the units are kept because a month is not a number of days."""
@@ -46,6 +54,11 @@ class Span:
     def never_longer_than(self, other: Span) -> bool:
         """Whether no starting day makes this end after `other`."""
         return all(self.after(day) <= other.after(day) for day in _DAYS)
+
+    def __add__(self, other: Span) -> Span:
+        return Span(
+            years=self.years + other.years, months=self.months + other.months, days=self.days + other.days
+        )
 
     def __str__(self) -> str:
         parts = ((self.years, "year"), (self.months, "month"), (self.days, "day"))

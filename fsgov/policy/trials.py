@@ -9,12 +9,13 @@ from fsgov.events import Instant
 from fsgov.policy import areas
 from fsgov.policy.conditions import QUEUE
 from fsgov.policy.deciding import decide
-from fsgov.policy.decision import Decision
+from fsgov.policy.decision import Decision, Pause
 from fsgov.policy.document import Trial
 from fsgov.policy.inputs import Inputs, PartyFacts, places
 from fsgov.policy.numbers import country, e164
 from fsgov.policy.raising import obtainable
 from fsgov.policy.reading import Table, nearest
+from fsgov.policy.spans import in_words
 from fsgov.policy.terms import CallDirection, Side
 from fsgov.policy.version import Policy
 from fsgov.policy.windows import instant
@@ -41,6 +42,7 @@ EXPECTED = (
     "require",
     "vault",
     "leg",
+    "pause",
 )
 
 
@@ -197,7 +199,15 @@ def _decided(decision: Decision) -> dict[str, tuple[str, ...]]:
         "require": (decision.require.value,),
         "vault": (decision.vault,),
         "leg": (decision.leg,),
+        "pause": (_pause(decision.pause),),
     }
+
+
+def _pause(pause: Pause) -> str:
+    """`mask`, or `mask, 3 min, stop`."""
+    if pause.max is None:
+        return pause.by.value
+    return f"{pause.by.value}, {in_words(pause.max)}, {pause.at_max.value}"
 
 
 def _word(flag: bool) -> str:

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from fsgov.policy.bounds import Bounds
 from fsgov.policy.decision import Decision
-from fsgov.policy.document import Law, Prompt, Purpose, Rule, Trial
+from fsgov.policy.document import Law, Override, Prompt, Purpose, Rule, Trial
 from fsgov.policy.index import UNMADE, Index
 from fsgov.policy.terms import Approval, ConsentMode, OnLookupFailure
 
-Kept = tuple[str, bool, tuple[tuple[str, ConsentMode], ...]]
-"""Name of the rule, whether the call is in its sample, floors: all that a decision is made of."""
+Floors = tuple[tuple[str, ConsentMode], ...]
+Kept = tuple[str, bool, Floors, tuple[str, ...]]
+"""Name of the rule, whether the call is in its sample, floors, curbs: all that a decision is made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,12 @@ class Policy:
     purposes: Mapping[str, Purpose] = field(default_factory=dict)
     prompts: Mapping[str, Prompt] = field(default_factory=dict)
     laws: Mapping[str, Law] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
+    """Values of those laws that the policy replaces."""
+    bounds: Bounds = Bounds()  # noqa: RUF009 - frozen
+    """What the laws bind beyond consent."""
     floors: Mapping[str, ConsentMode] = field(default_factory=dict)
-    """Country -> the least consent mode its parties are owed."""
+    """Country, state or `US-?` (no state is told) -> the least consent mode its parties are owed."""
     default_floor: ConsentMode = ConsentMode.NONE
     """For a country that is unknown or has no floor of its own."""
     trials: tuple[Trial, ...] = ()

@@ -350,10 +350,10 @@ def test_a_policy_compiled_in_a_child_is_the_same(running: Host) -> None:
     text += "".join(f'[[rule]]\nname = "n{n}"\nrecord = "never"\nwhen.dialled = ["{n}"]\n' for n in range(99))
     text = text.replace('[[rule]]\nname = "rest"\nrecord = "never"\n', "") + 'default = "never"\n'
     text = 'default = "never"\n' + text.removesuffix('default = "never"\n')
-    found, expected = compiled(text, ["demo"]), parse(text)
+    found, expected = compiled(text, {"demo": ""}), parse(text)
     assert found == expected
     assert found.index == expected.index
     with pytest.raises(BadConfiguration, match="is not TOML"):
-        compiled("version = ", ["demo"])
+        compiled("version = ", {"demo": ""})
     with pytest.raises(BadConfiguration, match=r"there is no \[vault"):
-        compiled(text.replace('record = "always"', 'record = "always"\nvault = "moon"'), ["demo"])
+        compiled(text.replace('record = "always"', 'record = "always"\nvault = "moon"'), {"demo": ""})

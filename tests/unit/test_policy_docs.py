@@ -49,7 +49,7 @@ purposes on_refusal on_withdrawal pause vault require on_failure announce gate l
 ask_agents yes no timeout withdraw by max at_max basis retain_min retain_max anchor anchor_fallback file
 switch_file
 language caller dialled direction tenant variable crm country region call expect
-queue agent tag time days hours holidays at
+queue agent tag time days hours holidays at override residency kind reason value min
 """
 # what stands in code: blocks, and spans of one line
 CODE = " ".join(re.findall(r"```.*?```|`[^`\n]+`", DOC, re.DOTALL))

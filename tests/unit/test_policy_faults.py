@@ -74,7 +74,7 @@ ONE_BY_ONE = [
     ('timezone = "Europe/Berlin"\n', "", "timezone", "is missing", "Europe/Berlin"),
     ('"Europe/Berlin"', '"Berlin!"', "timezone", "'Berlin!' is no time zone", "Area/City"),
     ("timezone =", 'timezon = "x"\ntimezone =', "timezon", "is not known", "did you mean timezone?"),
-    ('"law:de"', '"law:pci"', "include", "law:pci is not enforced by this version", "law:"),
+    ('"law:de"', '"law:xx"', "include", "law:xx is not enforced by this version", "law:"),
     ('"law:de"', '"law:d"', "include", "law:d is not enforced", "did you mean law:de?"),
     ("AT =", "UK =", "floor.UK", "'UK' is no ISO 3166 country code", "did you mean GB?"),
     ("AT =", "at =", "floor.at", "'at' is no ISO 3166 country code", "did you mean AT?"),

@@ -61,6 +61,7 @@ RIGHT = {
     "require": '"during"',
     "vault": '"eu"',
     "leg": '"b"',
+    "pause": '"mask"',
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from fsgov import config
 from fsgov.errors import BadConfiguration
-from fsgov.policy import Tenant, country, e164, parse, tenant_of
+from fsgov.policy import Tenant, country, e164, laws, parse, tenant_of
 from fsgov.policy.spans import Span, duration, span
 
 
@@ -195,7 +195,8 @@ def test_every_law_pack_that_ships_can_be_included() -> None:
     assert set(config.law_packs()) >= {"law:de", "law:uk"}
     for name in config.law_packs():
         text = f'version = "1"\ntimezone = "UTC"\ndefault = "never"\ninclude = ["{name}"]\n'
-        assert parse(text, packs=config.law_packs()).floors
+        if not laws.read_pack(name, config.law_packs()[name]).only_kinds:
+            assert set(parse(text, packs=config.law_packs()).laws) == {name}
 
 
 def damaged(folder: Path, how: str) -> None:
@@ -233,25 +234,55 @@ def test_a_prompt_that_cannot_be_played_is_refused(folder: Path, how: str, fault
     assert caught.value.detail.startswith(f"prompt.hello.file: {fault}")
 
 
+TWO = {"a": "", "b": "DE"}
+
+
 @pytest.mark.parametrize(
     ("vault", "timezone", "vaults", "fault"),
     [
-        ('vault = "eu"', "UTC", ["eu2"], "rule[1].vault: there is no [vault.eu] (did you mean eu2?)"),
-        ("", "UTC", ["a", "b"], "rule[1].vault: is missing, there is not just one vault (one of a, b)"),
-        ("", "UTC", [], "rule[1].vault: is missing, there is not just one vault (configure a vault)"),
-        ("", "Area/51", ["a"], "timezone: Area/51 is not known here (Area/City as in Europe/Berlin)"),
+        ('vault = "eu"', "UTC", {"eu2": ""}, "rule[1].vault: there is no [vault.eu] (did you mean eu2?)"),
+        (
+            "",
+            "UTC",
+            {"a": "", "b": ""},
+            "rule[1].vault: is missing, there is not just one vault (one of a, b)",
+        ),
+        ("", "UTC", {}, "rule[1].vault: is missing, there is not just one vault (configure a vault)"),
+        ("", "Area/51", {"a": ""}, "timezone: Area/51 is not known here (Area/City as in Europe/Berlin)"),
     ],
 )
 def test_a_policy_must_fit_its_place(
-    folder: Path, vault: str, timezone: str, vaults: list[str], fault: str
+    folder: Path, vault: str, timezone: str, vaults: dict[str, str], fault: str
 ) -> None:
     with pytest.raises(BadConfiguration) as caught:
         config.load_policy(write_policy(folder, vault, timezone), vaults)
     assert caught.value.detail == fault
 
 
+@pytest.mark.parametrize(
+    ("region", "fault"),
+    [
+        ("CN", ""),
+        ("DE", "vault.eu.region: is CN, by the configuration DE ([vault.eu] region of the configuration)"),
+        (
+            "",
+            "vault.eu.region: is CN, by the configuration nobody says where it is ([vault.eu] region of the",
+        ),
+    ],
+)
+def test_a_vault_must_be_where_the_policy_says(folder: Path, region: str, fault: str) -> None:
+    path = write_policy(folder, 'vault = "eu"')
+    path.write_text(path.read_text() + '[vault.eu]\nregion = "CN"\n')
+    if not fault:
+        assert config.load_policy(path, {"eu": region}).bounds.regions == {"eu": "CN"}
+        return
+    with pytest.raises(BadConfiguration) as caught:
+        config.load_policy(path, {"eu": region})
+    assert caught.value.detail.startswith(fault)
+
+
 def test_one_vault_need_not_be_named(folder: Path) -> None:
-    assert config.load_policy(write_policy(folder), ["main"]).rules[0].vault == ""
+    assert config.load_policy(write_policy(folder), {"main": ""}).rules[0].vault == ""
 
 
 def test_a_policy_that_is_not_there_is_told() -> None:
