@@ -8,10 +8,11 @@ import platform
 import sys
 from pathlib import Path
 
-from bench import Figure, governing, parsing, reloading, sealing
+from bench import Figure, deciding, governing, parsing, reloading, sealing
 
 PIECES = {
     "parsing": parsing.figures,
+    "deciding": deciding.figures,
     "governing": governing.figures,
     "reloading": reloading.figures,
     "sealing": sealing.figures,

@@ -98,7 +98,9 @@ def _assembled(frames: Iterator[Frame]) -> Policy:
                 buckets.update(content)
             case _:
                 rest = content
-    return Policy(**head, rules=PackedRules(packed), index=Index(buckets=buckets, **rest))
+    return Policy(
+        **head, rules=PackedRules(packed, len(rest["anywhere"])), index=Index(buckets=buckets, **rest)
+    )
 
 
 def taken_apart(policy: Policy) -> Iterator[Frame]:
@@ -112,11 +114,7 @@ def taken_apart(policy: Policy) -> Iterator[Frame]:
         yield "keys", keys
     yield (
         "index",
-        {
-            "anywhere": index.anywhere,
-            "variables": index.variables,
-            "countries": index.countries,
-        },
+        {field.name: getattr(index, field.name) for field in fields(index) if field.name != "buckets"},
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from fsgov.policy.conditions import Call, Verdict, judge
 from fsgov.policy.decision import Ask, Decision
-from fsgov.policy.document import Prompt, Rule
+from fsgov.policy.document import Prompt, Rule, strictness
 from fsgov.policy.floors import floor_at, place_of
 from fsgov.policy.inputs import Inputs, PartyFacts
 from fsgov.policy.terms import Basis, CallDirection, ConsentMode, OnLookupFailure, RecordMode, Side
@@ -24,6 +24,9 @@ ARMED_UNDER = frozenset({ConsentMode.NONE, ConsentMode.ON_FILE, ConsentMode.STAT
 
 UNASKED = Rule(name="on_lookup_failure", record=RecordMode.NEVER)
 """Decides under `on_lookup_failure = "never"`; no rule of a document has its name."""
+
+LAXEST = -9
+"""Less than any rule's strictness."""
 
 REMEMBERED = 1000
 """Decisions that a policy keeps: hardly more than it has rules, for it is the same for most calls."""
@@ -57,10 +60,17 @@ def choose(policy: Policy, call: Call, candidates: Iterable[int]) -> Rule:
     """The deciding rule; the candidates are numbers of rules in ascending order."""
     rules = policy.rules
     undecided: list[int] = []
+    known = any(party.known for party in call.outside())
+    by_facts = {} if known else policy.index.by_facts
+    strictest = LAXEST
     for number in candidates:
+        # of nobody the CRM knows, so it is open at best, and no stricter than one that is open already
+        if by_facts.get(number, strictest + 1) <= strictest:
+            continue
         match judge(rules[number].when, call):
             case Verdict.OPEN:
                 undecided.append(number)
+                strictest = max(strictest, strictness(rules[number]))
             case Verdict.MATCHED:
                 if undecided and _not_recorded(policy, call):
                     return UNASKED
@@ -76,10 +86,6 @@ def _not_recorded(policy: Policy, call: Call) -> bool:
     if policy.on_lookup_failure is not OnLookupFailure.NEVER:
         return False
     return any(party.unasked for party in call.outside())
-
-
-def strictness(rule: Rule) -> int:
-    return 9 if rule.record is RecordMode.NEVER else rule.consent.rank
 
 
 def settle(policy: Policy, rule: Rule, call: Call) -> Decision:

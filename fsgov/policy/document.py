@@ -132,6 +132,11 @@ class Rule:
     ask_agents: bool = False
 
 
+def strictness(rule: Rule) -> int:
+    """Of two rules that may both govern a call the one with more decides."""
+    return 9 if rule.record is RecordMode.NEVER else rule.consent.rank
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
     """Whose call it is: `[tenant.NAME]` of the configuration."""

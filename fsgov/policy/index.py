@@ -1,7 +1,8 @@
 """Which rules can govern a call, found by look-up: ten thousand rules cost what a dozen do.
 
-Each rule is filed under its most selective condition on a number, tenant, queue, agent, tag or variable; a
-rule without one is filed under "any". A prefix is looked up by trying every beginning of the number. The
+Each rule is filed under its most selective condition on what is always known; one with CRM conditions alone
+under a fact, where it is also found for whoever the CRM does not know; any other under "any".
+A prefix is looked up by trying every beginning of the number. The
 candidates come in the order of the rules, so the first that matches decides as in a scan.
 """
 
@@ -9,11 +10,11 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fsgov.policy.conditions import QUEUE, Call, agents, forms
-from fsgov.policy.document import Numbers, Rule, When
+from fsgov.policy.document import Numbers, Rule, When, strictness
 
 Key = tuple[str, str, str]
 """What is looked at, in which way (`=` exact, `*` prefix, `@` country), and the value."""
@@ -42,6 +43,11 @@ def conditions(when: When) -> Iterator[tuple[Key, ...]]:
         yield tuple((f"variable.{name}", "=", value) for value in sorted(wanted))
 
 
+def _facts(when: When) -> Iterator[tuple[Key, ...]]:
+    for name, wanted in when.crm.items():
+        yield tuple((f"crm.{name}", "=", value) for value in sorted(wanted))
+
+
 @dataclass(frozen=True, slots=True)
 class Index:
     """Rule numbers by key, ascending."""
@@ -52,14 +58,21 @@ class Index:
     """Names of the variables that a rule is filed under."""
     countries: frozenset[str]
     """Of `caller` and `dialled`, those that a rule is filed under by country."""
+    by_facts: Mapping[int, int]
+    """Rules that are filed under a fact of the CRM -> their strictness: open where it knows nobody."""
 
     @staticmethod
     def of(rules: Sequence[Rule]) -> Index:
         weight = Counter(key for rule in rules for keys in conditions(rule.when) for key in keys)
+        weight.update(key for rule in rules for keys in _facts(rule.when) for key in keys)
         filed: dict[Key, list[int]] = {}
         anywhere: list[int] = []
+        by_facts: dict[int, int] = {}
         for number, rule in enumerate(rules):
             choices = list(conditions(rule.when))
+            if not choices and rule.when.crm:
+                choices = list(_facts(rule.when))
+                by_facts[number] = strictness(rule)
             if not choices:
                 anywhere.append(number)
                 continue
@@ -72,13 +85,16 @@ class Index:
             anywhere=tuple(anywhere),
             variables=tuple(name.removeprefix("variable.") for name in names),
             countries=frozenset(name for name, way, _ in buckets if way == "@"),
+            by_facts=by_facts,
         )
 
     def candidates(self, call: Call) -> Iterator[int]:
         """Rules that may match, ascending; one may come twice, none that matches is left out."""
         if not self.buckets:
             return iter(self.anywhere)
-        found = [self.anywhere]
+        found: list[Iterable[int]] = [self.anywhere]
+        if self.by_facts and any(not party.known for party in call.outside()):
+            found.append(self.by_facts)
         for key in self._keys(call):
             bucket = self.buckets.get(key)
             if bucket:
@@ -98,16 +114,16 @@ class Index:
             if name in self.countries:
                 yield from ((name, "@", place) for place in places)
         yield "tenant", "=", inputs.tenant
-        for queue in forms(inputs.variables.get(QUEUE, "")):
-            yield "queue", "=", queue
-        for agent in agents(inputs):
-            yield "agent", "=", agent
-        for tag in inputs.tags:
-            yield "tag", "=", tag
+        yield from (("queue", "=", queue) for queue in forms(inputs.variables.get(QUEUE, "")))
+        yield from (("agent", "=", agent) for agent in agents(inputs))
+        yield from (("tag", "=", tag) for tag in inputs.tags)
         for name in self.variables:
             if name in inputs.variables:
                 yield f"variable.{name}", "=", inputs.variables[name]
+        if self.by_facts:
+            for party in call.outside():
+                yield from ((f"crm.{name}", "=", value) for name, value in party.facts.items())
 
 
-UNMADE = Index(buckets={}, anywhere=(), variables=(), countries=frozenset())
+UNMADE = Index(buckets={}, anywhere=(), variables=(), countries=frozenset(), by_facts={})
 """Stands where a policy has yet to make its own."""

@@ -26,10 +26,12 @@ class PackedRules(Sequence[Rule]):
     Only for what a process of ours has packed: unpacking executes what the bytes say.
     """
 
-    __slots__ = ("_opened", "_packed")
+    __slots__ = ("_open", "_opened", "_packed")
 
-    def __init__(self, packed: Iterable[bytes]) -> None:
+    def __init__(self, packed: Iterable[bytes], always: int = 0) -> None:
+        """always: how many rules every call comes to."""
         self._packed = tuple(packed)
+        self._open = OPEN + always
         self._opened: dict[int, Rule] = {}
 
     def __len__(self) -> int:
@@ -44,7 +46,7 @@ class PackedRules(Sequence[Rule]):
             return PackedRules(self._packed[place])
         rule = self._opened.get(place)
         if rule is None:
-            if len(self._opened) >= OPEN:
+            if len(self._opened) >= self._open:
                 self._opened.clear()
             rule = self._opened[place] = self._unpacked(place)
         return rule

@@ -14,8 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from fsgov.policy.deciding import strictness
-from fsgov.policy.document import Rule
+from fsgov.policy.document import Rule, strictness
 from fsgov.policy.finding import Finding, Severity
 from fsgov.policy.shapes import CLOSED, OPEN, Atom, Shape, shape, wider
 from fsgov.policy.terms import RecordMode

@@ -11,6 +11,7 @@ FIGURES = (
     "events from socket bytes to the core's commands",
     "CPU of govern and its scribe for each governed call",
     "answer to uuid_record on the wire",
+    "decision among",
     "reload, longest gap between two events",
     "sealing 8 MiB",
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsgov.policy import decide, describe, explain, parse
+from fsgov.policy import RecordMode, Verdict, decide, describe, explain, parse
+from fsgov.policy.conditions import Call, judge
 
 PREFIXES = ["+4", "+49", "+4930", "+49309", "+44", "+4420794601", "1", "10", "100", "2"]
 NUMBERS = ["+493012345", "+4930901820", "+442079460100", "+442079460199", "1001", "100", "2000", "", "*9"]
@@ -100,6 +102,59 @@ def test_the_index_decides_as_a_scan(rules: list[dict[str, Any]], call: dict[str
     decision = decide(policy, inputs)
     assert decision.rule == oracle(rules, call)
     assert explain(policy, inputs).decision == decision
+
+
+@settings(deadline=None)
+@given(
+    rules=st.lists(
+        mixed
+        | st.fixed_dictionaries({"crm": st.dictionaries(st.sampled_from(["f", "g"]), values, min_size=1)}),
+        max_size=8,
+    ),
+    wishes=st.lists(
+        st.sampled_from(['record = "never"', 'consent = "on_file"', 'consent = "none"']),
+        min_size=8,
+        max_size=8,
+    ),
+    call=calls,
+    another=st.none() | st.dictionaries(st.sampled_from(["f", "g"]), st.sampled_from(["a", "b", "z"])),
+)
+def test_what_the_crm_does_not_tell_is_decided_as_in_a_scan(
+    rules: list[dict[str, Any]], wishes: list[str], call: dict[str, Any], another: dict[str, str] | None
+) -> None:
+    """Rules that may match for all we know count as well, the strictest of them; two parties are outside."""
+    text = toml(rules).replace('[purpose.p]\nbasis = "contract"', '[purpose.p]\nbasis = "consent"')
+    for number, wish in enumerate(wishes):
+        full = wish if "never" in wish else f'{wish}\npurposes = ["p"]'
+        text = text.replace(
+            f'name = "{number}"\nconsent = "none"\npurposes = ["p"]', f'name = "{number}"\n{full}'
+        )
+    policy = parse(
+        text.replace('consent = "none"\npurposes = ["p"]', 'consent = "on_file"\npurposes = ["p"]')
+    )
+    inputs = describe(**call)
+    (caller, *_), outside = inputs.parties, {"known": another is not None, "facts": another or {}}
+    inputs = replace(inputs, parties=(*inputs.parties, replace(caller, party=3, **outside)))
+    best, strictest = "", -1
+    for rule in policy.rules:
+        verdict = judge(rule.when, Call(inputs))
+        weight = 9 if rule.record is RecordMode.NEVER else rule.consent.rank
+        if verdict is Verdict.MATCHED:
+            best = rule.name if weight >= strictest else best
+            break
+        if verdict is Verdict.OPEN and weight > strictest:
+            best, strictest = rule.name, weight
+    assert decide(policy, inputs).rule == explain(policy, inputs).decision.rule == best
+
+
+def test_a_thousand_rules_on_facts_of_the_crm_are_no_scan() -> None:
+    wanted = [{"crm": {"customer": [f"c{n}"]}} for n in range(1_000)]
+    policy = parse(toml(wanted))
+    known, unknown = describe(crm={"customer": "c700"}), describe(dialled="+442079460100")
+    assert decide(policy, known).rule == "700"
+    assert decide(policy, unknown).rule == "rest"
+    assert list(policy.index.candidates(Call(known))) == [700, 1_000]
+    assert policy.index.anywhere == (1_000,)
 
 
 def test_ten_thousand_rules_decide_within_a_millisecond() -> None:
