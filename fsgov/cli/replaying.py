@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fsgov.errors import Conflict, Damaged, NotFound, NotPermitted
-from fsgov.policy import Inputs, Policy, Trace, decide, explain, parse
+from fsgov.policy import Decision, Inputs, Policy, Trace, decide, explain, parse
 from fsgov.policy.grounds import again, digest, leaves, read
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def explained(desk: Desk, call: str) -> Explained:
         sha256=row.policy_sha256,
         traces=tuple((ground.inputs, explain(policies[ground.policy], ground.inputs)) for ground in single),
         stored=canonical(row.decision),
-        again=canonical(decision.to_json()),
+        again=canonical(as_stored(decision.to_json(), row.decision)),
         told=str(json.loads(lines[-1])["data"].get("inputs", "")) if lines else "",
         inputs=digest(whole.inputs_salt, stored) if whole.inputs_salt else "",
     )
@@ -100,6 +101,15 @@ def stored_policy(desk: Desk, sha256: str) -> Policy:
     if found != sha256:
         raise Damaged("The stored policy was changed", f"its digest is {found}, not {sha256}")
     return parse(text)
+
+
+def as_stored(again: Mapping[str, object], stored: Mapping[str, Any]) -> dict[str, object]:
+    """A decision in the words of then: without keys that fsgov learned later and that say what no key says."""
+    try:
+        said = Decision.from_json(stored).to_json()
+    except Damaged:
+        said = {}
+    return {key: value for key, value in again.items() if key in stored or said.get(key) != value}
 
 
 def canonical(decision: Any) -> bytes:
