@@ -104,7 +104,7 @@ def stored_policy(desk: Desk, sha256: str) -> Policy:
 
 
 def as_stored(again: Mapping[str, object], stored: Mapping[str, Any]) -> dict[str, object]:
-    """A decision in the words of then: without keys that fsgov learned later and that say what no key says."""
+    """A decision in the words of then: without keys that fsgov learned later and that say no more."""
     try:
         said = Decision.from_json(stored).to_json()
     except Damaged:

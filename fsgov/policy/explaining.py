@@ -9,6 +9,8 @@ from fsgov.policy.conditions import Call, Unmet, Verdict, unmet
 from fsgov.policy.deciding import choose, settle
 from fsgov.policy.decision import Decision
 from fsgov.policy.inputs import Inputs
+from fsgov.policy.raising import missing as lacking
+from fsgov.policy.raising import obtainable
 from fsgov.policy.terms import ConsentMode
 from fsgov.policy.version import Policy
 
@@ -75,6 +77,8 @@ class Trace:
                 sign = "?" if missing.open_ else "✗"
                 lines.append(f"    {sign} {missing.condition}: {missing.found}")
         lines.append(f"decided by rule {decision.rule}: {self._record()}, consent {self._consent()}")
+        if not obtainable(decision):
+            lines.append(f"  not recorded: its question {lacking(decision.ask, decision.consent)}")
         for country, mode in decision.floors:
             lines.append(f"  floor of {_named(country)}: {mode.value}")
         lines += [f"  {curb}" for curb in decision.curbs]
