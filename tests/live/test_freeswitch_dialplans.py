@@ -328,6 +328,35 @@ def test_codes_of_the_agent_pause_and_resume_and_the_caller_has_none(gated: Gove
     assert [moment for moment in heard.moments if resumed + 1.5 < moment < ended]
 
 
+def test_a_code_of_the_agent_says_that_the_caller_has_declined_and_capture_ends(gated: Governed) -> None:
+    number = gated.phones.number(PLAIN)
+    call = gated.phones.call("2000", number)
+    gated.recording(call)
+    agent = gated.phones.agent(number)
+    (leg,) = gated.phones.legs(direction="outbound")
+
+    def told(tones: str, digits: str) -> None:
+        for digit in digits:
+            assert gated.phones.socket.api(f"uuid_send_dtmf {agent} {digit}@100").startswith("+OK")
+            time.sleep(0.25)
+        ear = gated.phones.switch_ear
+        path = {"Playback_File_Path": f"tone_stream://{tones}"}
+        eventually(lambda: ear.of(leg["uuid"], "PLAYBACK_STOP", **path), 5, "the agent was not told")
+
+    call.until(2)
+    told("%(700,0,250)", "*6")  # nothing rests on a consent here
+    told("%(120,80,700);%(120,0,1050)", "*7")
+    declined = call.moment()
+    call.until(declined + 2)
+    call.hang_up()
+    whole = gated.over(call.call)
+    assert whole.call.outcome == "withdrawn"
+    assert [(row.state, row.method) for row in whole.consents] == [("refused", "agent")]
+    (segment,) = whole.segments
+    assert segment.dispose
+    assert not [moment for moment in Heard.of(gated.whole(whole)[0]).moments if moment > declined]
+
+
 def test_without_fsgov_the_gate_ends_by_itself_and_the_failure_mode_decides(gated: Governed) -> None:
     located = gated.phones.switch.api("xml_locate dialplan context name fsgov_failure")
     assert "fsgov failure, rule 1: a" in located

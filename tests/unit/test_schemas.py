@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from fsgov import entries
 from fsgov import events as ev
+from fsgov.attested import Attested
 from fsgov.commands import Enter
 from fsgov.events import Act
 from tests.parts.schemas import faults, schema, types
@@ -102,6 +103,19 @@ def refused() -> Talk:
     return talk
 
 
+def attested() -> Talk:
+    """Somebody's word, given and taken back."""
+    talk = Talk(OPT_IN)
+    talk.inbound()
+    for purpose, said in (("analytics", "given"), ("", "refused")):
+        consent = Attested(state=said, purpose=purpose)
+        talk.push(
+            ev.ActAsked, call="a", act=Act.CONSENT, actor="p-abcdefghijkl", request="r-1", consent=consent
+        )
+    talk.hangs_up("a", "b")
+    return talk
+
+
 # -- the files -------------------------------------------------------------------------------------------
 
 
@@ -185,6 +199,8 @@ def test_every_line_of_the_core_fits_its_schema() -> None:
         asked(OPT_IN, ""),
         asked(OPT_IN, "1*9"),
         asked(NOTICE, ""),
+        asked(OPT_IN + 'on_withdrawal = "quarantine"\n', "1*9"),
+        attested(),
         refused(),
     )
     assert [fault for found in lines for fault in faults(found)] == []
@@ -195,6 +211,8 @@ def test_every_line_of_the_core_fits_its_schema() -> None:
         "consent.given",
         "consent.refused",
         "consent.unanswered",
+        "consent.withdrawn",
+        "segment.quarantined",
     } <= seen
     assert {"notice.played", "call.over", "live.answered", "switch.lost", "segment.refused"} <= seen
 
