@@ -41,7 +41,8 @@ def decide(policy: Policy, inputs: Inputs) -> Decision:
 def certain(policy: Policy, inputs: Inputs) -> Decision | None:
     """The decision where nothing that the CRM may yet say can change it, and nobody is asked; else None.
 
-    Where somebody is asked, the CRM may have the answer: then it is waited for.
+    Where somebody is asked, the CRM may have the answer: then it is waited for. What a law demands waits for
+    nobody; a yes of the CRM to more opens another segment.
     """
     call = Call(inputs, policy.timezone, policy.holidays, policy.on_lookup_failure)
     for number in policy.index.candidates(call):
@@ -50,7 +51,7 @@ def certain(policy: Policy, inputs: Inputs) -> Decision | None:
                 return None
             case Verdict.MATCHED:
                 decision = settle(policy, policy.rules[number], call)
-                return decision if decision.consent is ConsentMode.NONE else None
+                return decision if decision.consent in (ConsentMode.NONE, ConsentMode.STATUTORY) else None
             case Verdict.FAILED:
                 pass
     return None

@@ -394,9 +394,11 @@ CASES = (
          rows=(("law", "given", "notice"),), prompts=1, plays=then(opened, asked, talk, talk, hang_up)),
     Case(mode="statutory", answer="hung up", variant=" long", outcome="recorded", segments=(LAW,),
          heard=HEARD, rows=(("law", "unanswered", "notice"),), plays=then(opened, playing_(), hang_up)),
-    Case(mode="statutory", answer="withdrawn", caller=YES, outcome="recorded", segments=(BOTH, LAW),
+    Case(mode="statutory", answer="withdrawn", outcome="recorded", segments=(BOTH, LAW),
+         variables={"fsgov_consent_training": "given"},
          heard=(Between("on the record", "said"), Between("on the record again", END)),
-         rows=(("training", "given", "crm"), ("law", "given", "notice"), ("training", "withdrawn", "key")),
+         rows=(("training", "given", "variable"), ("law", "given", "notice"),
+               ("training", "withdrawn", "key")),
          plays=then(opened, asked, pressed("*9"), again(), talk, hang_up)),
 )  # fmt: skip
 

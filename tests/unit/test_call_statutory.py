@@ -151,6 +151,23 @@ def test_the_crm_is_asked_for_a_yes_where_a_purpose_rests_on_one() -> None:
     assert not Talk(PLAIN).policy.looks_up
 
 
+def test_it_waits_for_no_crm_and_a_yes_that_comes_serves_another_segment() -> None:
+    talk = Talk(BOTH)
+    talk.created("a")
+    (ask,) = talk.all(LookUpParty)
+    talk.created("b", other="a")
+    talk.answered("b")
+    talk.answered("a")
+    assert purposes(talk) == ["mifid"]
+    talk.opens()
+    talk.push(
+        ev.PartyFound, call="a", command=ask.number, party=1, consents={"training": True}, evidence="crm-7"
+    )
+    assert moves(talk.last) == ["close"]
+    talk.closes()
+    assert purposes(talk) == ["training", "mifid"]
+
+
 def test_the_gate_is_told_to_play_a_notice_and_it_is_recorded_meanwhile() -> None:
     talk = Talk(TOLD)
     talk.created("a")
