@@ -6,7 +6,6 @@ party or fact may only make it stricter: of the rule in force and the one that n
 
 from __future__ import annotations
 
-import operator
 from dataclasses import replace
 
 from fsgov.call.consent import note
@@ -132,11 +131,9 @@ def consider(t: Turn, *, at_once: bool = False) -> None:
     While a look-up is under way only what it cannot change is decided: no call waits for a CRM in vain.
     """
     call = t.call
-    rests_on = (call.parties, call.variables, call.tags, call.legs)
-    if call.considered is not None and all(map(operator.is_, rests_on, call.considered)):
-        return
     parties = counted(call)
-    if not parties:
+    rests_on = (parties, call.variables, call.tags)
+    if not parties or (call.considered is not None and all(map(_same, rests_on, call.considered))):
         return
     waits = not at_once and any(party.lookup for party in parties)
     if not waits:
@@ -148,6 +145,10 @@ def consider(t: Turn, *, at_once: bool = False) -> None:
     new = certain(call.policy, inputs) if waits else decide(call.policy, inputs)
     if new is not None:
         adopt(t, inputs, new)
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other or (type(one) is tuple and one == other)
 
 
 def adopt(t: Turn, inputs: Inputs, new: Decision, joined: Grounds = ()) -> None:

@@ -104,9 +104,10 @@ def _say(t: Turn, leg: str, words: Mapping[str, str], since: Instant) -> None:
 def missed(t: Turn) -> None:
     """Enter, once, what a gate did not do in time; `on_failure` where the rule counts on it."""
     call = t.call
-    decision, first = call.decision, call.legs.get(call.id)
-    if decision is None or call.adrift or call.merged_into:
+    decision = call.decision
+    if decision is None or call.adrift or call.merged_into or not (decision.gate or call.gates):
         return
+    first = call.legs.get(call.id)
     if first is not None and first.speaks and not came(call) and first.uuid not in call.gates:
         _miss(t, first, AtGate(opened=t.now, told=PAST), fails=True, asks=True)
     for leg in [call.legs[leg] for leg, at in call.gates.items() if _over(call, leg, at, t.now)]:

@@ -30,6 +30,10 @@ def _places(source: Mapping[str, Any], name: str) -> Places:
     return places(str(source[f"{name}_e164"])) if stored is None else (str(stored[0]), str(stored[1]))
 
 
+def _list(values: tuple[str, ...]) -> str:
+    return f"[{', '.join(map(text, values))}]"
+
+
 def _sorted(values: Mapping[str, object]) -> str:
     return ENCODE(dict(sorted(values.items()))) if values else "{}"
 
@@ -130,11 +134,11 @@ class Inputs:
         return (
             f'{{"call": {text(self.call)}, "direction": "{self.direction._value_}", '
             f'"tenant": {text(self.tenant)}, "region": {text(self.region)}, "caller": {text(self.caller)}, '
-            f'"caller_e164": {text(self.caller_e164)}, "caller_places": {ENCODE(self.caller_places)}, '
+            f'"caller_e164": {text(self.caller_e164)}, "caller_places": {_list(self.caller_places)}, '
             f'"dialled": {text(self.dialled)}, "dialled_e164": {text(self.dialled_e164)}, '
-            f'"dialled_places": {ENCODE(self.dialled_places)}, '
+            f'"dialled_places": {_list(self.dialled_places)}, '
             f'"parties": [{", ".join([party.text() for party in self.parties])}], '
-            f'"variables": {_sorted(self.variables)}, "tags": {ENCODE(self.tags)}, "at": {self.at}}}'
+            f'"variables": {_sorted(self.variables)}, "tags": {_list(self.tags)}, "at": {self.at}}}'
         )
 
     def to_json(self) -> dict[str, object]:
