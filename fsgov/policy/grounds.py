@@ -101,7 +101,9 @@ def digest(salt: str, stored: Any) -> str:
 def _spelled(stored: Any) -> bytes:
     """One spelling: jsonb keeps no order of keys, no NUL and no broken UTF-8."""
     whole = json.dumps(stored, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return _NUL.sub("\\1\ufffd", whole).encode(errors="replace")
+    if "\\u0000" in whole:
+        whole = _NUL.sub("\\1\ufffd", whole)
+    return whole.encode(errors="replace")
 
 
 def to_json(grounds: Grounds) -> list[Any]:
