@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from psycopg2 import Binary
 
+from fsgov import jsonb
 from fsgov.catalog.connection import Cursor, Database
 
 LOGIN = "fsgov_ship"
 
 
-_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
-
-
 def storable(text: str) -> str:
-    """The same JSON without what no jsonb can hold: NUL and broken UTF-8, which a hostile caller may send."""
-    whole = json.dumps(json.loads(text), ensure_ascii=False).encode(errors="replace").decode()
-    return _NUL.sub("\\1\ufffd", whole)
+    """The same JSON as jsonb can hold it."""
+    return jsonb.kept(json.dumps(json.loads(text), ensure_ascii=False))
 
 
 class Entering:

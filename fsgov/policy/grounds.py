@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fsgov import jsonb
 from fsgov.errors import Damaged
 from fsgov.policy.decision import Decision
 from fsgov.policy.inputs import Inputs
 from fsgov.policy.terms import RecordMode
-
-_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +99,7 @@ def digest(salt: str, stored: Any) -> str:
 def _spelled(stored: Any) -> bytes:
     """One spelling: jsonb keeps no order of keys, no NUL and no broken UTF-8."""
     whole = json.dumps(stored, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    if "\\u0000" in whole:
-        whole = _NUL.sub("\\1\ufffd", whole)
-    return whole.encode(errors="replace")
+    return jsonb.kept(whole).encode()
 
 
 def to_json(grounds: Grounds) -> list[Any]:

@@ -34,6 +34,7 @@ PURE = {
     "dialplan",
     "entries",
     "evidence",
+    "jsonb",
     "policy",
     "call",
     "switchboard",
