@@ -20,6 +20,10 @@ PIECES = {
 
 
 def main(arguments: list[str]) -> int:
+    unknown = [word for word in arguments if word not in PIECES and word != "--short"]
+    if unknown:
+        print(f"{__doc__}\nPIECE: {', '.join(PIECES)}", file=sys.stderr)
+        return 0 if unknown == ["--help"] else 2
     short = "--short" in arguments
     chosen = [name for name in arguments if name in PIECES] or list(PIECES)
     figures: list[Figure] = []
