@@ -27,7 +27,7 @@ from fsgov.commands import (
     UnmaskSegment,
 )
 from fsgov.events import Direction, Instant
-from fsgov.policy import Decision, PauseBy, RecordMode
+from fsgov.policy import Decision, PauseBy, RecordMode, Require
 
 REPLY: Instant = 4 * SECOND
 """How long a recorder command may stay without a reply before the core gives up on it."""
@@ -156,7 +156,10 @@ def _held(t: Turn, move: Move) -> bool:
     """The host's limits hold the start back; told once, and the rule's `on_failure` carried out."""
     call = t.call
     cause = holding.held_back(call) if move in (Move.OPEN, Move.ARM) else ""
-    if move is Move.OPEN and cause:
+    waited_for = call.decision is not None and call.decision.require is Require.BEFORE_ANSWER
+    if cause and move is Move.ARM and not waited_for:
+        return True  # it may be had yet: the call is not answered
+    if cause:
         call.flawed = call.flawed or cause
         if not call.held and cause != holding.SHED and call.decision is not None:
             tell(t, cause, recorder_leg(call))

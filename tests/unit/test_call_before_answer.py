@@ -7,8 +7,10 @@ import pytest
 from fsgov import events as ev
 from fsgov.call import Capture
 from fsgov.call.gated import WITHIN
+from fsgov.call.holding import Limits, SpoolRoom
 from fsgov.commands import AnswerDialplan, HangUp, OpenSegment, Play, Remember
 from fsgov.dialplan import GateHeld, GateOpened, GatePassed
+from fsgov.watermarks import Mark
 from tests.unit.conversation import ALWAYS, NOTICE, ON_FILE, OPT_IN, OPT_OUT, SECOND, Talk, moves
 
 GATE = "gate = true\n"
@@ -116,6 +118,29 @@ def test_what_becomes_of_a_call_whose_recording_cannot_be_confirmed(ends: str, h
         assert missed(talk) == [("a", "late")][:hangs]  # nobody answers a call that is being ended
     else:
         assert missed(talk) == [("a", "late")]
+
+
+@pytest.mark.parametrize("hangs", [True, False], ids=["hangup", "alert"])
+def test_while_starts_fail_across_calls_it_is_told_at_the_gate(hangs: bool) -> None:
+    talk = Talk(ALWAYS + HELD + (HANG_UP if hangs else ""))
+    talk.created("a")
+    talk.call().limits = Limits(starts_fail=True)
+    talk.push(GateOpened, leg="a")
+    assert not talk.all(OpenSegment)
+    assert failures(talk) == [("starts-fail", "hangup" if hangs else "alert")]
+    assert [kill.leg for kill in talk.all(HangUp)] == (["a"] if hangs else [])
+    assert said(talk) == ([] if hangs else [GONE_ON])
+    talk.answered("a")
+    assert len(failures(talk)) == 1
+
+
+def test_a_start_that_is_held_back_while_it_rings_is_told_at_the_answer() -> None:
+    talk = Talk(ALWAYS + "armed = true\n")
+    talk.board.handle(SpoolRoom(now=talk.now, mark=Mark.REFUSE))
+    talk.created("a")
+    assert failures(talk) == []
+    talk.answered("a")
+    assert failures(talk) == [("disk", "alert")]
 
 
 def test_a_late_confirmation_breaks_no_sleep() -> None:

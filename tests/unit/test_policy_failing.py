@@ -208,3 +208,30 @@ def test_the_same_policy_gives_the_same_text_whatever_the_order_of_tenants() -> 
     assert dialplan(found, ["DE", "GB", ""]) == dialplan(found, iter(("GB", "DE", "DE")))
     assert found.sha256 in dialplan(found, [])
     assert dialplan(found, []) != dialplan(policy('"a" | | alert'), [])
+
+
+@pytest.mark.parametrize(
+    ("record", "conditions", "told"),
+    [
+        ("always", 'when.dialled = ["1001"]', True),
+        ("sample 10%", 'when.dialled = ["1001"]', False),  # most calls are not wanted
+        ("always", 'when.dialled = ["1001"]\nwhen.variable.x = "1"', False),  # that cannot be looked at there
+    ],
+)
+def test_who_would_not_be_recorded_for_want_of_fsgov_is_told_by_the_dialplan(
+    record: str, conditions: str, told: bool, tmp_path: Path
+) -> None:
+    text = HEAD.replace("DEFAULT", 'default = "never"') + (
+        f'[prompt.sorry]\nfile = "/p/sorry.wav"\n[[rule]]\nname = "a"\n{conditions}\nrecord = "{record}"\n'
+        'consent = "none"\npurposes = ["evidence"]\non_failure = "announce"\nannounce = "sorry"\n'
+    )
+    found = parse(text, prompts=facts, packs={})
+    assert mode(found, "1001") == ("announce" if told else "continue")
+    file = tmp_path / "failure.xml"
+    file.write_text(dialplan(found, []), encoding="utf-8")
+    plan = Plan()
+    plan.load(file)
+    said = [("answer", ""), ("playback", "/p/sorry.wav"), ("set", "fsgov_action=announced")]
+    plain = [("set", "fsgov_action=failed")]
+    for number, expected in (("1001", said if told else plain), ("1002", plain)):
+        assert plan.hunt("fsgov_failure", "ask", {"fsgov_dialled": number}.__getitem__) == expected
