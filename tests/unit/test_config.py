@@ -163,6 +163,7 @@ ONE_BY_ONE = [
     ('"24 h"', '"day"', "database.backup_interval", "'day' is no duration", "48 h"),
     ("[vault.main]", "[vault.Main]", "vault.Main", "is no name of a vault", "small letters"),
     ('"file:vault/audio"', '"ftp://x/y"', "vault.main.url", "'ftp' is no object store", "s3://HOST/BUCKET"),
+    ('"file:vault/audio"', '"file:/x"\nregion = "Germany"', "vault.main.region", "is no ISO", "DE, GB"),
     ('"file:vault/audio"', '"file:"', "vault.main.url", "file: names no directory", "file:PATH"),
     ('url = "file:vault/audio"\n', "", "vault.main.url", "is missing", "file:PATH"),
     ('"file:vault/keys"', '"file:vault/audio"', "vault.main.keys", "is the bucket of the audio", "another"),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fsgov import config
+from fsgov import events as ev
 from fsgov.errors import BadConfiguration
+from fsgov.events import Act, Direction
 from fsgov.policy import (
     ConsentMode,
     Decision,
@@ -23,6 +26,8 @@ from fsgov.policy import (
 )
 from fsgov.policy import parse as parse_
 from fsgov.policy.laws import LAW_KEYS, inline, read_pack
+from fsgov.switchboard import Switchboard
+from tests.unit.conversation import NEVER, Talk, moves
 
 PACKS = config.law_packs()
 SOURCES: dict[str, dict[str, Any]] = {name: tomllib.loads(text) for name, text in PACKS.items()}
@@ -384,3 +389,69 @@ def test_the_policy_of_the_design_is_whole_with_its_three_laws() -> None:
     policy = parse('include = ["law:de", "law:uk", "law:pci"]\n' + ASKED)
     assert set(policy.laws) == {"law:de", "law:uk", "law:pci"}
     assert decide(policy, describe()).pause.max == 15 * 60 * 1_000_000
+
+
+def test_the_examples_of_the_page_go_together_and_do_what_it_says() -> None:
+    page = (Path(__file__).parents[2] / "docs/policy.md").read_text()
+    section = page[page.index("## Floors and law packs") : page.index("## Tests\n")]
+    blocks = re.findall(r"```toml\n(.*?)```", section, re.DOTALL)
+    assert len(blocks) == 3
+    policy = parse("".join(blocks) + ASKED.replace('[floor]\nNO = "opt_in"\n', "") + 'vault = "eu"\n')
+    assert len(policy.overrides) == 2
+    for caller, mode in (("+4312345678", "opt_in"), (NEW_YORK, "notice"), ("+12065550100", "opt_in")):
+        assert decide(policy, describe(caller=caller)).consent.value == mode
+    assert decide(policy, describe(caller="+74951234567")).record is RecordMode.NEVER
+    for name, law in policy.laws.items():
+        assert f"`{name}`" in section, law
+
+
+# -- in a conversation ------------------------------------------------------------------------------------
+
+
+def talk(example: str) -> Talk:
+    found = Talk(NEVER)
+    found.policy = parse(example)
+    found.board = Switchboard(found.policy, found.site)
+    return found
+
+
+def test_a_call_that_may_be_kept_nowhere_is_accounted_for_with_its_cause() -> None:
+    chinese = talk(SOURCES["law:cn"]["example"])
+    chinese.created("a", caller="+8613812345678", dialled="+493012345")
+    chinese.created("b", other="a")
+    chinese.answered("b")
+    chinese.answered("a")
+    assert moves(chinese.sent) == []
+    chinese.hangs_up("a", "b")
+    (over,) = chinese.entries("call.over")
+    assert (over.facts["outcome"], over.facts["cause"]) == ("not-required", "law")
+    curbs = [entry.facts["curbs"] for entry in chinese.entries("call.decided")]
+    assert curbs == [["CN: not kept in vault frankfurt (DE)"]] * len(curbs)
+
+
+def test_somebody_who_joins_from_china_ends_a_recording_that_is_kept_elsewhere() -> None:
+    line = 'include = ["law:cn"]\n[vault.eu]\nregion = "DE"\n' + ASKED + 'vault = "eu"\n'
+    running = talk(line)
+    running.inbound()
+    running.opens()
+    last = running.created(
+        "c", direction=Direction.OUTBOUND, dialled="+8613812345678", profile="sofia/external"
+    )
+    running.push(ev.LegsBridged, leg="a", other="c")
+    assert "close" in moves([*last, *running.sent])
+    assert running.call().decision is not None
+    assert running.call().decision.record is RecordMode.NEVER
+
+
+def test_a_french_call_is_recorded_from_when_somebody_asks_for_it() -> None:
+    french = talk(SOURCES["law:fr"]["example"])
+    french.created("a", caller="+33612345678", dialled="+442079460100")
+    french.created("b", other="a")
+    french.answered("b")
+    french.answered("a")
+    french.push(ev.LegsBridged, leg="a", other="b")
+    assert "open" not in moves(french.sent)
+    french.act(Act.START)
+    french.push(ev.PromptStarted, leg="a", file="/p/annonce.wav")
+    french.push(ev.PromptStopped, leg="a", file="/p/annonce.wav", status="done", samples=8_000)
+    assert "open" in moves(french.sent)

@@ -36,6 +36,30 @@ def test_a_rule_that_is_never_reached_refuses_the_policy(tmp_path: Path) -> None
     assert fault.detail.startswith("rule[3] (inside): is never reached, rule[1] takes")
 
 
+OVERRIDDEN = """include = ["law:us"]
+[override."law:us"]
+floor.US-FL = { value = "none", reason = "counsel, 2026-11-02" }
+"""
+
+
+def test_what_is_said_instead_of_a_law_is_told_with_its_reason(tmp_path: Path) -> None:
+    text = HEAD.replace("[purpose", OVERRIDDEN + "[purpose") + FIRST + REST
+    said, fault = check(tmp_path, text)
+    assert fault is None
+    assert (
+        'override: law:us floor.US-FL = "none" instead of "notice": counsel, 2026-11-02' in said.splitlines()
+    )
+    told = json.loads(check(tmp_path, text, "--json")[0])
+    assert [law["name"] for law in told["laws"]] == ["law:us"]
+    (override,) = told["overrides"]
+    assert override["reason"] == "counsel, 2026-11-02"
+    assert (override["key"], override["value"], override["instead_of"]) == (
+        "floor.US-FL",
+        '"none"',
+        '"notice"',
+    )
+
+
 def test_a_test_that_fails_is_told_beside_the_faults(tmp_path: Path) -> None:
     _, fault = check(tmp_path, HEAD + FIRST + INSIDE + REST + TRIAL)
     assert fault is not None
