@@ -135,7 +135,9 @@ def test_a_restart_of_the_server_is_not_noticed(
     asking = Asking(through(crm, wire.port), tmp_path)  # type: ignore[attr-defined]
     assert isinstance(asking(), PartyFound)
     wire.cut()  # type: ignore[attr-defined]
-    assert isinstance(asking(), PartyFound)
+    found = asking()
+    assert isinstance(found, PartyFound)
+    assert found.remembered == ""
     asking.parties.close()
 
 

@@ -75,8 +75,8 @@ def policy(*rules: str) -> Policy:
 class Talk:
     """A switchboard with a clock; `sent` holds every command, `last` those of the last event."""
 
-    def __init__(self, *rules: str, **site: Any) -> None:
-        self.policy = policy(*rules)
+    def __init__(self, *rules: str, of: Policy | None = None, **site: Any) -> None:
+        self.policy = of or policy(*rules)
         site.setdefault("trunks", ("external",))
         self.site = Site(host="fs1", audio=AUDIO, **site)
         self.board = Switchboard(self.policy, self.site)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import pytest
 
@@ -25,6 +26,7 @@ def facts(file: str) -> PromptFacts:
     return PromptFacts(file=file, samples=8_000, rate=8_000, sha256="ab" * 32)
 
 
+@cache
 def policy(mode: str, *rules: str) -> Policy:
     top = f'on_lookup_failure = "{mode}"\n' if mode else ""
     return parse(top + HEAD + "\n".join(rules), prompts=facts, packs={})
