@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fsgov.call.connected import recorder_leg
 from fsgov.call.consent import counting, covered, in_force, speaking
 from fsgov.call.segment import Segment
 from fsgov.call.state import Answered, Call, Leg
@@ -62,9 +63,9 @@ def outgrown(call: Call, segment: Segment, leg: Leg) -> bool:
 
 
 def note_heard(t: Turn) -> None:
-    """Whoever can be heard while the segment runs belongs to it."""
-    segment = t.call.segment
-    if segment is None:
+    """Whoever can be heard on the leg of the running segment belongs to it."""
+    segment, leg = t.call.segment, recorder_leg(t.call)
+    if segment is None or leg is None or leg.uuid != segment.leg:
         return
     new = [party for party in _heard(t.call) if party not in segment.parties]
     if new:

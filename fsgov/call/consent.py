@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
+from fsgov.call.connected import heard
 from fsgov.call.state import Answered, Call, Consent, Evidence, Leg, Method, Party
 from fsgov.call.turn import Turn
 from fsgov.call.withdrawing import AGAINST, gates, mark
@@ -60,13 +61,9 @@ def against(call: Call, purpose: str) -> bool:
 
 
 def speaking(call: Call) -> list[tuple[Party, Leg]]:
-    """The parties who may be heard now."""
-    found = []
-    for party in call.parties:
-        leg = call.legs.get(party.leg)
-        if leg is not None and leg.answered is not None and leg.ended is None:
-            found.append((party, leg))
-    return found
+    """The parties who may be heard now on a recording of this conversation."""
+    legs = {leg.party: leg for leg in heard(call)}
+    return [(party, legs[n]) for party in call.parties if (n := party.facts.party) in legs]
 
 
 def _outside_and_expected(call: Call, party: Party) -> bool:

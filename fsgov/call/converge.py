@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from fsgov.call import gates, holding, looking
 from fsgov.call.binding import digests, outgrown, planned
+from fsgov.call.connected import recorder_leg
 from fsgov.call.consent import covered, gates_open
 from fsgov.call.document import sidecar
 from fsgov.call.failing import ATTEMPTS, tell
@@ -13,7 +14,7 @@ from fsgov.call.replies import doubt
 from fsgov.call.segment import Segment
 from fsgov.call.segments import lose
 from fsgov.call.site import SECOND
-from fsgov.call.state import Call, Capture, Flight, Leg, Stage
+from fsgov.call.state import Call, Capture, Flight, Stage
 from fsgov.call.stops import halting
 from fsgov.call.tables import CONVERGE, Move
 from fsgov.call.turn import Turn
@@ -33,30 +34,6 @@ REPLY: Instant = 4 * SECOND
 """How long a recorder command may stay without a reply before the core gives up on it."""
 MOST_SEGMENTS = 99
 RUNNING = (Capture.ARMED, Capture.ON, Capture.MASKED)
-
-
-def recorder_leg(call: Call) -> Leg | None:
-    """The leg that records for the connected set; it hands over when it ends.
-
-    The leg of the running segment, else the one the rule names, else the oldest that speaks while two or more
-    do: a single leg that is left is about to hang up, or waits for a new partner.
-    """
-    if call.segment is not None and call.segment.leg in call.legs:
-        leg = call.legs[call.segment.leg]
-        if leg.ended is None:
-            return leg
-    name = "a" if call.decision is None else call.decision.leg
-    named = None
-    for leg in call.legs.values():
-        if leg.name == name:
-            named = leg
-            break
-    if named is not None and named.ended is None:
-        return named
-    if named is None and name != "a":
-        return None
-    speaking = [leg for leg in call.legs.values() if leg.speaks and leg.party]
-    return speaking[0] if len(speaking) > 1 else None
 
 
 def on_record(call: Call, decision: Decision) -> bool:

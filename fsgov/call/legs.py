@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fsgov.call import announcing, asking, deciding, gated
+from fsgov.call import announcing, asking, connected, deciding, gated
 from fsgov.call.consent import learn_variables
 from fsgov.call.site import SECOND
-from fsgov.call.state import Capture, Leg, Party
+from fsgov.call.state import PARTED, Capture, Leg, Party
 from fsgov.call.tables import Sign
 from fsgov.call.timeline import held, moment, unheld
 from fsgov.call.turn import Turn, leg_name
@@ -37,6 +37,10 @@ def created(t: Turn, event: LegCreated) -> bool:
     """A leg joins; told again (a duplicate, a resync) it may only have been answered meanwhile."""
     call = t.call
     known = call.legs.get(event.leg)
+    if known is not None and known.cause == PARTED and event.found:  # nobody remembers where it had gone
+        t.change_leg(replace(known, ended=None, left=None, gone=False, cause="", beside=""))
+        t.enter("leg.joined", leg=known.name, party=known.party, direction=known.direction.value, side="")
+        return True
     if known is not None:
         if event.answered and known.answered is None and known.ended is None:
             _answer(t, known)
@@ -52,6 +56,7 @@ def created(t: Turn, event: LegCreated) -> bool:
         direction=event.direction,
         party=0 if side is None else len(call.parties) + 1,
         created=t.time,
+        beside=event.other or "",
     )
     t.change_leg(leg)
     t.enter(
@@ -147,7 +152,8 @@ def told(t: Turn, event: VariablesTold) -> bool:
 
 
 def bridged(t: Turn, event: LegsBridged) -> bool:
-    """Who hears whom is the switchboard's; the variables may carry a consent the dialplan has taken."""
+    """Two legs hear each other; the variables may carry a consent the dialplan has taken."""
+    connected.learned(t, event)
     leg = t.call.legs.get(event.leg)
     if leg is None or not event.variables:
         return True

@@ -20,9 +20,11 @@ def absorb(t: Turn, younger: Call) -> None:
     call = t.call
     shift = len(call.parties)
     for leg in younger.legs.values():
-        if leg.uuid not in call.legs:
+        here = call.legs.get(leg.uuid)
+        if here is None or (here.gone and not leg.gone):  # it had left, and comes back
             party = leg.party + shift if leg.party else 0
-            t.change_leg(replace(leg, name=leg_name(call, leg.uuid), party=party))
+            name = leg_name(call, leg.uuid) if here is None else here.name
+            t.change_leg(replace(leg, name=name, party=party))
             t.enter(
                 "leg.joined",
                 leg=call.legs[leg.uuid].name,
@@ -37,7 +39,7 @@ def absorb(t: Turn, younger: Call) -> None:
         if member.lookup:
             deciding.look_up(t, moved)
     for row in younger.consents:
-        _carry(t, replace(row, party=row.party + shift, evidence={**row.evidence, "from": row.id}))
+        carry(t, replace(row, party=row.party + shift, evidence={**row.evidence, "from": row.id}))
     for question in younger.questions.values():
         asking.put(t, replace(question, party=question.party + shift, number=0))
     call.gates = {**younger.gates, **call.gates}
@@ -55,7 +57,8 @@ def absorb(t: Turn, younger: Call) -> None:
             mark(t, row.state, row.party)
 
 
-def _carry(t: Turn, row: Consent) -> None:
+def carry(t: Turn, row: Consent) -> None:
+    """A row of another conversation, under a name of this one."""
     id_ = f"c-{t.call.id}-{len(t.call.consents) + 1}"
     t.call.consents = (*t.call.consents, replace(row, id=id_))
 
@@ -63,7 +66,9 @@ def _carry(t: Turn, row: Consent) -> None:
 def retire(t: Turn, into: str) -> None:
     """End as `merged`: capture is closed first, what was captured stays a recording of this conversation."""
     call = t.call
+    told = call.merged_into is not None
     call.merged_into = into
     call.questions = {party: replace(question, open=False) for party, question in call.questions.items()}
     t.durable = True
-    t.enter("call.merged", into=into)
+    if not told:
+        t.enter("call.merged", into=into)

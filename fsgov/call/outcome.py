@@ -88,7 +88,7 @@ def _never_captured(call: Call, decision: Decision | None) -> tuple[str, str]:
     gate_closed = decision.consent.rank > 0 or any(row.state is not Answered.GIVEN for row in call.consents)
     if gate_closed or not _covered_without_consent(decision):
         return "consent-unanswered", ""
-    return "not-answered", ""
+    return ("not-required", "alone") if call.parted_from is not None else ("not-answered", "")
 
 
 def _covered_without_consent(decision: Decision) -> bool:

@@ -103,6 +103,7 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
         paused=None if state["paused"] is None else Paused(**state["paused"]),
         halt=Halt(told=tuple(state.get("halted", ())), kept_off=bool(state.get("kept_off"))),
         merged_into=source["merged_into"],
+        parted_from=source.get("parted_from"),
         tags=tuple(Tag(**row) for row in source["tags"]),
         segment=segment,
         segments=tuple(source["segments"]),
@@ -165,6 +166,7 @@ def _leg(row: Mapping[str, Any], state: Mapping[str, Any]) -> Leg:
         gone=row["leg"] in state["gone"],
         cause=row["cause"],
         held=row["leg"] in state["held"],
+        beside=state.get("beside", {}).get(row["leg"], ""),
     )
 
 

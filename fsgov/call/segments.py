@@ -32,7 +32,8 @@ def started(t: Turn, event: RecordingStarted) -> bool:
     call = t.call
     ours = event.segment or call.site.segment_at(event.path)
     if ours is None or not numbered(call, ours):
-        return foreign(t, event.leg)
+        left = call.site.segment_at(event.path) if call.site.audio else None  # of a call that is over
+        return foreign(t, event.leg) if left is None else stray(t, left, event.leg)
     segment = call.segment
     if segment is None or segment.id != ours:
         return stray(t, ours, event.leg)

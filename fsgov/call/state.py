@@ -64,6 +64,10 @@ class Method(Enum):
 
 
 Evidence = Mapping[str, str | int | None]
+PARTED = "PARTED"
+"""`Leg.cause` of one that goes on in another conversation."""
+APART = "-"
+"""`Leg.beside` of one that was taken out of its bridge or room, and is in no other since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,8 @@ class Leg:
     cause: str = ""
     held: bool = False
     turned: Instant = 0  # when it was last held or resumed
+    beside: str = ""
+    """The leg it was made for or is bridged with, its room, or `APART`; "": nothing has told."""
     unseen: bool = False
     """Whether it is held is not known: it lived while the switch could not be seen."""
 
@@ -223,6 +229,8 @@ class Call:
     stopping: bool = False
     """fsgov is about to end and this call's segment must not run on without it."""
     merged_into: str | None = None
+    parted_from: str | None = None
+    """The conversation that it was a part of before some of its people went on by themselves."""
     tags: tuple[Tag, ...] = ()
     waiting: tuple[Waiting, ...] = ()
 
@@ -264,7 +272,13 @@ class Call:
     ignored: int = 0
     outcome: str | None = None
     outcome_cause: str = ""
+    circles: tuple[Mapping[str, Leg], tuple[tuple[Leg, ...], ...]] | None = None  # of these legs, kept
     basis_text: tuple[Inputs | None, Decision | None, str] | None = None  # their JSON, kept
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The legs that are not gone, nor go on elsewhere."""
+        return tuple(uuid for uuid, leg in self.legs.items() if not leg.gone)
 
     def copy(self) -> Call:
         twin = object.__new__(Call)

@@ -25,14 +25,13 @@ converge, account for the time, answer people, end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from fsgov.call import (
     acts,
     announcing,
     asking,
     binding,
     codes,
+    connected,
     deciding,
     gated,
     holding,
@@ -47,9 +46,11 @@ from fsgov.call import (
     segments,
     stops,
 )
-from fsgov.call.converge import converge, covers_everybody, overdue, recorder_leg
+from fsgov.call.connected import recorder_leg
+from fsgov.call.converge import converge, overdue
 from fsgov.call.document import document
 from fsgov.call.failing import announce, failing
+from fsgov.call.governing import advance
 from fsgov.call.state import Call, Stage
 from fsgov.call.tables import GOVERNANCE, Word
 from fsgov.call.turn import TimePassed, Turn
@@ -70,6 +71,7 @@ from fsgov.events import (
     LegHungUp,
     LegInspected,
     LegsBridged,
+    LegsUnbridged,
     LegUnheld,
     PartyFound,
     PartyUnknown,
@@ -81,6 +83,8 @@ from fsgov.events import (
     RecordingStopped,
     Reply,
     Resynced,
+    RoomJoined,
+    RoomLeft,
     Stopping,
     SwitchLost,
 )
@@ -134,6 +138,8 @@ def learn(t: Turn, event: Event) -> bool:
             return legs.created(t, event)
         case LegsBridged():
             return legs.bridged(t, event)
+        case LegsUnbridged() | RoomJoined() | RoomLeft():
+            return connected.learned(t, event)
         case LegInspected():
             return looking.inspected(t, event)
         case LegEvent():
@@ -211,37 +217,6 @@ def _learn_at_large(t: Turn, event: Event) -> bool:
         case _:
             return False
     return True
-
-
-HEARD: dict[Word, Callable[[Call], bool]] = {
-    Word.ANSWERED: lambda call: call.answered is not None,
-    Word.UNDECIDED: lambda call: call.decision is None or not covers_everybody(call),
-    Word.DECIDED: lambda call: call.decision is not None and covers_everybody(call),
-    Word.QUESTION: asking.is_open,
-    Word.NO_QUESTION: lambda call: not asking.is_open(call),
-}
-"""When governance hears a word of its table; ENDED is heard by `settle` alone."""
-
-
-_FROM = {
-    stage: [
-        (HEARD[w], target) for (source, w), target in GOVERNANCE.items() if source is stage and w in HEARD
-    ]
-    for stage in Stage
-}
-
-
-def advance(t: Turn) -> None:
-    """Move governance along its table as far as what is known carries."""
-    call = t.call
-    moved = True
-    while moved:
-        moved = False
-        for heard, target in _FROM[call.stage]:
-            if heard(call):
-                call.stage = target
-                moved = True
-                break
 
 
 def _ended(call: Call) -> bool:

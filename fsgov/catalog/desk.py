@@ -43,7 +43,7 @@ _CALLS = """(
            c.policy_version, c.policy_sha256, c.decision, c.rule,
            coalesce(c.revised_outcome, c.outcome) AS outcome,
            CASE WHEN c.revised_outcome IS NULL THEN c.outcome_cause ELSE c.revised_cause END AS outcome_cause,
-           c.merged_into, c.segments,
+           c.merged_into, c.parted_from, c.segments,
            ARRAY(SELECT u FROM unnest(c.segments) AS u
                  WHERE NOT EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = u) ORDER BY u) AS missing,
            EXISTS (SELECT FROM fsgov.holds h WHERE h.call = c.call AND h.released_at IS NULL) AS held

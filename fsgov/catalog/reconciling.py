@@ -161,8 +161,8 @@ def _known(cursor: Cursor, legs: Iterable[str]) -> Iterable[str]:
 def _ended(cursor: Cursor, host: str, since: Instant) -> Iterable[Session]:
     """First legs only: whether the others have a CDR is a setting of the switch."""
     cursor.execute(
-        "SELECT l.leg, l.ended_at FROM fsgov.legs l JOIN fsgov.calls c USING (call)"
-        " WHERE c.host = %s AND l.direction = 'inbound' AND l.ended_at >= to_timestamp(%s)",
+        "SELECT l.leg, max(l.ended_at) FROM fsgov.legs l JOIN fsgov.calls c USING (call)"
+        " WHERE c.host = %s AND l.direction = 'inbound' AND l.ended_at >= to_timestamp(%s) GROUP BY l.leg",
         (host, since / 1_000_000),
     )
     for leg, ended in cursor.fetchall():

@@ -45,6 +45,8 @@ class CallRow:
     outcome: str | None
     outcome_cause: str
     merged_into: str | None
+    parted_from: str | None
+    """The call that its people had been in before they went on by themselves."""
     segments: list[str]
     missing: list[str]
     """Segments govern opened that are not entered (yet)."""

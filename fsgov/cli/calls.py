@@ -88,6 +88,7 @@ def show(frame: Frame, call: str) -> None:
             "rule": row.rule,
             "policy": f"{row.policy_version} ({(row.policy_sha256 or '')[:16]})",
             "merged into": row.merged_into,
+            "parted from": row.parted_from,
             "held": row.held,
             "not entered": row.missing,
         }

@@ -49,6 +49,13 @@ SUBSCRIPTION: Final = (
 )
 """What the link listens to. CUSTOM is last: every name after it would be taken for a subclass."""
 
+_MADE_FOR: Final = (
+    "variable_other_loopback_leg_uuid",
+    "variable_cc_member_session_uuid",
+    "variable_fifo_bridge_uuid",
+)
+"""Which leg one without Other-Leg was made for: the halves of a loopback are one wire; the others are on the
+leg of an agent whom a queue calls for a caller (mod_callcenter.c:1759, mod_fifo.c:1573 of 1.10.12)."""
 _KEYS: Final = frozenset("0123456789*#ABCD")
 
 
@@ -98,8 +105,7 @@ class Translator:
 
 def _created(to: Translator, event: Headers, now: Instant, *, found: bool = False) -> LegCreated:
     leg = _leg(event)
-    # the two halves of a loopback are one wire: the second half has no other leg, only this variable
-    other = event.get("Other-Leg-Unique-ID") or event.get("variable_other_loopback_leg_uuid")
+    other = next(filter(None, map(event.get, ("Other-Leg-Unique-ID", *_MADE_FOR))), "")
     if event.repeated("Unique-ID"):
         to.counts["repeated"] += 1
     caller = event.get("Caller-Caller-ID-Number")

@@ -2,7 +2,8 @@
 
 A leg joins the conversation of the leg it was made for (`LegCreated.other`), of the one it is bridged with,
 of whoever is in its room. Recordings are told apart by the name of their segment, never by a leg alone. When
-a bridge or a room connects two conversations, the younger ends `merged`.
+a bridge or a room connects two conversations, the younger ends `merged`; who is taken from those he talked
+with and connected elsewhere goes on in a conversation of his own.
 
 While the switch cannot be seen (from connecting until `Resynced`, after `SwitchLost`, and for conversations
 read back from the spool) nothing is sent; the resync says what is left of them.
@@ -30,6 +31,7 @@ from fsgov.events import (
     LegHungUp,
     LegInspected,
     LegsBridged,
+    LegsUnbridged,
     RecordingSeen,
     RecordingStarted,
     RecordingStopped,
@@ -42,6 +44,8 @@ from fsgov.events import (
     SwitchLost,
 )
 from fsgov.policy import Policy
+from fsgov.switchboard import meeting
+from fsgov.switchboard.agreeing import agree
 from fsgov.switchboard.census import Census
 from fsgov.switchboard.conversations import Conversations
 from fsgov.switchboard.directory import UUID
@@ -98,14 +102,12 @@ class Switchboard:
                 return self._recording(event)
             case LegCreated():
                 return self._created(event)
-            case LegsBridged():
-                return self._bridged(event)
+            case LegsBridged() | LegsUnbridged() | RoomJoined() | RoomLeft():
+                return self._met(event)
             case LegHungUp() | LegGone():
                 return self._ending(event)
             case LegInspected():
                 return self._inspected(event)
-            case RoomJoined() | RoomLeft():
-                return self._room(event)
             case LegEvent():
                 return self._of(event.leg, event)
             case Reply():
@@ -144,7 +146,7 @@ class Switchboard:
         if known is not None and leg not in known.legs:
             self._census.count(event.core or self._core)
         directory.enlist([leg], id_)
-        return [*self._live.tell(id_, event), *commands]
+        return [*self._live.tell(id_, replace(event, other=other)), *commands]
 
     def _begin(self, event: LegCreated, other: str) -> str:
         """A new conversation, named after its first a-leg, which may be told of after its b-leg.
@@ -182,31 +184,23 @@ class Switchboard:
             self._directory.leave(event.leg)
         return commands
 
-    def _bridged(self, event: LegsBridged) -> list[Command]:
-        a, b = self._directory.call(event.leg), self._directory.call(event.other)
-        if a is None:
-            return self._ask_about(event.leg, event.other)
-        if b is None:
-            return [*self._ask_about(event.other, event.leg), *self._live.tell(a, event)]
-        return [*self._live.join(a, b, event.now), *self._live.tell(self._directory.call(event.leg), event)]
-
-    def _room(self, event: RoomJoined | RoomLeft) -> list[Command]:
-        if isinstance(event, RoomLeft):
-            self._directory.leave(event.leg, event.room)
-            return []
-        inside = self._directory.enter(event.room, event.leg)
-        one, other = self._directory.call(event.leg), self._directory.call(inside)
-        if one is None:
-            return self._ask_about(event.leg, inside)
-        return [] if other is None else self._live.join(one, other, event.now)
+    def _met(self, event: meeting.Met) -> list[Command]:
+        unknown, other, commands = meeting.met(self._live, event)
+        return [*(self._ask_about(unknown, other) if unknown else []), *commands]
 
     def _inspected(self, event: LegInspected) -> list[Command]:
-        """The answer to `Inspect`: a leg nobody knew joins; the recordings on it are its conversation's."""
+        """The answer to `Inspect`: a leg nobody knew joins; the recordings on it are its conversation's.
+
+        Or those of one that has merged into another, and has still to close a segment on the leg.
+        """
         commands: list[Command] = []
         if event.exists and event.leg_found is not None:
             commands = self._created(replace(event.leg_found, now=event.now))
+            for room in self._directory.rooms(event.leg):
+                commands += self._met(RoomJoined(now=event.now, leg=event.leg, room=room))
         id_ = self._directory.call(event.leg)
-        return [*commands, *(self._live.tell(id_, event) if id_ is not None else [])]
+        whose = [*([] if id_ is None else [id_]), *self._directory.leaving(event.leg)]
+        return [*commands, *(command for id_ in whose for command in self._live.tell(id_, event))]
 
     # -- recordings ------------------------------------------------------------------------------------
 
@@ -218,8 +212,7 @@ class Switchboard:
         if owner is not None and owner in self._live:
             return self._live.tell(owner, event)
         if isinstance(event, RecordingStopped):
-            self._live.ignored += 1
-            return []
+            return self._live.tell(self._directory.call(event.leg), event)
         return self._of(event.leg, event)
 
     # -- the switch, the host, people ------------------------------------------------------------------
@@ -272,7 +265,7 @@ class Switchboard:
                 commands += self._live.tell(
                     call.id, SwitchLost(now=event.now, at=event.at, reason="connected anew")
                 )
-        return commands
+        return [*commands, *agree(self._live, event.now)]
 
     def _resynced(self, event: Resynced) -> list[Command]:
         self._adrift = False

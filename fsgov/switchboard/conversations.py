@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from fsgov.call import Call, Capture, Stage, TimePassed, next_due, step
 from fsgov.call.holding import NO_LIMITS, STARTS, Limits, LimitsInForce, SpoolRoom, TryNow
-from fsgov.call.join import join
+from fsgov.call.join import join, part
 from fsgov.call.stops import StopsInForce, halting
 from fsgov.commands import Command
-from fsgov.events import Event, Instant
+from fsgov.events import Event, Instant, LegsBridged, RoomJoined
 from fsgov.switchboard.breaker import Breaker
 from fsgov.switchboard.directory import Directory
 
@@ -40,9 +40,12 @@ class Conversations:
 
     def begin(self, call: Call) -> None:
         """Take up a conversation that is new, or was read back."""
-        self.directory.enlist((*call.legs, call.id), call.id)
+        if call.merged_into is not None:
+            self.directory.leaves(call)
+        else:
+            self.directory.enlist(_named(call), call.id)
         call.limits = self._limits
-        self._keep(call)
+        self.keep(call)
 
     def tell(self, id_: str | None, event: Event) -> list[Command]:
         """What the event means to this conversation."""
@@ -52,7 +55,7 @@ class Conversations:
             return []
         before = call
         call, commands = step(call, event)
-        self._keep(call)
+        self.keep(call)
         if self.breaker.saw(before, call, event.now):
             commands += self._limit(replace(self._limits, starts_fail=self.breaker.open), event.now)
         return commands
@@ -97,6 +100,18 @@ class Conversations:
             return []
         return self.tell(min(waiting, key=lambda call: (call.failures, call.opened)).id, TryNow(now=now))
 
+    def connect(self, id_: str, event: LegsBridged | RoomJoined) -> list[Command]:
+        """Tell it; those whom it takes apart from others who talk go on as a conversation of their own."""
+        call = self._calls.get(id_)
+        parted = None if call is None else part(call, event)
+        if parted is None:
+            return self.tell(id_, event)
+        old, new, commands = parted
+        self.directory.enlist((*new.legs, new.id), new.id)
+        self.keep(old)
+        self.keep(new)
+        return commands
+
     def join(self, one: str, other: str, now: Instant) -> list[Command]:
         """Make one conversation of two; the elder goes on."""
         if one == other or one not in self._calls or other not in self._calls:
@@ -105,14 +120,15 @@ class Conversations:
         if (second.opened, second.id) < (first.opened, first.id):
             first, second = second, first
         elder, younger, commands = join(first, second, now)
-        self.directory.enlist((*second.legs, second.id), elder.id)
+        self.directory.enlist(_named(second), elder.id)
         if younger.stage is not Stage.OVER:
             self.directory.leaves(younger)
-        self._keep(younger)
-        self._keep(elder)
+        self.keep(younger)
+        self.keep(elder)
         return commands
 
-    def _keep(self, call: Call) -> None:
+    def keep(self, call: Call) -> None:
+        """It is like this now; what is over is dropped."""
         if call.stage is Stage.OVER:
             self._calls.pop(call.id, None)
             self._booked.pop(call.id, None)
@@ -156,3 +172,8 @@ class Conversations:
             elif call is not None:
                 self._book(call)
         return commands
+
+
+def _named(call: Call) -> tuple[str, ...]:
+    """Its legs, and what it is named after, while that is no leg's yet."""
+    return call.present if call.id in call.legs else (*call.present, call.id)

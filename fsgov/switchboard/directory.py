@@ -91,10 +91,13 @@ class Directory:
         members.add(leg)
         return known[0] if known else ""
 
+    def rooms(self, leg: str) -> list[str]:
+        """Where it is, as far as it was told."""
+        return [name for name, legs in self._rooms.items() if leg in legs]
+
     def leave(self, leg: str, room: str | None = None) -> None:
         """Leave one room, or all of them."""
-        names = [name for name, legs in self._rooms.items() if leg in legs] if room is None else [room]
-        for name in names:
+        for name in self.rooms(leg) if room is None else [room]:
             members = self._rooms.get(name, set())
             members.discard(leg)
             if not members:

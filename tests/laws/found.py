@@ -126,3 +126,46 @@ FOUND = (
         late=True,
     ),
 )
+
+SEVERAL = (
+    Found(
+        why="what a merged call asked about its leg was answered to its elder alone, and it recorded on",
+        mode="notice",
+        opening="call a, answer a, wait 1, press a 1, call x, answer x, wait 1, press x 1, wait 9",
+        script="room a 1, room b 1, wait 1, room x 1, wait 4",
+        faults="refused, fine, fine, fine",
+        late=True,
+    ),
+    Found(
+        why="a start of a call that had merged while it was under way came about, and ran on",
+        mode="none",
+        opening="call a, answer a, wait 1, press a 1, wait 9",
+        script="call b, answer b, room a 1, room b 1, wait 1, call x, answer x, press x 1, room x 1, wait 9, "
+        "room a 2, kill 1, restart fsgov, meet a b",
+    ),
+    Found(
+        why="who had left one call, and come back to another, was sent to the first",
+        mode="none",
+        opening="call a, answer a, wait 1, press a 1, wait 9",
+        script="call b, answer b, room a 1, room b 1, wait 1, call x, answer x, press x 1, room x 1, wait 9, "
+        "room a 2, kill 1, call x, answer x, call y, answer y, meet x y, wait 1, press x 1, wait 9, "
+        "meet a y, hangup x, meet a b",
+    ),
+    Found(
+        why="the last one in a room kept two others of his call from being recorded, who had left it",
+        mode="none",
+        opening="call a, call b, answer b, answer a, meet a b, wait 1, press a 1, wait 9",
+        script="call d, answer d, meet b d, wait 1, press d 1, wait 1, call b, answer b, room a 1, room b 1, "
+        "wait 1, call x, answer x, press x 1, room x 1, wait 9, room a 2, meet a x",
+    ),
+    Found(
+        why="the room of a leg that nobody knew yet was forgotten when it was known",
+        mode="notice",
+        opening="call a, answer a, wait 1, press a 1, wait 9",
+        script="call b, answer b, room a 1, room b 1, wait 1, call x, answer x, press x 1, room x 1, wait 9, "
+        "room a 2, call b, answer b, call c, answer c, wait 1, press c 2, wait 1, room a 1, room b 1",
+        faults="lost",
+        late=True,
+    ),
+)
+"""Of two calls that merge and part."""

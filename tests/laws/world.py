@@ -144,10 +144,9 @@ class World:
     def run(self, commands: list[Command]) -> None:
         """Carry out, in order; where a kill is due, only the first few: the disk's part is one request."""
         if self.kill_after is not None and commands:
-            disk = sum(isinstance(command, Enter | Release | Remember) for command in commands)
-            after = disk + self.kill_after - 1
+            done = _before_the_kill(commands, self.kill_after)
             self.kill_after = None
-            self.run(commands[:after])
+            self.run(done)
             self.restart()
             return
         for command in commands:
@@ -360,7 +359,10 @@ class World:
             return
         # a start that took effect unseen is known to nobody but the switch until its RECORD_START arrives
         told = [
-            file for file in self.switch.running() if ("RecordingStarted", file.segment) in self.delivered
+            file
+            for file in self.switch.running()
+            if ("RecordingStarted", file.segment) in self.delivered
+            and file.segment.rpartition("-")[0] == answer.call
         ]
         if act is Act.PAUSE:
             sounding = [file for file in told if file.state == "on" and not file.moved]
@@ -369,6 +371,16 @@ class World:
             assert not told, "law 2: a stop acknowledged while a recording runs"
         if act in (Act.START, Act.RESUME):
             assert ev.RecordingStarted.__name__ in {name for name, _ in self.delivered}
+
+
+def _before_the_kill(commands: list[Command], after: int) -> list[Command]:
+    """The disk's part of a conversation is one request; of two, each for itself, in either order."""
+    disk = [command for command in commands if isinstance(command, Enter | Release | Remember)]
+    calls = list(dict.fromkeys(command.call for command in disk))
+    if len(calls) < 2 or after == 3:
+        return commands[: len(disk) + after - 1] if len(calls) < 2 else disk
+    one = calls[0] if after == 1 else calls[-1]
+    return [command for command in disk if command.call == one]
 
 
 def _at(event: ev.Event, now: int) -> ev.Event:

@@ -140,6 +140,15 @@ def test_a_registered_user() -> None:
     assert called.user == "1000@pbx.example"
 
 
+@pytest.mark.parametrize("variable", ["cc_member_session_uuid", "fifo_bridge_uuid"])
+def test_an_agent_whom_a_queue_calls_is_called_for_the_caller(variable: str) -> None:
+    """Such a leg has no Other-Leg; the queue's own variable says for whom it is called."""
+    name = f"variable_{variable}".replace("_", "__")
+    created = told("CHANNEL_CREATE", Unique_ID=B, Call_Direction="outbound", **{name: A})
+    assert created.other == A
+    assert told("CHANNEL_CREATE", Unique_ID=B, **{name: "../x"}).other is None
+
+
 def test_the_halves_of_a_loopback_belong_together() -> None:
     created = [e for e in of_capture("call-loopback") if isinstance(e, ev.LegCreated)]
     caller, first, second = created

@@ -101,6 +101,7 @@ CREATE TABLE fsgov.calls (
     revised_outcome text CHECK (revised_outcome IN ('recorded-in-part', 'failed')),
     revised_cause   text NOT NULL DEFAULT '',
     merged_into     text,
+    parted_from     text,
     segments        text[] NOT NULL DEFAULT '{}',
     counters        jsonb NOT NULL DEFAULT '{}',
     entered_at      timestamptz NOT NULL DEFAULT now()
@@ -119,6 +120,8 @@ COMMENT ON COLUMN fsgov.calls.outcome IS
     'Null: the call is not over, or its last revision is not entered yet. Set by govern at OVER, once: recorded (all of the time wanted), recorded-in-part, failed (nothing of it; why is in outcome_cause), refused (before capture), withdrawn (after it), consent-unanswered, not-answered, not-required (rule says never), not-requested (on demand, unused), sampled-out, foreign (another program records it), merged (goes on in merged_into).';
 COMMENT ON COLUMN fsgov.calls.revised_outcome IS
     'What the audio said afterwards (ship, revise_outcome): failed or recorded-in-part where govern believed more. Null: nothing to revise.';
+COMMENT ON COLUMN fsgov.calls.parted_from IS
+    'The call that its people were in before they went on apart from the others (a room left, a transfer of both). What they had said and what governed them came along.';
 COMMENT ON COLUMN fsgov.calls.segments IS 'Every segment govern opened, so that one which never arrives is missed.';
 
 CREATE TABLE fsgov.legs (
@@ -681,8 +684,8 @@ GRANT SELECT ON fsgov.version TO fsgov_govern, fsgov_ship, fsgov_keep, fsgov_age
     fsgov_auditor, fsgov_ops, fsgov_integrator;
 -- calls without `inputs`, which hold numbers
 GRANT SELECT (call, tenant, host, core, direction, opened_at, answered_at, ended_at, revision, policy_version,
-    policy_sha256, decision, rule, outcome, outcome_cause, revised_outcome, revised_cause, merged_into, segments,
-    counters, entered_at)
+    policy_sha256, decision, rule, outcome, outcome_cause, revised_outcome, revised_cause, merged_into,
+    parted_from, segments, counters, entered_at)
     ON fsgov.calls TO fsgov_agent, fsgov_ops, fsgov_integrator;
 GRANT SELECT ON fsgov.calls TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.legs, fsgov.segments, fsgov.masks, fsgov.tags, fsgov.holds
@@ -826,20 +829,21 @@ DECLARE
 BEGIN
     INSERT INTO fsgov.calls AS c (call, tenant, host, core, direction, opened_at, answered_at, ended_at, revision,
         policy_version, policy_sha256, inputs, inputs_salt, decision, rule, outcome, outcome_cause, merged_into,
-        segments, counters)
+        parted_from, segments, counters)
     VALUES (id, owner, doc ->> 'host', coalesce(doc ->> 'core', ''), doc ->> 'direction',
         fsgov.instant(doc ->> 'opened'), fsgov.instant(doc ->> 'answered'), fsgov.instant(doc ->> 'ended'),
         (doc ->> 'revision')::bigint, doc #>> '{policy,version}', doc #>> '{policy,sha256}',
         coalesce(nullif(doc -> 'grounds', 'null'), nullif(doc -> 'inputs', 'null')), nullif(doc ->> 'inputs_salt', ''),
         nullif(doc -> 'decision', 'null'), doc #>> '{decision,rule}',
-        doc ->> 'outcome', coalesce(doc ->> 'outcome_cause', ''), doc ->> 'merged_into',
+        doc ->> 'outcome', coalesce(doc ->> 'outcome_cause', ''), doc ->> 'merged_into', doc ->> 'parted_from',
         fsgov.texts(doc -> 'segments'), coalesce(nullif(doc -> 'counters', 'null'), '{}'))
     ON CONFLICT (call) DO UPDATE SET
         tenant = excluded.tenant, host = excluded.host, core = excluded.core, direction = excluded.direction,
         opened_at = excluded.opened_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at,
         revision = excluded.revision, policy_version = excluded.policy_version, policy_sha256 = excluded.policy_sha256,
         inputs = excluded.inputs, inputs_salt = excluded.inputs_salt, decision = excluded.decision, rule = excluded.rule, outcome = excluded.outcome,
-        outcome_cause = excluded.outcome_cause, merged_into = excluded.merged_into, segments = excluded.segments,
+        outcome_cause = excluded.outcome_cause, merged_into = excluded.merged_into, parted_from = excluded.parted_from,
+        segments = excluded.segments,
         counters = excluded.counters, entered_at = now()
     WHERE c.revision < excluded.revision;
     IF NOT FOUND THEN

@@ -1,0 +1,41 @@
+"""Legs that meet and part: what becomes of their conversations."""
+
+from __future__ import annotations
+
+from fsgov.commands import Command
+from fsgov.events import LegsBridged, LegsUnbridged, RoomJoined, RoomLeft
+from fsgov.switchboard.conversations import Conversations
+
+Met = LegsBridged | LegsUnbridged | RoomJoined | RoomLeft
+
+
+def met(live: Conversations, event: Met) -> tuple[str, str, list[Command]]:
+    """A leg of it that nobody knows ("": none) with the one it has met, and the commands."""
+    match event:
+        case LegsBridged(leg=leg, other=other):
+            return _bridged(live, event, leg, other)
+        case RoomJoined(leg=leg, room=room):
+            return _bridged(live, event, leg, live.directory.enter(room, leg))
+        case LegsUnbridged(leg=leg, other=other):
+            whose = dict.fromkeys((live.directory.call(leg), live.directory.call(other)))
+            return "", "", [command for id_ in whose if id_ for command in live.tell(id_, event)]
+        case RoomLeft(leg=leg, room=room):
+            live.directory.leave(leg, room)
+            return "", "", live.tell(live.directory.call(leg), event)
+
+
+def _bridged(
+    live: Conversations, event: LegsBridged | RoomJoined, leg: str, other: str
+) -> tuple[str, str, list[Command]]:
+    """Whoever left others for this goes on alone first; then those who have met are one conversation."""
+    directory = live.directory
+    if directory.call(leg) is None:
+        return leg, other, []
+    commands: list[Command] = []
+    for id_ in dict.fromkeys((directory.call(leg), directory.call(other))):
+        if id_ is not None:
+            commands += live.connect(id_, event)
+    one, two = directory.call(leg), directory.call(other)
+    if isinstance(event, LegsBridged) and two is None:
+        return other, leg, commands
+    return "", "", [*commands, *live.join(one or "", two or "", event.now)]
