@@ -46,7 +46,6 @@ class CallRow:
     outcome_cause: str
     merged_into: str | None
     parted_from: str | None
-    """The call that its people had been in before they went on by themselves."""
     segments: list[str]
     missing: list[str]
     """Segments govern opened that are not entered (yet)."""
@@ -125,7 +124,6 @@ class SegmentRow:
     consents: list[str]
     evidence: Json  # the digest of each, by id
     parties: list[int]
-    """Everybody who could be heard in it, by ordinal."""
     opened_at: datetime | None
     start_lost_ms: int | None
     closed_at: datetime | None

@@ -49,13 +49,8 @@ SUBSCRIPTION: Final = (
 )
 """What the link listens to. CUSTOM is last: every name after it would be taken for a subclass."""
 
-_MADE_FOR: Final = (
-    "variable_other_loopback_leg_uuid",
-    "variable_cc_member_session_uuid",
-    "variable_fifo_bridge_uuid",
-)
-"""Which leg one without Other-Leg was made for: the halves of a loopback are one wire; the others are on the
-leg of an agent whom a queue calls for a caller (mod_callcenter.c:1759, mod_fifo.c:1573 of 1.10.12)."""
+_MADE_FOR: Final = [f"variable_{n}_uuid" for n in ("other_loopback_leg", "cc_member_session", "fifo_bridge")]
+"""Of a leg without Other-Leg: the other half of a loopback; for whom a queue calls an agent."""
 _KEYS: Final = frozenset("0123456789*#ABCD")
 
 

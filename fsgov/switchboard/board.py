@@ -185,8 +185,9 @@ class Switchboard:
         return commands
 
     def _met(self, event: meeting.Met) -> list[Command]:
-        unknown, other, commands = meeting.met(self._live, event)
-        return [*(self._ask_about(unknown, other) if unknown else []), *commands]
+        unknown, commands = meeting.met(self._live, event)
+        asked = [command for leg, other in unknown.items() for command in self._ask_about(leg, other)]
+        return [*asked, *commands]
 
     def _inspected(self, event: LegInspected) -> list[Command]:
         """The answer to `Inspect`: a leg nobody knew joins; the recordings on it are its conversation's.

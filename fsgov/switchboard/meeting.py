@@ -9,8 +9,12 @@ from fsgov.switchboard.conversations import Conversations
 Met = LegsBridged | LegsUnbridged | RoomJoined | RoomLeft
 
 
-def met(live: Conversations, event: Met) -> tuple[str, str, list[Command]]:
-    """A leg of it that nobody knows ("": none) with the one it has met, and the commands."""
+Unknown = dict[str, str]
+"""Legs that nobody knows, each with the one it has met."""
+
+
+def met(live: Conversations, event: Met) -> tuple[Unknown, list[Command]]:
+    """Whom to ask about, and the commands."""
     match event:
         case LegsBridged(leg=leg, other=other):
             return _bridged(live, event, leg, other)
@@ -18,24 +22,22 @@ def met(live: Conversations, event: Met) -> tuple[str, str, list[Command]]:
             return _bridged(live, event, leg, live.directory.enter(room, leg))
         case LegsUnbridged(leg=leg, other=other):
             whose = dict.fromkeys((live.directory.call(leg), live.directory.call(other)))
-            return "", "", [command for id_ in whose if id_ for command in live.tell(id_, event)]
+            return {}, [command for id_ in whose if id_ for command in live.tell(id_, event)]
         case RoomLeft(leg=leg, room=room):
             live.directory.leave(leg, room)
-            return "", "", live.tell(live.directory.call(leg), event)
+            return {}, live.tell(live.directory.call(leg), event)
 
 
 def _bridged(
     live: Conversations, event: LegsBridged | RoomJoined, leg: str, other: str
-) -> tuple[str, str, list[Command]]:
+) -> tuple[Unknown, list[Command]]:
     """Whoever left others for this goes on alone first; then those who have met are one conversation."""
     directory = live.directory
-    if directory.call(leg) is None:
-        return leg, other, []
+    pairs = {leg: other, other: leg} if other else {leg: ""}
+    unknown = {one: met for one, met in pairs.items() if directory.call(one) is None}
     commands: list[Command] = []
-    for id_ in dict.fromkeys((directory.call(leg), directory.call(other))):
+    for id_ in dict.fromkeys(directory.call(one) for one in pairs):
         if id_ is not None:
             commands += live.connect(id_, event)
     one, two = directory.call(leg), directory.call(other)
-    if isinstance(event, LegsBridged) and two is None:
-        return other, leg, commands
-    return "", "", [*commands, *live.join(one or "", two or "", event.now)]
+    return unknown, [*commands, *live.join(one or "", two or "", event.now)]
