@@ -126,7 +126,7 @@ def test_a_crm_that_hangs_delays_no_other_call(scenery: Scenery) -> None:
     good(*judged(stage, slow, *others))
     opened = [each["uuid"] for each in stage.ledger.all("opened")]
     assert opened[-1] == slow.call
-    assert meanwhile < 10 * before, "govern answers as fast as ever"
+    assert meanwhile < max(10 * before, 0.25), "a loop that waits for the CRM would stand still for seconds"
 
 
 def test_nonsense_is_no_answer(scenery: Scenery) -> None:
