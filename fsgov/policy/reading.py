@@ -163,19 +163,15 @@ class Table:
             for number, entry in enumerate(value, 1):
                 yield f"{self.at(key)}[{number}]", entry
 
-    def choice(self, key: str, values: type[E], default: E, later: Mapping[str, str] | None = None) -> E:
-        """One value of an enumeration; `later` are values that exist but that this version refuses."""
+    def choice(self, key: str, values: type[E], default: E) -> E:
+        """One value of an enumeration."""
         value = self.value(key, str, needed="")
         if not isinstance(value, str):
-            return default
-        if later and value in later:
-            self.fault(key, f"{value} is not enforced by this version of fsgov", later[value])
             return default
         for member in values:
             if member.value == value:
                 return member
-        known = [str(member.value) for member in values if member.value not in (later or ())]
-        self.fault(key, f"{value!r} is not known", nearest(value, known))
+        self.fault(key, f"{value!r} is not known", nearest(value, [str(member.value) for member in values]))
         return default
 
     def table(self, key: str) -> Table | None:
