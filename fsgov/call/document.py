@@ -54,7 +54,7 @@ def _sidecar(call: Call, segment: Segment, state: str) -> str:
         f'"policy": {text(segment.policy)}, "basis": {_words(segment.basis)}, '
         f'"purposes": {_texts(segment.purposes)}, "vault": {text(segment.vault)}, '
         f'"consents": {_texts(segment.consents)}, "evidence": {_words(segment.evidence)}, '
-        f'"parties": {list(segment.parties)}, '
+        f'"parties": {sorted(segment.parties)}, '
         f'"opened": {_maybe(segment.opened)}, "start_lost_ms": {_maybe(segment.start_lost_ms)}, '
         f'"closed": {_maybe(segment.closed)}, "cause": {text(segment.cause)}, '
         f'"reported_ms": {_maybe(segment.reported_ms)}, "reported_size": {_maybe(segment.reported_size)}, '
