@@ -147,6 +147,13 @@ def test_what_the_crm_does_not_tell_is_decided_as_in_a_scan(
     assert decide(policy, inputs).rule == explain(policy, inputs).decision.rule == best
 
 
+def test_a_fact_of_one_party_decides_though_nothing_is_known_of_another() -> None:
+    policy = parse(toml([{"crm": {"g": ["z"]}}, {"crm": {"f": ["a"]}}]))
+    inputs = describe(caller="+493012345", crm={"f": "a"})
+    unknown = replace(inputs.parties[0], party=3, known=False, facts={})
+    assert decide(policy, replace(inputs, parties=(*inputs.parties, unknown))).rule == "1"
+
+
 def test_a_thousand_rules_on_facts_of_the_crm_are_no_scan() -> None:
     wanted = [{"crm": {"customer": [f"c{n}"]}} for n in range(1_000)]
     policy = parse(toml(wanted))
