@@ -49,7 +49,7 @@ ORDER: dict[str, str] = {
     "policy rollback": "bob",
     "calls list": "alice", "calls show": "alice", "calls explain": "alice",
     "calls start": "host", "calls pause": "host", "calls resume": "host", "calls tag": "host",
-    "calls stop": "host",
+    "calls stop": "host", "calls consent": "host",
     "recordings list": "alice", "recordings show": "alice", "recordings export": "alice",
     "recordings verify": "alice",
     "events tail": "alice", "events export": "alice", "events verify": "alice", "events schema": "alice",
@@ -161,7 +161,7 @@ def test_the_examples_of_a_command_do_what_they_say(place: Place, name: str) -> 
         case "calls start":
             place.replaced[CALL] = place.call("two", "+4930901830")
             time.sleep(1.0)
-        case "calls pause" | "calls resume" | "calls tag" | "calls stop":
+        case "calls pause" | "calls resume" | "calls tag" | "calls stop" | "calls consent":
             if name == "calls pause":
                 place.call("one", "+493090182012")
                 until(lambda: len(place.switch.world("opened")) == 2)
