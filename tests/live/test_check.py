@@ -583,14 +583,16 @@ def test_the_samples_are_accepted_where_their_parts_are_there(host: Host) -> Non
         ("/var/log/fsgov", str(root / "sink")),
         ("/run/fsgov/control.sock", str(root / "c.sock")),
         ("/etc/fsgov/policy.toml", str(docs / "policy.toml")),
+        ('ca = "crm-ca.pem"', "#"),
     ):
         assert old in text
         text = text.replace(old, new)
-    for name in ("switch.password", "vault-access", "vault-secret"):
+    for name in ("switch.password", "vault-access", "vault-secret", "crm.token"):
         (root / name).unlink(missing_ok=True)
         (root / name).touch(mode=0o600)
         (root / name).write_text("ClueCon")
-    (root / "sample.toml").write_text(text)
-    found = host.check(who="sample")
+    with Crm() as crm:
+        (root / "sample.toml").write_text(text.replace("https://crm.example.net/fsgov/party", crm.url))
+        found = host.check(who="sample")
     assert {name for name, each in found.items() if each["state"] == "failed"} == set()
     assert "version sample" in found["policy"]["message"]
