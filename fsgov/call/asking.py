@@ -228,8 +228,10 @@ def overdue(t: Turn) -> None:
         if not question.open or question.due > t.now:
             continue
         prompt = prompt_of(t.call)
+        if by_dialplan(t.call, question.leg):
+            unanswered(t, replace(question, proven=False))  # its word is missing: what was pressed may be too
+            continue
         lost = question.started is None and question.samples is None and not question.proven
-        lost = lost and not by_dialplan(t.call, question.leg)
         if lost and prompt is not None and question.plays < PLAYS:
             play(t, prompt, replace(question, plays=question.plays + 1))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fsgov.call import merging, parting
-from fsgov.call.state import Call
+from fsgov.call.state import Call, Stage
 from fsgov.call.step import learn, seal, settle
 from fsgov.call.turn import TimePassed, Turn
 from fsgov.commands import Command
@@ -18,8 +18,9 @@ def join(elder: Call, younger: Call, now: Instant) -> tuple[Call, Call, list[Com
     event = TimePassed(now=now)
     one, other = Turn(elder, event), Turn(younger, event)
     merging.absorb(one, younger)
-    merging.retire(other, elder.id)
-    settle(other, younger.failures)
+    if younger.stage is not Stage.OVER:  # a kill came between their two files, and its end is told
+        merging.retire(other, elder.id)
+        settle(other, younger.failures)
     settle(one, elder.failures)
     return one.call, other.call, [*seal(one), *seal(other)]
 

@@ -46,7 +46,7 @@ NUMBERS = 1000
 
 
 def restore(text: str, policy: Policy, site: Site) -> Call | None:
-    """The conversation as its file has it, adrift until a resync; None when it was over.
+    """The conversation as its file has it, adrift until a resync; None when it was over, unless it merged.
 
     The policy in force now serves only a decision that a new party makes necessary; the one that was taken
     stays. Raises Damaged when the text is not a call file.
@@ -57,7 +57,8 @@ def restore(text: str, policy: Policy, site: Site) -> Call | None:
             raise Damaged(
                 "This call file has a format that this version does not know", str(source["format"])
             )
-        return None if source["ended"] is not None else _call(source, policy, site)
+        over = source["ended"] is not None and source["merged_into"] is None
+        return None if over else _call(source, policy, site)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as fault:
         raise Damaged("This call file cannot be read", repr(fault)) from fault
 

@@ -8,7 +8,7 @@ legs of those who parted, or those who parted were never written and the others 
 from __future__ import annotations
 
 from fsgov.call.join import give_up, retire
-from fsgov.call.state import PARTED
+from fsgov.call.state import PARTED, Stage
 from fsgov.commands import Command
 from fsgov.events import Instant
 from fsgov.switchboard.conversations import Conversations
@@ -21,6 +21,8 @@ def agree(live: Conversations, now: Instant) -> list[Command]:
         elder = live.get(call.merged_into or "")
         if elder is not None and not elder.legs.keys() >= set(call.present):
             commands += live.join(elder.id, call.id, now)
+        elif call.stage is Stage.OVER:
+            live.keep(call)
     owners: dict[str, str] = {}
     for call in sorted(live.all(), key=lambda call: (call.opened, call.id)):
         for leg in call.present:

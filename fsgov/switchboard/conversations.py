@@ -39,13 +39,16 @@ class Conversations:
         return tuple(self._calls.values())
 
     def begin(self, call: Call) -> None:
-        """Take up a conversation that is new, or was read back."""
+        """Take up a conversation that is new, or was read back: one that merged also when it is over."""
         if call.merged_into is not None:
             self.directory.leaves(call)
         else:
             self.directory.enlist(_named(call), call.id)
         call.limits = self._limits
-        self.keep(call)
+        if call.stage is Stage.OVER:
+            self._calls[call.id] = call  # until it is certain that its elder has heard of it
+        else:
+            self.keep(call)
 
     def tell(self, id_: str | None, event: Event) -> list[Command]:
         """What the event means to this conversation."""

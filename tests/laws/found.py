@@ -167,5 +167,18 @@ SEVERAL = (
         faults="lost",
         late=True,
     ),
+    Found(
+        why="killed between the two files of a merger, the younger told its end twice",
+        mode="agent_attested",
+        opening="call a, answer a, wait 1, press a 1, wait 9",
+        script="call x, answer x, wait 1, press x 1, wait 1, meet a x, kill 2",
+    ),
+    Found(
+        why="and so did one whose leg had met another in a room",
+        mode="agent_attested",
+        opening="call a, answer a, wait 1, press a 1, wait 9",
+        script="call x, answer x, wait 1, press x 1, wait 1, room x 2, call y, answer y, room y 2, wait 9, "
+        "room a 2, kill 2",
+    ),
 )
 """Of two calls that merge and part."""

@@ -32,15 +32,16 @@ consent = "statutory"
 purposes = ["law", "training"]
 ask = { prompt = "ask", withdraw = "*9" }
 """
+PAUSE = 'pause = { by = "mask", max = "20 s", at_max = "stop" }\n'
 RULES: dict[tuple[str, str], str] = {
-    ("none", "always"): ALWAYS + 'pause = { by = "mask", max = "20 s", at_max = "stop" }\n',
+    ("none", "always"): ALWAYS + PAUSE,
     ("none", "never"): NEVER,
     ("none", "on_demand"): ON_DEMAND,
     ("notice", "always"): NOTICE,
     ("opt_out", "always"): OPT_OUT,
     ("opt_in", "always"): OPT_IN.replace('"8 s"', '"5 s"'),
     ("agent_attested", "always"): ATTESTED,
-    ("statutory", "always"): STATUTORY,
+    ("statutory", "always"): STATUTORY + PAUSE,
 }
 POLICIES: dict[tuple[str, str], Policy] = {key: policy(rule) for key, rule in RULES.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, TypeVar
 
 from fsgov import events as ev
@@ -68,6 +69,7 @@ def prompt_facts(file: str) -> PromptFacts:
     return PromptFacts(file=file, samples=SAMPLES, rate=8_000, sha256="ab" * 32)
 
 
+@functools.cache
 def policy(*rules: str) -> Policy:
     return parse(HEAD + "\n".join(rules), prompts=prompt_facts, packs={})
 
