@@ -115,13 +115,15 @@ class Lanes:
             return {}
         faults = self._writing.ask(ops)
         unopened: dict[int, Event] = {}
-        for (_, command), fault in zip(todo, faults, strict=True):
+        for (op, command), fault in zip(todo, faults, strict=True):
             if fault and isinstance(command, OpenSegment):
                 unopened[command.number] = self._refusal(command, fault)
             elif fault:
                 log.error("spool.unwritable", detail=fault)
                 if isinstance(command, Release):
                     self._spawn(partial(self._release_later, command))
+                elif isinstance(command, Remember) and '"stage": "over"' in command.text:
+                    self._spawn(partial(self._end_later, op))
         return unopened
 
     def _refusal(self, command: OpenSegment, fault: str) -> Event:
@@ -134,6 +136,13 @@ class Lanes:
         """A sidecar that says `captured` is what hands the audio to ship; said until the disk takes it."""
         pause = 0.1
         while any(self._writing.ask([("replace", command.segment, command.sidecar)])):
+            gevent.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _end_later(self, op: Op) -> None:
+        """No later revision follows the last one; said until the disk takes it, or ship waits for the end."""
+        pause = 0.1
+        while any(self._writing.ask([op])):
             gevent.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
