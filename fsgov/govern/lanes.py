@@ -75,6 +75,8 @@ class Lanes:
         self._now = now
         self._waiting: dict[str, deque[Command]] = {}
         self._sending = 0
+        self._unwritten: dict[str, Op] = {}
+        """The newest call file of each conversation that the disk has refused."""
 
     @property
     def busy(self) -> bool:
@@ -122,8 +124,11 @@ class Lanes:
                 log.error("spool.unwritable", detail=fault)
                 if isinstance(command, Release):
                     self._spawn(partial(self._release_later, command))
-                elif isinstance(command, Remember) and '"stage": "over"' in command.text:
-                    self._spawn(partial(self._end_later, op))
+                elif isinstance(command, Remember):
+                    self._unwritten[command.call] = op
+                    self._spawn(partial(self._remember_later, command.call, op))
+            elif isinstance(command, Remember):
+                self._unwritten.pop(command.call, None)
         return unopened
 
     def _refusal(self, command: OpenSegment, fault: str) -> Event:
@@ -139,12 +144,15 @@ class Lanes:
             gevent.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _end_later(self, op: Op) -> None:
-        """No later revision follows the last one; said until the disk takes it, or ship waits for the end."""
+    def _remember_later(self, call: str, op: Op) -> None:
+        """Ship waits for the end of a call: said until the disk takes it, or a newer file of that call."""
         pause = 0.1
-        while any(self._writing.ask([op])):
+        while self._unwritten.get(call) is op:
             gevent.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+            written = self._unwritten.get(call) is op and not any(self._writing.ask([op]))
+            if written and self._unwritten.get(call) is op:
+                del self._unwritten[call]
 
     # -- everything else ---------------------------------------------------------------------------------
 

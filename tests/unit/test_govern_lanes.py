@@ -137,7 +137,7 @@ def test_a_full_disk_refuses_to_open_a_segment(lanes: Lanes, scribe: Scribe, tol
 def test_a_full_disk_does_not_keep_a_segment_from_being_closed(lanes: Lanes, scribe: Scribe) -> None:
     scribe.faults["remember"] = "the spool cannot be written: No space left on device"
     lanes.carry([Remember(call="c", text="1", durable=True), closing()])
-    settle(lanes)
+    gevent.sleep(0.01)
     assert scribe.seen[-1] == "CloseSegment"
 
 
@@ -149,6 +149,26 @@ def test_a_segment_is_handed_over_as_soon_as_the_disk_takes_it(lanes: Lanes, scr
     scribe.faults.clear()
     settle(lanes)
     assert scribe.seen.count(("replace", "c-01")) >= 3
+
+
+def test_the_end_of_a_call_is_written_as_soon_as_the_disk_takes_it(lanes: Lanes, scribe: Scribe) -> None:
+    scribe.faults["remember"] = "full"
+    lanes.carry([Remember(call="c", text="over", durable=True)])
+    gevent.sleep(0.15)
+    assert lanes.busy
+    scribe.faults.clear()
+    settle(lanes)
+    assert scribe.seen.count(("remember", True)) >= 3
+
+
+def test_an_older_call_file_never_takes_the_place_of_a_newer_one(lanes: Lanes, scribe: Scribe) -> None:
+    scribe.faults["remember"] = "full"
+    lanes.carry([Remember(call="c", text="1", durable=True)])
+    gevent.sleep(0.01)
+    scribe.faults.clear()
+    lanes.carry([Remember(call="c", text="2", durable=False)])
+    settle(lanes)
+    assert scribe.seen == [("remember", True), ("remember", False)]
 
 
 def test_a_segment_is_handed_over_before_its_call_forgets_that_it_runs(lanes: Lanes, scribe: Scribe) -> None:
