@@ -548,6 +548,24 @@ COMMENT ON TABLE fsgov.retold IS
     'After a restore: what lines of the lost part of the log tell that ship had entered with rows. enter_again puts those lines back, so that ship, entering the rows again, does not tell it twice.';
 
 
+-- -- retention: anchors, and which policy's periods count --------------------------------------------------
+
+
+-- -- holds and cases ---------------------------------------------------------------------------------------
+
+
+-- -- purge: plans, certificates ----------------------------------------------------------------------------
+
+
+-- -- copies in other vaults --------------------------------------------------------------------------------
+
+
+-- -- people who ask about their recordings -----------------------------------------------------------------
+
+
+-- -- what was made of recordings ---------------------------------------------------------------------------
+
+
 -- == Never changed =======================================================================================
 
 CREATE FUNCTION fsgov.refuse_change() RETURNS trigger LANGUAGE plpgsql
@@ -1366,6 +1384,24 @@ GRANT EXECUTE ON FUNCTION fsgov.difference_resolved TO fsgov_ops;
 GRANT EXECUTE ON FUNCTION fsgov.whoami, fsgov.my_tenants TO fsgov_agent, fsgov_supervisor, fsgov_privacy, fsgov_auditor,
     fsgov_ops, fsgov_integrator, fsgov_govern, fsgov_ship, fsgov_keep;
 GRANT EXECUTE ON FUNCTION fsgov.people_of_hosts TO fsgov_govern;
+
+
+-- == Retention =============================================================================================
+
+
+-- == Holds and cases =======================================================================================
+
+
+-- == Purge =================================================================================================
+
+
+-- == Copies ================================================================================================
+
+
+-- == Subjects ==============================================================================================
+
+
+-- == Artefacts =============================================================================================
 
 
 -- == Administrators of the database: members of fsgov_owner, or superusers ===============================
