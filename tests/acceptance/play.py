@@ -20,6 +20,17 @@ from fsgov.demo.stage import Stage
 from fsgov.demo.verdict import Verdict
 
 NORWEGIAN = "+4722000100"
+SHIPPED = Path(__file__).parents[2] / "dialplans"
+ENTERING = f"""
+  <context name="default">
+    <X-PRE-PROCESS cmd="include" data="{SHIPPED}/enter/fsgov.xml"/>
+    <extension name="agents"><condition field="destination_number" expression="^\\+47">
+      <action application="set" data="hangup_after_bridge=true"/>
+      <action application="bridge" data="sofia/internal/1000@127.0.0.1:5070"/>
+    </condition></extension>
+  </context>
+"""
+"""The context of an operator whose calls come to our gate, and from there to an agent."""
 PLAIN = """
 [[rule]]
 name = "plain line"

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
-from pathlib import Path
 
 import psycopg2
 import pytest
@@ -27,9 +26,8 @@ from fsgov.demo.scenes import END, START, Between, Do, Scene, Talk
 from fsgov.demo.site import private, tone
 from fsgov.demo.stage import Stage
 from fsgov.errors import Conflict, Damaged, FsgovError
-from tests.acceptance.play import eventually, staged, started
+from tests.acceptance.play import ENTERING, SHIPPED, eventually, staged, started
 
-SHIPPED = Path(__file__).parents[2] / "dialplans"
 MODES = ("none", "notice", "opt_out", "opt_in", "on_file", "agent_attested", "statutory")
 ANSWERS = ("given", "refused", "unanswered", "hung up", "withdrawn")
 VARIANTS = {"": ("short", "15 s"), " brief": ("short", "1 s"), " long": ("long", "1 s")}
@@ -83,16 +81,7 @@ def policy() -> str:
     return text + '[[rule]]\nname = "never"\nrecord = "never"\n'
 
 
-OPERATOR = f"""<include>
-  <context name="default">
-    <X-PRE-PROCESS cmd="include" data="{SHIPPED}/enter/fsgov.xml"/>
-    <extension name="agents"><condition field="destination_number" expression="^\\+47">
-      <action application="set" data="hangup_after_bridge=true"/>
-      <action application="bridge" data="sofia/internal/1000@127.0.0.1:5070"/>
-    </condition></extension>
-  </context>
-</include>
-"""
+OPERATOR = f"<include>{ENTERING}</include>"
 CRM = f"""
 CREATE VIEW fsgov_party AS
 SELECT 'default'::text AS tenant, number_e164, '{{}}'::jsonb AS facts, consents::jsonb

@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,9 +19,8 @@ from fsgov.demo.scenes import END, START, Between, Do, Scene, Step, Talk, Until
 from fsgov.demo.stage import Stage
 from fsgov.demo.verdict import opened
 from fsgov.simulator import timecode
-from tests.acceptance.play import eventually, go_on, good, hang_up, judged, staged, started
+from tests.acceptance.play import ENTERING, SHIPPED, eventually, go_on, good, hang_up, judged, staged, started
 
-SHIPPED = Path(__file__).parents[2] / "dialplans"
 OPT_IN, OPT_OUT, NOTICE, NONE, STRICT, HELD, HELD_IN, TOLD = (f"+4722{n:06}" for n in range(8))
 POLICY = f"""
 version = "gate"
@@ -99,14 +97,7 @@ announce = "sorry"
 name = "never"
 record = "never"
 """
-OPERATOR = f"""<include>
-  <context name="default">
-    <X-PRE-PROCESS cmd="include" data="{SHIPPED}/enter/fsgov.xml"/>
-    <extension name="agents"><condition field="destination_number" expression="^\\+47">
-      <action application="set" data="hangup_after_bridge=true"/>
-      <action application="bridge" data="sofia/internal/1000@127.0.0.1:5070"/>
-    </condition></extension>
-  </context>
+OPERATOR = f"""<include>{ENTERING}
   <context name="past">
     <extension name="agents"><condition field="destination_number" expression="^\\+47">
       <action application="bridge" data="sofia/internal/1000@127.0.0.1:5070"/>

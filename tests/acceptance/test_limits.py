@@ -151,6 +151,7 @@ def test_a_burst_of_events_is_governed_in_bounded_memory_and_no_call_is_lost(lim
 
     def over(calls: list[Played]) -> None:
         eventually(lambda: all(opened(limited, each) for each in calls), 60)
+        go_on(limited, calls[-1], Talk(0.5))
         for each in calls:
             go_on(limited, each, hang_up())
         eventually(lambda: counted(limited)["calls"] == 0, 60)

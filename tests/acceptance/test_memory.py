@@ -1,4 +1,4 @@
-"""Two gigabytes through the real service into a real S3 server: no process of fsgov grows with its file."""
+"""Half a gigabyte through the real service into a real S3 server: no process of fsgov grows with its file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from fsgov.demo.stage import Stage, sidecars
 from fsgov.vault.s3 import S3Bucket
 from tests.parts.rgw import Rgw
 
-SIZE = 2_000_000_000
+SIZE = 500_000_000
+"""Bytes of the file: three times what a process may take."""
 LIMIT = 150 << 10
 """KiB of VmHWM, for each process."""
 
@@ -44,7 +45,7 @@ def on_rgw(where: Site, rgw: Rgw) -> None:
 
 
 def captured(where: Site) -> tuple[str, str]:
-    """A recording of 35 hours that the switch is done with: its segment and SHA-256."""
+    """A recording of nine hours that the switch is done with: its segment and SHA-256."""
     call = str(uuid.uuid4())
     segment, block = f"{call}-01", os.urandom(10_000_000)
     path = where.spool / "audio" / f"{segment}.wav"

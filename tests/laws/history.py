@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from fsgov import events as ev
 from fsgov.attested import Attested
@@ -44,6 +45,20 @@ class History(World):
     """What was said last of the purpose with basis consent; a no stays."""
 
     # -- what people do --------------------------------------------------------------------------------
+
+    def go_through(
+        self, opening: Sequence[str], script: Sequence[str], faults: Sequence[str], late: bool
+    ) -> None:
+        """From the first word to the end of everything; `late`: the faults begin after the opening."""
+        self.faults = [] if late else list(faults)
+        for word in opening:
+            self.do(word)
+        if late:
+            self.faults = list(faults)
+        for word in script:
+            self.do(word)
+        self.settle()
+        self.end()
 
     def do(self, word: str) -> None:
         verb, _, what = word.partition(" ")
@@ -270,7 +285,11 @@ class History(World):
             self.run(self.board.handle(ev.CallRestored(now=self.now, text=text)))
         self.resync()
 
+    def found(self, live: list[Channel]) -> None:
+        """What else a resync tells of the legs that there are."""
+
     def resync(self) -> None:
+        """The switch tells of every leg that there is, and of every recording."""
         core = self.switch.core
         self.run(self.board.handle(ev.SwitchConnected(now=self.now, core=core)))
         live = [leg for leg in self.switch.legs.values() if not leg.ended]
@@ -278,6 +297,7 @@ class History(World):
             self.deliver(self.created(leg, found=True), ("created", leg.uuid))
             if leg.answered:
                 self.delivered.add(("answered", leg.uuid))
+        self.found(live)
         recordings = {leg.uuid: tuple(file.path for file in self.switch.on(leg.uuid)) for leg in live}
         for paths in recordings.values():
             for path in paths:

@@ -158,15 +158,9 @@ class Several(History):
         if self.speaking(leg):
             self.leaves(leg)
 
-    def resync(self) -> None:
-        """The switch tells of every leg, bridge and room there is; of what was taken apart it does not."""
-        core = self.switch.core
-        self.run(self.board.handle(ev.SwitchConnected(now=self.now, core=core)))
-        live = [leg for leg in self.switch.legs.values() if not leg.ended]
+    def found(self, live: list[Channel]) -> None:
+        """Every room and bridge that there is; of what was taken apart the switch does not tell."""
         for leg in live:
-            self.deliver(self.created(leg, found=True), ("created", leg.uuid))
-            if leg.answered:
-                self.delivered.add(("answered", leg.uuid))
             if self.place[leg.uuid].startswith("room"):
                 self.known[leg.uuid] = None
                 joined = ev.RoomJoined(now=self.now, leg=leg.uuid, room=self.place[leg.uuid])
@@ -174,11 +168,6 @@ class Several(History):
         for one, other in itertools.combinations([leg.uuid for leg in live], 2):
             if self.place[one] == self.place[other] and self.place[one].startswith("bridge"):
                 self.now_at(ev.LegsBridged(now=self.now, leg=one, other=other), one, other)
-        recordings = {leg.uuid: tuple(file.path for file in self.switch.on(leg.uuid)) for leg in live}
-        for paths in recordings.values():
-            for path in paths:
-                self.delivered.add(("RecordingStarted", path.rpartition("/")[2][:-4]))
-        self.run(self.board.handle(ev.Resynced(now=self.now, core=core, recordings=recordings)))
 
     def now_at(self, event: ev.Event, *legs: str) -> None:
         serial = next(self.serials)

@@ -121,13 +121,6 @@ def judge(
     late: bool,
     longest: int = 0,
 ) -> None:
-    history = History(POLICIES[kind], [] if late else list(faults), longest)
+    history = History(POLICIES[kind], [], longest)
     history.mode, history.record = kind
-    for word in opening:
-        history.do(word)
-    if late:
-        history.faults = list(faults)
-    for word in script:
-        history.do(word)
-    history.settle()
-    history.end()
+    history.go_through(opening, script, faults, late)

@@ -90,13 +90,6 @@ def test_a_history_of_several_that_once_broke_a_law(found: Found) -> None:
 def judge(
     kind: tuple[str, str], opening: list[str], script: list[str], faults: list[str], late: bool
 ) -> None:
-    history = Several(POLICIES[kind], [] if late else list(faults), NOTHING)
+    history = Several(POLICIES[kind], [], NOTHING)
     history.mode, history.record = kind
-    for word in opening:
-        history.do(word)
-    if late:
-        history.faults = list(faults)
-    for word in script:
-        history.do(word)
-    history.settle()
-    history.end()
+    history.go_through(opening, script, faults, late)

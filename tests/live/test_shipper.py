@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from fsgov.catalog import migrate
 from fsgov.catalog.ship import Entering, Ship
 from fsgov.envelope import Identity
 from fsgov.errors import Unreachable
+from fsgov.events import Instant
 from fsgov.shipper import Destination
 from fsgov.spool import Spool
 from fsgov.vault import Stored, Vault, open_vault
@@ -372,6 +374,20 @@ def test_a_call_that_is_over_waits_for_the_check_of_its_segments(site: Site) -> 
     assert (site.spool_directory / "calls" / f"{CALL}.json").exists()
 
 
+def after(site: Site, first: str, said: dict[str, Any]) -> Instant:
+    """The call file says so after, or before, its segments were entered; when both have been."""
+    later = time.time_ns() // 1000 + 10_000_000
+    if first == "segment":
+        site.ship()
+        site.remember(**said)
+    else:
+        site.remember(**said)
+        site.ship(destinations={}, now=lambda: later)
+        assert list((site.spool_directory / "calls").iterdir()), "it is needed until the segment is entered"
+    site.ship(now=lambda: later)
+    return later
+
+
 @pytest.mark.parametrize("first", ["segment", "withdrawal"])
 def test_what_was_taken_back_after_its_release_is_marked_for_purge(site: Site, first: str) -> None:
     segment, other = site.capture(1, audio=talk(100)), site.capture(2, audio=talk(100))
@@ -383,15 +399,7 @@ def test_what_was_taken_back_after_its_release_is_marked_for_purge(site: Site, f
         "outcome": "withdrawn",
         "revision": 2,
     }
-    later = time.time_ns() // 1000 + 10_000_000
-    if first == "segment":
-        site.ship()
-        site.remember(**said)
-    else:
-        site.remember(**said)
-        site.ship(destinations={}, now=lambda: later)
-        assert list((site.spool_directory / "calls").iterdir()), "it is needed until the segment is entered"
-    site.ship(now=lambda: later)
+    later = after(site, first, said)
     rows = site.ask("SELECT segment, dispose, dispose_reason FROM fsgov.segments ORDER BY segment")
     assert rows == [(segment, True, "withdrawn by party 1"), (other, False, "")]
     site.ship(now=lambda: later)
@@ -409,15 +417,7 @@ def test_what_a_withdrawal_sets_aside_goes_to_quarantine(site: Site, first: str)
         "outcome": "withdrawn",
         "revision": 2,
     }
-    later = time.time_ns() // 1000 + 10_000_000
-    if first == "segment":
-        site.ship()
-        site.remember(**said)
-    else:
-        site.remember(**said)
-        site.ship(destinations={}, now=lambda: later)
-        assert list((site.spool_directory / "calls").iterdir()), "it is needed until the segment is entered"
-    site.ship(now=lambda: later)
+    after(site, first, said)
     review = "(extract(epoch FROM review_by) * 1000000)::bigint"
     rows = site.ask(
         f"SELECT segment, state, quarantine, {review}, dispose FROM fsgov.segments ORDER BY segment"
