@@ -1,1 +1,1 @@
-"""The event socket: connect, subscribe, parse, command, resync. DESIGN of it in each module's first lines."""
+"""The event socket: connect, subscribe, parse, command, resync. How, in each module's first lines."""
