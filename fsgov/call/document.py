@@ -226,6 +226,6 @@ def _state(call: Call) -> str:
         f'"halted": {_texts(call.halt.told)}, "kept_off": {TRUTH[call.halt.kept_off]}, '
         f'"failures": {call.failures}, "flawed": {text(call.flawed)}, "captured": {TRUTH[call.captured]}, '
         f'"missed": {TRUTH[call.missed]}, "owed_since": {_maybe(call.owed_since)}, '
-        f'"foreign": {TRUTH[call.foreign]}, '
+        f'"foreign": {TRUTH[call.foreign]}, "elsewhere": {_mapping(call.elsewhere)}, '
         f'"dispose_reason": {text(call.dispose_reason)}'
     )

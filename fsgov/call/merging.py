@@ -42,6 +42,9 @@ def absorb(t: Turn, younger: Call) -> None:
         carry(t, replace(row, party=row.party + shift, evidence={**row.evidence, "from": row.id}))
     for question in younger.questions.values():
         asking.put(t, replace(question, party=question.party + shift, number=0))
+    everybody = tuple(member.facts.party for member in younger.parties)
+    for id_, parties in {**dict.fromkeys(younger.segments, everybody), **younger.elsewhere}.items():
+        call.elsewhere = {**call.elsewhere, id_: tuple(party + shift for party in parties)}
     call.gates = {**younger.gates, **call.gates}
     call.answered = call.answered or younger.answered
     call.foreign = call.foreign or younger.foreign

@@ -88,6 +88,9 @@ def _leg(old: Turn, new: Turn, uuid: str) -> None:
     call.parties = (*call.parties, moved)
     if party.lookup:
         deciding.look_up(new, moved)
+    before = (id_ for id_, parties in old.call.elsewhere.items() if leg.party in parties)
+    for id_ in (*old.call.segments, *before):
+        call.elsewhere = {**call.elsewhere, id_: (*call.elsewhere.get(id_, ()), n)}
     for row in old.call.consents:
         if row.party == leg.party:
             carry(new, replace(row, party=n, evidence={**row.evidence, "from": row.id}))

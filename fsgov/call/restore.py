@@ -116,6 +116,7 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
         missed=bool(state["missed"]),
         owed_since=state.get("owed_since"),
         foreign=bool(state["foreign"]),
+        elsewhere={id_: tuple(parties) for id_, parties in state.get("elsewhere", {}).items()},
         dispose=tuple(source["dispose"]),
         dispose_reason=state["dispose_reason"],
         quarantine=dict(source.get("quarantine", {})),

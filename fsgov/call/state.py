@@ -265,6 +265,8 @@ class Call:
     missed: bool = False
     """Capture was wanted at some time and not confirmed."""
     foreign: bool = False
+    elsewhere: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Segments of the conversations that this one came of: which of its parties were part of those."""
     dispose: tuple[str, ...] = ()  # segments a refusal or withdrawal has marked
     dispose_reason: str = ""
     quarantine: Mapping[str, Instant] = field(default_factory=dict)

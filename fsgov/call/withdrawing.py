@@ -36,9 +36,9 @@ def meant(decision: Decision) -> tuple[str, ...]:
 
 
 def mark(t: Turn, state: Answered, party: int) -> None:
-    """Withdrawn: all that was captured. Refused: what runs with this party in it."""
+    """Withdrawn: all that was captured, also before he came here. Refused: what runs with him in it."""
     call = t.call
-    ids = call.segments
+    ids = (*call.segments, *(id_ for id_, parties in call.elsewhere.items() if party in parties))
     if state is Answered.REFUSED:
         joined = next((call.legs[p.leg].answered for p in call.parties if p.facts.party == party), None)
         segment = call.segment

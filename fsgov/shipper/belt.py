@@ -36,7 +36,8 @@ class Item:
 class Call:
     """A call file as it was when it was read, and what ship needs of it.
 
-    dispose: segments that a party took back; their rows are marked by it, so it stays until they are entered.
+    dispose: segments that a party took back, also of calls that it came of; their rows are marked by it,
+    so it stays until they are entered.
     """
 
     call: str
@@ -138,6 +139,9 @@ class Belt:
 
     def frames(self, call: Call) -> list[int] | None:
         """Frames of each file the switch recorded for this call; None while the call file is still needed."""
+        marked = (self.items.get(segment) for segment in call.dispose)
+        if any(item is not None and item.sidecar.step is not Step.KEEP for item in marked):
+            return None
         found: list[int] = []
         for segment in call.segments:
             item = self.items.get(segment)
@@ -146,8 +150,6 @@ class Belt:
             if item is None:
                 continue
             if item.sidecar.checked is None:
-                return None
-            if segment in call.dispose and item.sidecar.step is not Step.KEEP:
                 return None
             if not item.sidecar.discarded and not item.sidecar.never_opened:
                 found.append(item.sidecar.checked.frames)

@@ -374,6 +374,9 @@ def test_a_call_that_is_over_waits_for_the_check_of_its_segments(site: Site) -> 
     assert (site.spool_directory / "calls" / f"{CALL}.json").exists()
 
 
+ELDER = "0f6c2d1e-aaaa-4bbb-8ccc-000000000001"
+
+
 def after(site: Site, first: str, said: dict[str, Any]) -> Instant:
     """The call file says so after, or before, its segments were entered; when both have been."""
     later = time.time_ns() // 1000 + 10_000_000
@@ -388,11 +391,13 @@ def after(site: Site, first: str, said: dict[str, Any]) -> Instant:
     return later
 
 
+@pytest.mark.parametrize("by", [CALL, ELDER], ids=["of its call", "of the call that its own became"])
 @pytest.mark.parametrize("first", ["segment", "withdrawal"])
-def test_what_was_taken_back_after_its_release_is_marked_for_purge(site: Site, first: str) -> None:
+def test_what_was_taken_back_after_its_release_is_marked_for_purge(site: Site, first: str, by: str) -> None:
     segment, other = site.capture(1, audio=talk(100)), site.capture(2, audio=talk(100))
     said = {
-        "segments": [segment, other],
+        "call": by,
+        "segments": [segment, other] if by == CALL else [],
         "dispose": [segment],
         "state": {"dispose_reason": "withdrawn by party 1"},
         "ended": OPENED,

@@ -436,3 +436,54 @@ def test_a_kill_while_two_become_one_leaves_one() -> None:
         carried_out(twin)
         assert twin.over("d") == "merged"
         assert (of(twin, "d").id, running(twin)) == ("a", {"a": "a"})
+
+
+# -- what was captured before ---------------------------------------------------------------------------
+
+
+def merged() -> Talk:
+    """a and b talk and are recorded, x talks elsewhere and is recorded; then they are one conversation."""
+    talk = recorded(OPT_IN)
+    calls_in(talk, "x")
+    dialled(talk, "y", by="x")
+    talk.plays(leg="x")
+    talk.presses("1", leg="x")
+    carried_out(talk)
+    talk.push(ev.LegsBridged, leg="a", other="y")
+    talk.push(ev.LegsBridged, leg="a", other="x")
+    carried_out(talk)
+    assert of(talk, "x").id == "a"
+    return talk
+
+
+def test_a_withdrawal_reaches_what_was_captured_before_two_calls_were_one() -> None:
+    talk = merged()
+    before = talk.call("a").segments
+    talk = talk.restarted()
+    talk.presses("*9", leg="x")
+    assert set(talk.call("a").dispose) == {"x-01", *before}
+
+
+def test_a_withdrawal_reaches_nothing_that_the_party_was_no_part_of() -> None:
+    talk = merged()
+    before = talk.call("a").segments
+    talk.presses("*9", leg="a")
+    assert set(talk.call("a").dispose) == set(before)
+
+
+def test_a_withdrawal_reaches_what_was_captured_before_the_party_went_on_apart() -> None:
+    talk = recorded(OPT_IN)
+    dialled(talk, "d", by="a", **OUTSIDE)
+    talk.plays(leg="d")
+    talk.presses("1", leg="d")
+    carried_out(talk)
+    talk.push(ev.LegsUnbridged, leg="a", other="d")
+    talk.push(ev.LegsUnbridged, leg="a", other="b")
+    dialled(talk, "c", by="a")
+    dialled(talk, "e", by="d")
+    new, before = of(talk, "d"), of(talk, "a").segments
+    assert new.id != "a"
+    talk = talk.restarted()
+    talk.presses("*9", leg="d")
+    assert set(of(talk, "d").dispose) >= set(before[:1])
+    assert of(talk, "a").dispose == ()

@@ -845,6 +845,13 @@ DECLARE
     id text := doc ->> 'call';
     owner text := doc ->> 'tenant';
 BEGIN
+    -- also of calls that this one came of, and of segments that were entered after this revision was
+    UPDATE fsgov.segments SET dispose = true, dispose_reason = coalesce(doc #>> '{state,dispose_reason}', '')
+    WHERE tenant = owner AND NOT dispose AND segment = ANY (fsgov.texts(doc -> 'dispose'));
+    UPDATE fsgov.segments s SET state = 'quarantined', quarantine = 'withdrawn', review_by = fsgov.instant(q.value)
+    FROM jsonb_each_text(coalesce(nullif(doc -> 'quarantine', 'null'), '{}')) AS q
+    WHERE s.tenant = owner AND s.segment = q.key AND s.state = 'stored';
+
     INSERT INTO fsgov.calls AS c (call, tenant, host, core, direction, opened_at, answered_at, ended_at, revision,
         policy_version, policy_sha256, inputs, inputs_salt, decision, rule, outcome, outcome_cause, merged_into,
         parted_from, segments, counters)
@@ -886,12 +893,6 @@ BEGIN
         coalesce(c ->> 'mode', ''),
         fsgov.instant(c ->> 'at'), nullif(c -> 'evidence', 'null')
     FROM jsonb_array_elements(doc -> 'consents') AS c;
-
-    UPDATE fsgov.segments SET dispose = true, dispose_reason = coalesce(doc #>> '{state,dispose_reason}', '')
-    WHERE call = id AND NOT dispose AND segment = ANY (fsgov.texts(doc -> 'dispose'));
-    UPDATE fsgov.segments s SET state = 'quarantined', quarantine = 'withdrawn', review_by = fsgov.instant(q.value)
-    FROM jsonb_each_text(coalesce(nullif(doc -> 'quarantine', 'null'), '{}')) AS q
-    WHERE s.call = id AND s.segment = q.key AND s.state = 'stored';
 
     DELETE FROM fsgov.tags WHERE call = id;
     INSERT INTO fsgov.tags (call, n, tenant, tag, actor, at)
