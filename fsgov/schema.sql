@@ -153,6 +153,7 @@ CREATE TABLE fsgov.parties (
 );
 CREATE INDEX parties_e164 ON fsgov.parties (e164);
 CREATE INDEX parties_number ON fsgov.parties (number);
+CREATE INDEX parties_facts ON fsgov.parties USING gin (facts);
 COMMENT ON TABLE fsgov.parties IS
     'The people of a call. Entries name them by ordinal only: nulling number, e164 and facts here unlinks the log.';
 
@@ -169,6 +170,7 @@ CREATE TABLE fsgov.consents (
     evidence jsonb,
     PRIMARY KEY (call, consent)
 );
+CREATE INDEX consents_row ON fsgov.consents ((evidence ->> 'row'));
 COMMENT ON TABLE fsgov.consents IS 'Consent per party and purpose, with its evidence. Replaced with each revision of the call.';
 COMMENT ON COLUMN fsgov.consents.state IS
     'given: yes by key, variable, CRM, by the word of an agent or a person (agent, cli), or (notice) by staying. refused: no. unanswered: the question ended without a key. withdrawn: given before, taken back during the call.';
@@ -401,12 +403,15 @@ CREATE TABLE fsgov.accesses (
     login        name NOT NULL,
     purpose      text NOT NULL,
     reason       text NOT NULL,
+    recipient    text NOT NULL DEFAULT '',
     xact         xid8 NOT NULL,
     requested_at timestamptz NOT NULL DEFAULT now(),
     released_at  timestamptz
 );
 CREATE INDEX accesses_segment ON fsgov.accesses (segment);
 COMMENT ON TABLE fsgov.accesses IS 'Who asked for a recording, for which purpose and why (free text stays here).';
+COMMENT ON COLUMN fsgov.accesses.reason IS 'Free text; empty after an erasure, as it may name the person.';
+COMMENT ON COLUMN fsgov.accesses.recipient IS 'Who is to get the copy, as the manifest beside it says; empty: nobody but the person who asked. Free text.';
 COMMENT ON COLUMN fsgov.accesses.xact IS 'The transaction of request_access: release_key wants to see it committed.';
 COMMENT ON COLUMN fsgov.accesses.released_at IS 'Null: requested (request_access). Set: the key was given out, once (release_key).';
 
@@ -561,6 +566,83 @@ COMMENT ON TABLE fsgov.retold IS
 
 
 -- -- people who ask about their recordings -----------------------------------------------------------------
+
+CREATE TABLE fsgov.subject_requests (
+    id           text PRIMARY KEY,
+    tenant       text NOT NULL CHECK (tenant <> ''),
+    kind         text NOT NULL CHECK (kind IN ('export', 'erase')),
+    state        text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'approved', 'done', 'refused', 'lost')),
+    numbers      text[] NOT NULL DEFAULT '{}',
+    crm          text[] NOT NULL DEFAULT '{}',
+    reference    text NOT NULL DEFAULT '',
+    recipient    text NOT NULL DEFAULT '',
+    received_at  timestamptz NOT NULL,
+    due_at       timestamptz NOT NULL,
+    opened_by    text REFERENCES fsgov.people,
+    opened_at    timestamptz NOT NULL DEFAULT now(),
+    approved_by  text REFERENCES fsgov.people,
+    approved_at  timestamptz,
+    answered_by  text REFERENCES fsgov.people,
+    answered_at  timestamptz,
+    done_at      timestamptz,
+    forgotten_at timestamptz,
+    CHECK (approved_by <> opened_by),
+    CHECK (kind = 'erase' OR approved_at IS NULL),
+    CHECK (forgotten_at IS NULL OR numbers = '{}' AND crm = '{}')
+);
+CREATE INDEX subject_requests_state ON fsgov.subject_requests (state, due_at);
+COMMENT ON TABLE fsgov.subject_requests IS
+    'What people asked about their own recordings: to be given them (export), or to have them erased (erase).';
+COMMENT ON COLUMN fsgov.subject_requests.tenant IS 'Whose calls it is about: of the one tenant, or * for every one.';
+COMMENT ON COLUMN fsgov.subject_requests.state IS
+    'open: nothing is done yet (open_subject_request). approved: to be erased, by a second login (approve_erasure); what is held or must be kept waits in subject_records. done: given out (subject_exported), or nothing is left of it (erasure_done); a call that is entered late makes it approved again. refused: the person was told so (answer_subject_request). lost: a restore knows that it was made, and no more whom it was about (apply_requests).';
+COMMENT ON COLUMN fsgov.subject_requests.numbers IS
+    'Of the person: E.164, or as the switch gives them. Only here: no line names them. Empty after forgotten_at.';
+COMMENT ON COLUMN fsgov.subject_requests.crm IS
+    'What the CRM calls the person: the value of a fact that the policy names (NAME=VALUE: of that one), or its reference for a consent. Empty after forgotten_at.';
+COMMENT ON COLUMN fsgov.subject_requests.reference IS 'Of the letter or ticket; free text.';
+COMMENT ON COLUMN fsgov.subject_requests.recipient IS 'Who got the export; free text (subject_exported).';
+COMMENT ON COLUMN fsgov.subject_requests.due_at IS
+    'When the person must have been answered; a month after received_at where nobody said otherwise. Moved by answer_subject_request.';
+COMMENT ON COLUMN fsgov.subject_requests.opened_by IS 'Null: it came back from the ledger, after a restore, and they are not in the dump.';
+COMMENT ON COLUMN fsgov.subject_requests.answered_at IS
+    'Null: the person waits. Set by answer_subject_request, subject_exported, and by erasure_done where nothing had to be kept.';
+COMMENT ON COLUMN fsgov.subject_requests.forgotten_at IS
+    'Null: the numbers are here, so that calls which are entered late are found. Set by forget_subject, long enough after the end.';
+
+CREATE TABLE fsgov.subject_records (
+    request     text NOT NULL REFERENCES fsgov.subject_requests,
+    call        text NOT NULL,
+    party       integer NOT NULL,
+    segment     text NOT NULL DEFAULT '',
+    tenant      text NOT NULL,
+    verdict     text NOT NULL CHECK (verdict IN ('due', 'held', 'statutory', 'needed', 'erased', 'gone', 'given', 'withheld')),
+    reasons     text[] NOT NULL DEFAULT '{}',
+    until       timestamptz,
+    promised_at timestamptz,
+    noted_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (request, call, party, segment)
+);
+CREATE INDEX subject_records_call ON fsgov.subject_records (call, party);
+COMMENT ON TABLE fsgov.subject_records IS
+    'What became of each record of a request, one by one: the recordings in which the person can be heard, and (segment empty) the rows of the call that name them.';
+COMMENT ON COLUMN fsgov.subject_records.party IS 'The person in that call, by ordinal; 0 where only the name of a file told (provenance).';
+COMMENT ON COLUMN fsgov.subject_records.verdict IS
+    'due: to be erased, and on its way (found_records). held: a hold is on it. statutory: a period demands that it is kept, until then. needed: rows that something else needs, as reasons say. erased: destroyed, or (rows) nulled. gone: there was nothing, or it was destroyed before. All of an erasure, by note_records and unname_party (keep). given, withheld: of an export (subject_exported).';
+COMMENT ON COLUMN fsgov.subject_records.reasons IS 'Ids of holds, purposes, recordings and requests that it waits for; of what was withheld: why.';
+COMMENT ON COLUMN fsgov.subject_records.until IS 'Statutory: not before then.';
+COMMENT ON COLUMN fsgov.subject_records.promised_at IS
+    'Rows: the ledger (promised/ in the key buckets) has it, so that a restore does not forget it. Nothing is erased before.';
+
+CREATE TABLE fsgov.forgotten (
+    call     text NOT NULL,
+    party    integer NOT NULL,
+    tenant   text NOT NULL DEFAULT '*',
+    noted_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (call, party)
+);
+COMMENT ON TABLE fsgov.forgotten IS
+    'Whose personal rows were nulled: no later revision of a call file, no spool and no dump brings them back. Written by unname_party (keep), and after a restore by apply_forgotten, from the ledger (forgotten/ in the key buckets).';
 
 
 -- -- what was made of recordings ---------------------------------------------------------------------------
@@ -721,6 +803,7 @@ GRANT SELECT ON fsgov.scrubs TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, 
 GRANT SELECT ON fsgov.noted TO fsgov_auditor, fsgov_ops;
 GRANT SELECT ON fsgov.provenance TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.accesses, fsgov.people, fsgov.memberships TO fsgov_privacy, fsgov_auditor;
+GRANT SELECT ON fsgov.subject_requests, fsgov.subject_records, fsgov.forgotten TO fsgov_privacy, fsgov_auditor;
 -- keep counts conversations and legs by day; whose they are it does not see
 GRANT SELECT (call, tenant, host, core, opened_at, outcome, revised_outcome, entered_at) ON fsgov.calls TO fsgov_keep;
 GRANT SELECT (call, leg, tenant, created_at) ON fsgov.legs TO fsgov_keep;
@@ -802,7 +885,7 @@ BEGIN
                OR entry ->> 'id' IS DISTINCT FROM p_origin || '.' || num
                OR entry ->> 'source' IS DISTINCT FROM '/fsgov/' || host
                OR coalesce(entry ->> 'type', '') !~ '^fsgov[.][a-z.]+[.]v[0-9]+$'
-               OR entry ->> 'type' ~ '^fsgov[.](access|people|log|policy)[.]' THEN
+               OR entry ->> 'type' ~ '^fsgov[.](access|people|log|policy|subject)[.]' THEN
                 RAISE EXCEPTION 'this line is not one its origin may write' USING ERRCODE = 'FG422',
                     DETAIL = format('%s line %s', p_origin, num);
             END IF;
@@ -898,6 +981,7 @@ BEGIN
     INSERT INTO fsgov.tags (call, n, tenant, tag, actor, at)
     SELECT id, t.n, owner, t.tag ->> 'tag', t.tag ->> 'actor', fsgov.instant(t.tag ->> 'at')
     FROM jsonb_array_elements(doc -> 'tags') WITH ORDINALITY AS t(tag, n);
+    PERFORM fsgov.unname(id, f.party) FROM fsgov.forgotten f WHERE f.call = id;
     RETURN true;
 END $$;
 COMMENT ON FUNCTION fsgov.enter_call IS
@@ -983,7 +1067,7 @@ GRANT EXECUTE ON FUNCTION fsgov.enter_segment TO fsgov_ship;
 
 -- == People at a desk ====================================================================================
 
-CREATE FUNCTION fsgov.request_access(p_segment text, p_purpose text, p_reason text) RETURNS text
+CREATE FUNCTION fsgov.request_access(p_segment text, p_purpose text, p_reason text, p_recipient text DEFAULT '') RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
     person text := fsgov.me();
@@ -1013,13 +1097,17 @@ BEGIN
             DETAIL = p_segment, HINT = 'purposes: ' || array_to_string(
                 about.purposes || ARRAY['review', 'audit', 'complaint', 'subject_request'], ', ');
     END IF;
+    IF p_purpose = 'subject_request' AND NOT (fsgov.in_role(session_user, 'fsgov_privacy') AND fsgov.is_asked_for(p_segment)) THEN
+        RAISE EXCEPTION 'nobody who can be heard in it has asked for this recording' USING ERRCODE = 'FG403', DETAIL = p_segment,
+            HINT = 'fsgov_privacy gives it out while their request is open: fsgov subject open export';
+    END IF;
     IF about.basis ->> p_purpose = 'consent' AND EXISTS (SELECT FROM fsgov.consents n WHERE n.call = about.call
             AND n.purpose = p_purpose AND n.state IN ('refused', 'withdrawn')) THEN
         RAISE EXCEPTION 'a party has taken its consent to that purpose back' USING ERRCODE = 'FG403',
             DETAIL = p_segment || ', ' || p_purpose, HINT = 'fsgov calls show ' || about.call;
     END IF;
-    INSERT INTO fsgov.accesses (id, tenant, segment, person, login, purpose, reason, xact)
-        VALUES (access, about.tenant, p_segment, person, session_user, p_purpose, p_reason, pg_current_xact_id());
+    INSERT INTO fsgov.accesses (id, tenant, segment, person, login, purpose, reason, recipient, xact)
+        VALUES (access, about.tenant, p_segment, person, session_user, p_purpose, p_reason, coalesce(p_recipient, ''), pg_current_xact_id());
     PERFORM fsgov.enter_from_desk(person, 'access.requested', p_segment,
         jsonb_build_object('call', about.call, 'access', access, 'purpose', p_purpose));
     RETURN access;
@@ -1401,6 +1489,372 @@ GRANT EXECUTE ON FUNCTION fsgov.people_of_hosts TO fsgov_govern;
 
 -- == Subjects ==============================================================================================
 
+CREATE FUNCTION fsgov.subject_rights(p_tenant text) RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+BEGIN
+    IF NOT fsgov.in_role(session_user, 'fsgov_privacy')
+       OR NOT (p_tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants())) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'requests of people are for fsgov_privacy, of that tenant; those of tenant * for the operator';
+    END IF;
+    RETURN person;
+END $$;
+COMMENT ON FUNCTION fsgov.subject_rights IS
+    'Internal: the person whose login this is, who may deal with what people of this tenant ask.';
+
+CREATE FUNCTION fsgov.parties_of(p_tenant text, p_numbers text[], p_crm text[])
+RETURNS TABLE (call text, party integer, tenant text) LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT found.call, found.party, found.tenant FROM (
+        SELECT p.call, p.party, p.tenant FROM fsgov.parties p WHERE p.e164 = ANY (p_numbers) OR p.number = ANY (p_numbers)
+        UNION
+        SELECT p.call, p.party, p.tenant FROM unnest(p_crm) AS c JOIN fsgov.parties p
+            ON p.facts @? format('$.* ? (@ == %s)', to_json(c))::jsonpath
+        UNION
+        SELECT p.call, p.party, p.tenant FROM unnest(p_crm) AS c JOIN fsgov.parties p
+            ON c ~ '^[^=]+=' AND p.facts @> jsonb_build_object(split_part(c, '=', 1), substr(c, strpos(c, '=') + 1))
+        UNION
+        SELECT n.call, n.party, n.tenant FROM fsgov.consents n WHERE n.evidence ->> 'row' = ANY (p_crm)
+        UNION
+        SELECT s.call, 0, s.tenant FROM fsgov.provenance o JOIN fsgov.segments s USING (segment)
+            WHERE EXISTS (SELECT FROM unnest(p_numbers) AS n, regexp_replace(n, '[^0-9]', '', 'g') AS digits
+                          WHERE length(digits) >= 6 AND position(digits IN o.found_as) > 0)
+    ) AS found WHERE p_tenant = '*' OR found.tenant = p_tenant
+$$;
+COMMENT ON FUNCTION fsgov.parties_of IS
+    'Internal: who, in which calls, has one of these numbers, or is what the CRM calls so. Party 0: only the name of a file that was adopted says so.';
+
+CREATE FUNCTION fsgov.records_of(p_tenant text, p_numbers text[], p_crm text[])
+RETURNS TABLE (call text, party integer, segment text, tenant text) LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    WITH them AS MATERIALIZED (SELECT * FROM fsgov.parties_of(p_tenant, p_numbers, p_crm))
+    SELECT them.call, them.party, '', them.tenant FROM them
+    UNION ALL
+    SELECT them.call, them.party, s.segment, s.tenant FROM them JOIN fsgov.segments s ON s.call = them.call
+    WHERE CASE them.party WHEN 0 THEN EXISTS (SELECT FROM fsgov.provenance o WHERE o.segment = s.segment)
+                          ELSE s.parties = '{}' OR them.party = ANY (s.parties) END
+$$;
+COMMENT ON FUNCTION fsgov.records_of IS
+    'Internal: the records of a person: of each call the rows that name them (segment empty), and the recordings in which they can be heard, or in which nobody noted who can.';
+
+CREATE FUNCTION fsgov.find_subject(p_tenant text, p_numbers text[], p_crm text[])
+RETURNS TABLE (call text, party integer, segment text, tenant text) LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT r.* FROM fsgov.records_of(p_tenant, p_numbers, p_crm) AS r
+    WHERE r.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants())
+$$;
+COMMENT ON FUNCTION fsgov.find_subject IS 'What there is of a person, in the tenants of whoever asks.';
+GRANT EXECUTE ON FUNCTION fsgov.find_subject TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+
+CREATE FUNCTION fsgov.open_subject_request(p_tenant text, p_kind text, p_numbers text[], p_crm text[],
+    p_reference text, p_received timestamptz, p_due timestamptz) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person   text := fsgov.subject_rights(p_tenant);
+    request  text := fsgov.random_id('r-');
+    received timestamptz := coalesce(p_received, now());
+    due      timestamptz := coalesce(p_due, received + interval '1 month');
+BEGIN
+    IF coalesce(p_kind, '') NOT IN ('export', 'erase') THEN
+        RAISE EXCEPTION 'people ask for an export or an erasure' USING ERRCODE = 'FG422', DETAIL = coalesce(p_kind, '');
+    END IF;
+    IF NOT EXISTS (SELECT FROM unnest(p_numbers || p_crm) AS n WHERE n <> '')
+       OR EXISTS (SELECT FROM unnest(p_numbers || p_crm) AS n WHERE coalesce(n, '') = '') THEN
+        RAISE EXCEPTION 'a request is of somebody' USING ERRCODE = 'FG422', HINT = 'a number, or what the CRM calls them';
+    END IF;
+    IF received > now() OR due <= received THEN
+        RAISE EXCEPTION 'a request is due after it came, and came before now' USING ERRCODE = 'FG422',
+            DETAIL = format('came %s, due %s', received, due);
+    END IF;
+    INSERT INTO fsgov.subject_requests (id, tenant, kind, numbers, crm, reference, received_at, due_at, opened_by)
+        VALUES (request, p_tenant, p_kind, coalesce(p_numbers, '{}'), coalesce(p_crm, '{}'), coalesce(p_reference, ''), received, due, person);
+    PERFORM fsgov.enter_from_desk(person, 'subject.opened', request,
+        jsonb_build_object('kind', p_kind, 'tenant', p_tenant, 'due', to_char(due AT TIME ZONE 'UTC', 'YYYY-MM-DD')));
+    RETURN request;
+END $$;
+COMMENT ON FUNCTION fsgov.open_subject_request IS
+    'Somebody asks for an export or an erasure; the answer is the id of the request. p_due null: in a month.';
+GRANT EXECUTE ON FUNCTION fsgov.open_subject_request TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.subject_request(p_request text) RETURNS fsgov.subject_requests
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    asked fsgov.subject_requests;
+BEGIN
+    SELECT * INTO asked FROM fsgov.subject_requests q WHERE q.id = p_request
+        AND (q.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants())) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such request' USING ERRCODE = 'FG404', DETAIL = p_request, HINT = 'fsgov subject list';
+    END IF;
+    RETURN asked;
+END $$;
+COMMENT ON FUNCTION fsgov.subject_request IS 'Internal: a request of a tenant of this login, locked until the end of the transaction.';
+
+CREATE FUNCTION fsgov.approve_erasure(p_request text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    asked  fsgov.subject_requests := fsgov.subject_request(p_request);
+    person text := fsgov.subject_rights(asked.tenant);
+BEGIN
+    IF asked.kind <> 'erase' OR asked.state <> 'open' THEN
+        RAISE EXCEPTION 'this request does not wait for approval' USING ERRCODE = 'FG409',
+            DETAIL = format('%s: %s, %s', p_request, asked.kind, asked.state);
+    END IF;
+    IF asked.opened_by = person THEN
+        RAISE EXCEPTION 'nobody approves an erasure that they have opened' USING ERRCODE = 'FG403', DETAIL = p_request,
+            HINT = 'it takes another login: two persons';
+    END IF;
+    UPDATE fsgov.subject_requests q SET state = 'approved', approved_by = person, approved_at = now() WHERE q.id = p_request;
+    PERFORM fsgov.enter_from_desk(person, 'subject.approved', p_request, jsonb_build_object('opened_by', asked.opened_by));
+END $$;
+COMMENT ON FUNCTION fsgov.approve_erasure IS
+    'What this request asks to have erased is erased by keep, as soon as nothing demands that it is kept; never by the login that opened it.';
+GRANT EXECUTE ON FUNCTION fsgov.approve_erasure TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.answer_subject_request(p_request text, p_refused boolean, p_until timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    asked  fsgov.subject_requests := fsgov.subject_request(p_request);
+    person text := fsgov.subject_rights(asked.tenant);
+BEGIN
+    IF asked.answered_at IS NOT NULL OR p_refused AND asked.state NOT IN ('open', 'lost')
+       OR NOT p_refused AND p_until IS NULL AND asked.state IN ('open', 'lost') THEN
+        RAISE EXCEPTION 'this request cannot be answered so' USING ERRCODE = 'FG409', DETAIL = format('%s: %s', p_request, asked.state),
+            HINT = 'what is open is carried out, refused, or put off once; what was answered stays so';
+    END IF;
+    IF p_until IS NOT NULL AND (p_refused OR p_until <= asked.due_at OR p_until > asked.received_at + interval '3 months') THEN
+        RAISE EXCEPTION 'a request is put off by two months at most' USING ERRCODE = 'FG422',
+            DETAIL = format('due %s, not after %s', asked.due_at, asked.received_at + interval '3 months');
+    END IF;
+    UPDATE fsgov.subject_requests q SET state = CASE WHEN p_refused THEN 'refused' ELSE q.state END,
+        due_at = coalesce(p_until, q.due_at),
+        answered_by = CASE WHEN p_until IS NULL THEN person END, answered_at = CASE WHEN p_until IS NULL THEN now() END,
+        done_at = CASE WHEN p_refused THEN now() ELSE q.done_at END
+    WHERE q.id = p_request;
+    PERFORM fsgov.enter_from_desk(person, 'subject.answered', p_request, jsonb_build_object('answer',
+        CASE WHEN p_refused THEN 'refused' WHEN p_until IS NOT NULL THEN 'put-off' ELSE 'told' END));
+END $$;
+COMMENT ON FUNCTION fsgov.answer_subject_request IS
+    'The person was told: what became of each record, that it is refused (p_refused), or that it takes longer (p_until).';
+GRANT EXECUTE ON FUNCTION fsgov.answer_subject_request TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.is_asked_for(p_segment text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM fsgov.subject_requests q,
+        LATERAL fsgov.records_of(q.tenant, q.numbers, q.crm) AS r
+        WHERE q.kind = 'export' AND q.state = 'open' AND r.segment = p_segment)
+$$;
+COMMENT ON FUNCTION fsgov.is_asked_for IS 'Internal: is an export open of somebody who can be heard in this recording?';
+
+CREATE FUNCTION fsgov.subject_exported(p_request text, p_recipient text, p_records jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    asked  fsgov.subject_requests := fsgov.subject_request(p_request);
+    person text := fsgov.subject_rights(asked.tenant);
+BEGIN
+    IF asked.kind <> 'export' OR asked.state <> 'open' THEN
+        RAISE EXCEPTION 'this request is no open export' USING ERRCODE = 'FG409',
+            DETAIL = format('%s: %s, %s', p_request, asked.kind, asked.state);
+    END IF;
+    IF coalesce(p_recipient, '') = '' THEN
+        RAISE EXCEPTION 'an export has a recipient' USING ERRCODE = 'FG422', DETAIL = p_request;
+    END IF;
+    INSERT INTO fsgov.subject_records (request, call, party, segment, tenant, verdict, reasons)
+    SELECT p_request, r.call, r.party, r.segment, r.tenant,
+        CASE WHEN coalesce(n.given, r.segment = '') THEN 'given' ELSE 'withheld' END, coalesce(n.reasons, '{}')
+    FROM fsgov.records_of(asked.tenant, asked.numbers, asked.crm) AS r
+    LEFT JOIN (SELECT e ->> 'segment' AS segment, (e -> 'given')::boolean AS given, fsgov.texts(e -> 'reasons') AS reasons
+               FROM jsonb_array_elements(p_records) AS e) AS n ON n.segment = r.segment;
+    IF EXISTS (SELECT FROM fsgov.subject_records r WHERE r.request = p_request AND r.verdict = 'given' AND r.segment <> ''
+               AND NOT EXISTS (SELECT FROM fsgov.accesses a WHERE a.segment = r.segment AND a.person = person
+                               AND a.purpose = 'subject_request' AND a.released_at >= asked.opened_at)) THEN
+        RAISE EXCEPTION 'a recording was given out without an access' USING ERRCODE = 'FG409', DETAIL = p_request;
+    END IF;
+    UPDATE fsgov.subject_requests q SET state = 'done', recipient = p_recipient, answered_by = person,
+        answered_at = now(), done_at = now() WHERE q.id = p_request;
+    PERFORM fsgov.enter_from_desk(person, 'subject.exported', p_request, (SELECT jsonb_build_object(
+        'given', count(*) FILTER (WHERE r.verdict = 'given' AND r.segment <> ''),
+        'withheld', count(*) FILTER (WHERE r.verdict = 'withheld')) FROM fsgov.subject_records r WHERE r.request = p_request));
+END $$;
+COMMENT ON FUNCTION fsgov.subject_exported IS
+    'The export of this request is made, for this recipient: which recordings it holds, and why others are withheld.';
+GRANT EXECUTE ON FUNCTION fsgov.subject_exported TO fsgov_privacy;
+
+-- -- keep carries erasures out ---------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.erasures() RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT q.id FROM fsgov.subject_requests q
+    WHERE q.kind = 'erase' AND (q.state = 'approved' OR q.state = 'done' AND q.forgotten_at IS NULL) ORDER BY q.approved_at, q.id
+$$;
+COMMENT ON FUNCTION fsgov.erasures IS 'Requests that something may have to be erased for: also what was done, as long as a call may be entered late.';
+GRANT EXECUTE ON FUNCTION fsgov.erasures TO fsgov_keep;
+
+CREATE FUNCTION fsgov.found_records(p_request text)
+RETURNS TABLE (call text, party integer, segment text, state text, verdict text, promised boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    asked fsgov.subject_requests;
+BEGIN
+    SELECT * INTO asked FROM fsgov.subject_requests q
+        WHERE q.id = p_request AND q.kind = 'erase' AND q.state IN ('approved', 'done') FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this erasure is not approved' USING ERRCODE = 'FG409', DETAIL = p_request;
+    END IF;
+    INSERT INTO fsgov.subject_records AS r (request, call, party, segment, tenant, verdict)
+    SELECT p_request, n.call, n.party, n.segment, n.tenant, 'due'
+    FROM fsgov.records_of(asked.tenant, asked.numbers, asked.crm) AS n ON CONFLICT DO NOTHING;
+    -- what the ledger promised of calls that were lost with the database
+    INSERT INTO fsgov.subject_records AS r (request, call, party, segment, tenant, verdict)
+    SELECT p_request, w.call, w.party, s.segment, s.tenant, 'due'
+    FROM fsgov.subject_records w JOIN fsgov.segments s ON s.call = w.call AND (s.parties = '{}' OR w.party = ANY (s.parties))
+    WHERE w.request = p_request AND w.segment = '' AND w.party > 0 AND asked.opened_by IS NULL ON CONFLICT DO NOTHING;
+    IF asked.state = 'done' AND EXISTS (SELECT FROM fsgov.subject_records r
+            WHERE r.request = p_request AND r.verdict NOT IN ('erased', 'gone')) THEN
+        UPDATE fsgov.subject_requests q SET state = 'approved', done_at = NULL WHERE q.id = p_request;
+    END IF;
+    RETURN QUERY SELECT r.call, r.party, r.segment, coalesce(s.state, ''), r.verdict, r.promised_at IS NOT NULL
+        FROM fsgov.subject_records r LEFT JOIN fsgov.segments s ON s.segment = r.segment
+        WHERE r.request = p_request AND r.verdict NOT IN ('erased', 'gone') ORDER BY r.call, r.party, r.segment DESC;
+END $$;
+COMMENT ON FUNCTION fsgov.found_records IS
+    'What is left of an approved erasure, record by record, with what was entered since: state of the recording (empty: no row of it).';
+GRANT EXECUTE ON FUNCTION fsgov.found_records TO fsgov_keep;
+
+CREATE FUNCTION fsgov.promised_records(p_request text, p_calls text[], p_parties integer[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    UPDATE fsgov.subject_records r SET promised_at = now() FROM unnest(p_calls, p_parties) AS p(call, party)
+    WHERE r.request = p_request AND r.call = p.call AND r.party = p.party AND r.segment = '' AND r.promised_at IS NULL
+$$;
+COMMENT ON FUNCTION fsgov.promised_records IS 'The ledger has these: whatever happens to the database, they are not forgotten.';
+GRANT EXECUTE ON FUNCTION fsgov.promised_records TO fsgov_keep;
+
+CREATE FUNCTION fsgov.note_records(p_request text, p_records jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    wrong text;
+BEGIN
+    SELECT e ->> 'segment' INTO wrong FROM jsonb_array_elements(p_records) AS e WHERE e ->> 'segment' <> ''
+        AND e ->> 'verdict' IN ('erased', 'gone') AND (
+            EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = e ->> 'segment' AND s.state NOT IN ('missing', 'destroyed'))
+            OR EXISTS (SELECT FROM fsgov.segment_keys k WHERE k.segment = e ->> 'segment')) LIMIT 1;
+    IF wrong IS NULL THEN
+        SELECT e ->> 'call' INTO wrong FROM jsonb_array_elements(p_records) AS e WHERE e ->> 'segment' = ''
+            AND e ->> 'verdict' IN ('erased', 'gone') AND NOT EXISTS (SELECT FROM fsgov.forgotten f
+                WHERE f.call = e ->> 'call' AND f.party = (e ->> 'party')::integer) LIMIT 1;
+    END IF;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'this record is there' USING ERRCODE = 'FG409', DETAIL = wrong;
+    END IF;
+    UPDATE fsgov.subject_records r SET verdict = n.verdict, reasons = n.reasons, until = n.until, noted_at = now()
+    FROM (SELECT e ->> 'call' AS call, (e ->> 'party')::integer AS party, e ->> 'segment' AS segment, e ->> 'verdict' AS verdict,
+                 fsgov.texts(e -> 'reasons') AS reasons, fsgov.instant(e ->> 'until') AS until
+          FROM jsonb_array_elements(p_records) AS e) AS n
+    WHERE r.request = p_request AND r.call = n.call AND r.party = n.party AND r.segment = n.segment
+        AND (r.verdict, r.reasons, r.until) IS DISTINCT FROM (n.verdict, n.reasons, n.until);
+END $$;
+COMMENT ON FUNCTION fsgov.note_records IS 'What was found of these records of an erasure. What is there is never noted as erased.';
+GRANT EXECUTE ON FUNCTION fsgov.note_records TO fsgov_keep;
+
+CREATE FUNCTION fsgov.unname(p_call text, p_party integer) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    UPDATE fsgov.parties p SET number = NULL, e164 = NULL, facts = NULL WHERE p.call = p_call AND p.party = p_party;
+    UPDATE fsgov.consents n SET evidence = NULL WHERE n.call = p_call AND n.party = p_party;
+    IF p_party > 0 THEN
+        UPDATE fsgov.calls c SET inputs = NULL, inputs_salt = NULL WHERE c.call = p_call;
+        DELETE FROM fsgov.tags t WHERE t.call = p_call;
+    END IF;
+    UPDATE fsgov.accesses a SET reason = '' FROM fsgov.segments s WHERE s.call = p_call AND a.segment = s.segment;
+    UPDATE fsgov.provenance o SET found_as = '' FROM fsgov.segments s WHERE s.call = p_call AND o.segment = s.segment;
+END $$;
+COMMENT ON FUNCTION fsgov.unname IS
+    'Internal: nothing in the rows of this call says any more who this party is: number, facts, evidence, the inputs of the decision, and free text of people (tags, reasons of accesses, names of files).';
+
+CREATE FUNCTION fsgov.needed_by(p_request text, p_call text, p_party integer) RETURNS text[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    RETURN (SELECT coalesce(array_agg(DISTINCT why ORDER BY why), '{}') FROM (
+        SELECT c.call FROM fsgov.calls c WHERE c.call = p_call AND c.outcome IS NULL
+        UNION ALL
+        SELECT s.segment FROM fsgov.segments s WHERE s.call = p_call AND s.state NOT IN ('missing', 'destroyed')
+            AND (s.parties = '{}' OR p_party = ANY (s.parties) OR p_party = 0)
+        UNION ALL
+        SELECT q.id FROM fsgov.subject_requests q, LATERAL fsgov.parties_of(q.tenant, q.numbers, q.crm) AS w
+        WHERE q.id <> p_request AND q.kind = 'export' AND q.state = 'open' AND w.call = p_call AND w.party = p_party
+        UNION ALL
+        SELECT unnest(fsgov.held_call(p_call))) AS found(why));
+END $$;
+COMMENT ON FUNCTION fsgov.needed_by IS
+    'Internal: who still needs the rows that name this party: the call (it goes on), recordings in which they can be heard, open exports of theirs, holds.';
+
+CREATE FUNCTION fsgov.unname_party(p_request text, p_call text, p_party integer) RETURNS text[]
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    needs text[];
+    whose text;
+BEGIN
+    PERFORM fsgov.lock_holds(false);
+    SELECT r.tenant INTO whose FROM fsgov.subject_records r JOIN fsgov.subject_requests q ON q.id = r.request
+        WHERE r.request = p_request AND r.call = p_call AND r.party = p_party AND r.segment = ''
+            AND r.promised_at IS NOT NULL AND q.kind = 'erase' AND q.state = 'approved' FOR UPDATE;
+    IF whose IS NULL THEN
+        RAISE EXCEPTION 'nobody has approved that this is erased' USING ERRCODE = 'FG409', DETAIL = p_request || ' ' || p_call;
+    END IF;
+    needs := fsgov.needed_by(p_request, p_call, p_party);
+    IF needs = '{}' THEN
+        PERFORM fsgov.unname(p_call, p_party);
+        INSERT INTO fsgov.forgotten (call, party, tenant) VALUES (p_call, p_party, whose) ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN needs;
+END $$;
+COMMENT ON FUNCTION fsgov.unname_party IS
+    'Nulls what names the person in a call, where nothing needs it any more; the answer is who does. Holds are looked at under their lock.';
+GRANT EXECUTE ON FUNCTION fsgov.unname_party TO fsgov_keep;
+
+CREATE FUNCTION fsgov.erasure_done(p_request text) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    UPDATE fsgov.subject_requests q SET state = 'done', done_at = now() WHERE q.id = p_request AND q.state = 'approved'
+        AND NOT EXISTS (SELECT FROM fsgov.subject_records r WHERE r.request = p_request AND r.verdict NOT IN ('erased', 'gone'))
+    RETURNING true
+$$;
+COMMENT ON FUNCTION fsgov.erasure_done IS 'True: nothing is left of this erasure, and it was not done before.';
+GRANT EXECUTE ON FUNCTION fsgov.erasure_done TO fsgov_keep;
+
+CREATE FUNCTION fsgov.forget_subjects(p_before timestamptz) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    ended fsgov.subject_requests;
+    many  bigint := 0;
+BEGIN
+    FOR ended IN SELECT * FROM fsgov.subject_requests q
+            WHERE q.state IN ('done', 'refused') AND q.forgotten_at IS NULL AND q.done_at < p_before FOR UPDATE LOOP
+        UPDATE fsgov.subject_requests q SET numbers = '{}', crm = '{}', forgotten_at = now() WHERE q.id = ended.id;
+        UPDATE fsgov.stops s SET number = NULL WHERE ended.kind = 'erase' AND ended.state = 'done'
+            AND s.number = ANY (ended.numbers) AND s.lifted_at IS NOT NULL;
+        many := many + 1;
+    END LOOP;
+    RETURN many;
+END $$;
+COMMENT ON FUNCTION fsgov.forget_subjects IS
+    'Requests that ended before then no more say whom they were about; nor do stops of them that were lifted. How many.';
+GRANT EXECUTE ON FUNCTION fsgov.forget_subjects TO fsgov_keep;
+
+CREATE FUNCTION fsgov.subjects_due(p_soon timestamptz, OUT soon bigint, OUT overdue bigint, OUT deferred bigint, OUT lost bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT count(*) FILTER (WHERE q.answered_at IS NULL AND q.due_at < p_soon AND q.due_at >= now()),
+        count(*) FILTER (WHERE q.answered_at IS NULL AND q.due_at < now()),
+        count(*) FILTER (WHERE q.state = 'approved'),
+        count(*) FILTER (WHERE q.state = 'lost')
+    FROM fsgov.subject_requests q WHERE q.state IN ('open', 'approved', 'lost')
+$$;
+COMMENT ON FUNCTION fsgov.subjects_due IS
+    'For keep: requests that nobody has answered, due before p_soon, or late; erasures of which something waits; requests that a restore lost.';
+GRANT EXECUTE ON FUNCTION fsgov.subjects_due TO fsgov_keep;
+
 
 -- == Artefacts =============================================================================================
 
@@ -1520,6 +1974,49 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fsgov.apply_ledger IS
     'After a restore: these were erased after the dump was made. Their keys go again; the answer is how many were back.';
+
+CREATE FUNCTION fsgov.apply_forgotten(p_names text[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    actor text := fsgov.admin();
+    named record;
+    back  bigint := 0;
+BEGIN
+    FOR named IN SELECT DISTINCT split_part(n, '.', 1) AS call, split_part(n, '.', 2)::integer AS party FROM unnest(p_names) AS n LOOP
+        INSERT INTO fsgov.forgotten (call, party, tenant) SELECT named.call, named.party,
+            coalesce((SELECT c.tenant FROM fsgov.calls c WHERE c.call = named.call), '*') ON CONFLICT DO NOTHING;
+        back := back + (SELECT count(*) FROM fsgov.parties p WHERE p.call = named.call AND p.party = named.party
+                        AND coalesce(p.number, p.e164, p.facts::text) IS NOT NULL);
+        PERFORM fsgov.unname(named.call, named.party);
+    END LOOP;
+    RETURN back;
+END $$;
+COMMENT ON FUNCTION fsgov.apply_forgotten IS
+    'After a restore: the rows that name these parties (CALL.PARTY) were nulled after the dump was made. They are again; the answer is how many were back.';
+
+CREATE FUNCTION fsgov.apply_requests(p_requests jsonb) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    actor text := fsgov.admin();
+    more  bigint;
+BEGIN
+    INSERT INTO fsgov.subject_requests (id, tenant, kind, state, received_at, due_at)
+    SELECT e ->> 'request', coalesce(e ->> 'tenant', '*'), e ->> 'kind', CASE WHEN e -> 'records' = '[]' THEN 'lost' ELSE 'approved' END,
+        coalesce((e ->> 'received')::timestamptz, now()), coalesce((e ->> 'due')::timestamptz, now())
+    FROM jsonb_array_elements(p_requests) AS e ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS more = ROW_COUNT;
+    INSERT INTO fsgov.subject_records (request, call, party, tenant, verdict, promised_at)
+    SELECT q.id, split_part(n, '.', 1), split_part(n, '.', 2)::integer, q.tenant, 'due', now()
+    FROM jsonb_array_elements(p_requests) AS e JOIN fsgov.subject_requests q ON q.id = e ->> 'request',
+        jsonb_array_elements_text(e -> 'records') AS n
+    WHERE NOT EXISTS (SELECT FROM fsgov.forgotten f WHERE f.call = split_part(n, '.', 1) AND f.party::text = split_part(n, '.', 2))
+    ON CONFLICT DO NOTHING;
+    UPDATE fsgov.subject_requests q SET state = 'approved', approved_at = now()
+    FROM jsonb_array_elements(p_requests) AS e WHERE q.id = e ->> 'request' AND q.state = 'open' AND e -> 'records' <> '[]';
+    RETURN more;
+END $$;
+COMMENT ON FUNCTION fsgov.apply_requests IS
+    'After a restore: requests that were made after the dump. What the ledger promised of them is carried out; of the others only the log knows, and the person has to be asked again (lost).';
 
 CREATE FUNCTION fsgov.is_retold(p_subject text, p_type text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, fsgov, pg_temp AS $$

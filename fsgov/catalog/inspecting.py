@@ -19,7 +19,9 @@ CALLS: Mapping[str, frozenset[str]] = {
     "keep": EVERY
     | {"enter_lines", "entered", "be_sequencer", "sequence", "store_checkpoint", "sink_reached", "keep_says"}
     | {"scrub_due", "scrubbed", "scrub_faults"}
-    | {"enter_statement"},
+    | {"enter_statement"}
+    | {"erasures", "found_records", "promised_records", "note_records", "unname_party", "erasure_done"}
+    | {"forget_subjects", "subjects_due"},
 }
 """The functions of schema.sql that each part's login may call (a test compares them with its grants)."""
 POWERS = ("superuser", "bypasses row security", "may create roles", "may create databases", "may replicate")

@@ -22,9 +22,11 @@ TABLES = {
     "segment_keys", "masks", "holds", "policies", "accesses", "origins", "outbox", "log", "event_log",
     "checkpoints", "sinks", "keepers", "activations", "stops", "scrubs", "noted", "provenance",
     "session_counts", "statements", "erased", "retold",
+    "subject_requests", "subject_records", "forgotten",
 }  # fmt: skip
 GROUPS = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 ROWS = {"calls", "legs", "segments", "masks", "tags", "holds", "consents", "version"}
+SUBJECTS = {"subject_requests", "subject_records", "forgotten"}
 LOG = {"origins", "outbox", "log", "event_log", "checkpoints", "sinks", "keepers"}
 LOG |= {"session_counts", "statements"}
 NUMBERS = {"parties", "policies", "activations", "stops", "scrubs", "provenance"}
@@ -36,8 +38,8 @@ MAY_READ = {
     | LOG,
     "integrator": ROWS - {"calls", "consents"} | {"calls-", "consents-"} | LOG,
     "supervisor": ROWS | NUMBERS | LOG,
-    "privacy": ROWS | NUMBERS | {"accesses", "people", "memberships"} | LOG,
-    "auditor": ROWS | NUMBERS | {"accesses", "people", "memberships", "noted"} | LOG,
+    "privacy": ROWS | NUMBERS | {"accesses", "people", "memberships"} | SUBJECTS | LOG,
+    "auditor": ROWS | NUMBERS | {"accesses", "people", "memberships", "noted"} | SUBJECTS | LOG,
     "govern": {"version"},
     "ship": {"version"},
     "keep": {"version", "calls-", "legs-"} | LOG,
@@ -80,6 +82,19 @@ FUNCTIONS = {
     "is_retold": {"ship"},
     "enter_statement": {"keep"},
     "keep_heard": {"govern"},
+    "find_subject": {"supervisor", "privacy", "auditor"},
+    "open_subject_request": {"privacy"},
+    "approve_erasure": {"privacy"},
+    "answer_subject_request": {"privacy"},
+    "subject_exported": {"privacy"},
+    "erasures": {"keep"},
+    "found_records": {"keep"},
+    "promised_records": {"keep"},
+    "note_records": {"keep"},
+    "unname_party": {"keep"},
+    "erasure_done": {"keep"},
+    "forget_subjects": {"keep"},
+    "subjects_due": {"keep"},
 }
 
 

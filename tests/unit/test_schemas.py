@@ -184,6 +184,7 @@ def test_the_desk_enters_what_has_a_schema() -> None:
     assert named == {
         "access.requested", "access.released", "people.added", "people.disabled", "log.opened",
         "policy.proposed", "policy.activated", "stop.placed", "stop.lifted", "difference.resolved",
+        "subject.opened", "subject.approved", "subject.exported", "subject.answered",
     }  # fmt: skip
     assert named <= set(types())
 
