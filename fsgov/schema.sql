@@ -564,6 +564,65 @@ COMMENT ON TABLE fsgov.retold IS
 
 -- -- copies in other vaults --------------------------------------------------------------------------------
 
+CREATE TABLE fsgov.copies (
+    id             text PRIMARY KEY,
+    segment        text NOT NULL,
+    tenant         text NOT NULL CHECK (tenant <> ''),
+    vault          text NOT NULL CHECK (vault <> ''),
+    state          text NOT NULL DEFAULT 'asked'
+                   CHECK (state IN ('asked', 'copying', 'tried', 'stored', 'leaving', 'gone', 'refused')),
+    moving         boolean NOT NULL DEFAULT false,
+    object_key     text NOT NULL,
+    version_id     text,
+    key_version_id text,
+    asked_by       text REFERENCES fsgov.people,
+    asked_at       timestamptz NOT NULL DEFAULT now(),
+    xact           xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    reason         text NOT NULL DEFAULT '',
+    said           text NOT NULL DEFAULT '',
+    again_at       timestamptz,
+    stored_at      timestamptz,
+    gone_at        timestamptz
+);
+CREATE UNIQUE INDEX copies_one ON fsgov.copies (segment, vault) WHERE state NOT IN ('gone', 'refused');
+CREATE INDEX copies_work ON fsgov.copies (asked_at) WHERE state IN ('asked', 'copying', 'tried', 'leaving');
+COMMENT ON TABLE fsgov.copies IS
+    'Where else than in the vault of its row a segment is stored, was, or is to be. Purge removes every version of each (objects_of). No reference to segments: what lies in a vault outlives a row.';
+COMMENT ON COLUMN fsgov.copies.state IS
+    'asked: a person (ask_copy), or a replica of the configuration (lack_of_replica), wants it; nothing was put. copying: keep puts it now (copy_begins), and the segment cannot be destroyed until that ends. tried: it did not work, some of it may be there, keep tries again (copy_failed). stored: read back and proven (copy_proven). leaving: to be removed, by purge''s own path (copy_proven of a move, for the place it came from; drop_copy). gone: removed, the listing proved it (copy_gone; copies_destroyed, with the segment itself). refused: may not be made (copy_refused); said is why.';
+COMMENT ON COLUMN fsgov.copies.moving IS
+    'When it is proven the row of the segment names it, and what the row named until then becomes this row, leaving.';
+COMMENT ON COLUMN fsgov.copies.asked_by IS 'Null: keep, for a replica of the configuration.';
+COMMENT ON COLUMN fsgov.copies.xact IS 'The transaction that asked, then that of the line segment.copy.begun: copy_key gives the wrapped key out only when it is committed.';
+COMMENT ON COLUMN fsgov.copies.again_at IS 'Not tried before this (copy_failed): a while after a failure, or when its lock is over. Null: at once.';
+COMMENT ON COLUMN fsgov.copies.said IS 'Why it did not work the last time, in the words of the part that refused; names no person.';
+
+CREATE TABLE fsgov.replicas (
+    vault      text PRIMARY KEY,
+    of         text NOT NULL,
+    tenant     text NOT NULL DEFAULT '*',
+    by_store   boolean NOT NULL,
+    since      timestamptz NOT NULL DEFAULT now(),
+    seen_at    timestamptz NOT NULL DEFAULT now(),
+    CHECK (vault <> of)
+);
+COMMENT ON TABLE fsgov.replicas IS
+    'Vaults that keep has been configured with as replicas of others, written by replica_of. None is forgotten by leaving it out of a configuration: what is in it has to be destroyed as well.';
+COMMENT ON COLUMN fsgov.replicas.by_store IS 'True: the object store copies by itself, so each object of `of` may be there unseen. False: keep makes the copies.';
+COMMENT ON COLUMN fsgov.replicas.seen_at IS 'When a keep last had it in its configuration.';
+
+CREATE TABLE fsgov.locks (
+    segment text NOT NULL REFERENCES fsgov.segments ON DELETE CASCADE,
+    vault   text NOT NULL,
+    tenant  text NOT NULL,
+    mode    text NOT NULL CHECK (mode IN ('GOVERNANCE', 'COMPLIANCE')),
+    until   timestamptz NOT NULL,
+    set_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (segment, vault)
+);
+COMMENT ON TABLE fsgov.locks IS
+    'Object locks, as the vaults showed them after they were set, of the sealed audio and of its key object alike. Written by note_lock (ship, keep). A row only grows: neither until nor mode becomes less.';
+
 
 -- -- people who ask about their recordings -----------------------------------------------------------------
 
@@ -1485,6 +1544,386 @@ GRANT EXECUTE ON FUNCTION fsgov.people_of_hosts TO fsgov_govern;
 
 
 -- == Copies ================================================================================================
+
+CREATE FUNCTION fsgov.lock_grows() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    NEW.until := greatest(NEW.until, OLD.until);
+    NEW.mode := CASE WHEN 'COMPLIANCE' IN (NEW.mode, OLD.mode) AND OLD.until > now() THEN 'COMPLIANCE' ELSE NEW.mode END;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION fsgov.lock_grows IS 'Trigger: no vault lets go of a lock, so no row says less than it did.';
+CREATE TRIGGER grows BEFORE UPDATE ON fsgov.locks FOR EACH ROW EXECUTE FUNCTION fsgov.lock_grows();
+
+CREATE FUNCTION fsgov.note_lock(p_segment text, p_vault text, p_mode text, p_until timestamptz) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    INSERT INTO fsgov.locks AS l (segment, vault, tenant, mode, until)
+    SELECT s.segment, p_vault, s.tenant, p_mode, p_until FROM fsgov.segments s WHERE s.segment = p_segment
+    ON CONFLICT (segment, vault) DO UPDATE SET mode = p_mode, until = p_until, set_at = now()
+    WHERE l.until < p_until OR l.mode = 'GOVERNANCE' AND p_mode = 'COMPLIANCE';
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION fsgov.note_lock IS
+    'The vault shows this lock on audio and key of the segment. False: that was known, or there is no such segment.';
+GRANT EXECUTE ON FUNCTION fsgov.note_lock TO fsgov_ship, fsgov_keep;
+
+CREATE FUNCTION fsgov.locked_until(p_segment text) RETURNS timestamptz LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT max(l.until) FROM fsgov.locks l WHERE l.segment = p_segment AND l.until > now()
+$$;
+COMMENT ON FUNCTION fsgov.locked_until IS
+    'Until when some vault refuses to remove this segment; null: none does. Before that its key is not destroyed either.';
+GRANT EXECUTE ON FUNCTION fsgov.locked_until TO fsgov_keep, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
+
+CREATE FUNCTION fsgov.policies_that_lock() RETURNS TABLE (sha256 text, text text) LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT p.sha256, p.text FROM fsgov.policies p WHERE position('lock' IN p.text) > 0 ORDER BY p.entered_at, p.sha256
+$$;
+COMMENT ON FUNCTION fsgov.policies_that_lock IS 'For keep: every policy whose text may ask for locks; keep reads it.';
+GRANT EXECUTE ON FUNCTION fsgov.policies_that_lock TO fsgov_keep;
+
+CREATE FUNCTION fsgov.lockable(p_policies text[], p_after text, p_limit integer) RETURNS TABLE (segment text, call text,
+    policy_sha256 text, purposes text[], ended_at timestamptz, anchors jsonb, vault text, object_key text,
+    version_id text, key_version_id text, mode text, until timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    WITH page AS MATERIALIZED (
+        SELECT s.* FROM fsgov.segments s
+        WHERE s.state = 'stored' AND NOT s.dispose AND s.policy_sha256 = ANY (p_policies) AND s.segment > p_after
+        ORDER BY s.segment LIMIT p_limit
+    )
+    SELECT s.segment, s.call, s.policy_sha256, s.purposes, coalesce(c.ended_at, s.closed_at, s.stored_at), '{}'::jsonb,
+        o.vault, o.object_key, o.version_id, o.key_version_id, l.mode, l.until
+    FROM page s LEFT JOIN fsgov.calls c USING (call)
+    CROSS JOIN LATERAL (
+        SELECT s.vault, s.object_key, s.version_id, s.key_version_id
+        UNION ALL
+        SELECT k.vault, k.object_key, k.version_id, k.key_version_id FROM fsgov.copies k
+        WHERE k.segment = s.segment AND k.state = 'stored'
+    ) AS o
+    LEFT JOIN fsgov.locks l ON l.segment = s.segment AND l.vault = o.vault
+    ORDER BY s.segment, o.vault
+$$;
+COMMENT ON FUNCTION fsgov.lockable IS
+    'For keep, a page at a time: what is stored under these policies, in each of its vaults, and the lock known there. Neither quarantined nor to be disposed of: that is never locked.';
+GRANT EXECUTE ON FUNCTION fsgov.lockable TO fsgov_keep;
+
+CREATE FUNCTION fsgov.ask_copy(p_segment text, p_vault text, p_moving boolean, p_reason text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_ops,fsgov_privacy}');
+    about  fsgov.segments;
+    there  fsgov.copies;
+    copy   text;
+BEGIN
+    SELECT * INTO about FROM fsgov.segments s WHERE s.segment = p_segment FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such segment' USING ERRCODE = 'FG404', DETAIL = p_segment;
+    END IF;
+    IF about.state NOT IN ('stored', 'quarantined') OR about.dispose THEN
+        RAISE EXCEPTION 'this recording is not to be copied' USING ERRCODE = 'FG409',
+            DETAIL = p_segment || ' is ' || CASE WHEN about.dispose THEN 'to be destroyed' ELSE about.state END;
+    END IF;
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'a copy needs a reason' USING ERRCODE = 'FG409', DETAIL = p_segment;
+    END IF;
+    IF about.vault = p_vault THEN
+        RAISE EXCEPTION 'this recording is in that vault' USING ERRCODE = 'FG409', DETAIL = p_segment || ' in ' || p_vault;
+    END IF;
+    SELECT * INTO there FROM fsgov.copies k
+        WHERE k.segment = p_segment AND k.vault = p_vault AND k.state NOT IN ('gone', 'refused') FOR UPDATE;
+    IF there.state = 'leaving' OR there.state = 'copying' OR there.moving OR (there.id IS NOT NULL AND NOT p_moving) THEN
+        RAISE EXCEPTION 'there is a copy in that vault' USING ERRCODE = 'FG409',
+            DETAIL = p_segment || ' in ' || p_vault || ': ' || there.state;
+    END IF;
+    IF EXISTS (SELECT FROM fsgov.copies k WHERE k.segment = p_segment AND k.moving AND p_moving
+               AND k.state IN ('asked', 'copying', 'tried')) THEN
+        RAISE EXCEPTION 'this recording is being moved' USING ERRCODE = 'FG409', DETAIL = p_segment;
+    END IF;
+    IF there.id IS NOT NULL THEN
+        UPDATE fsgov.copies k SET moving = true, state = 'asked', asked_by = person, asked_at = now(), said = '',
+            xact = pg_current_xact_id(), reason = p_reason WHERE k.id = there.id RETURNING k.id INTO copy;
+    ELSE
+        copy := fsgov.random_id('c-');
+        INSERT INTO fsgov.copies (id, segment, tenant, vault, moving, object_key, asked_by, reason)
+            VALUES (copy, p_segment, about.tenant, p_vault, p_moving, about.object_key, person, p_reason);
+    END IF;
+    PERFORM fsgov.enter_from_desk(person, 'segment.copy.asked', p_segment,
+        jsonb_build_object('call', about.call, 'copy', copy, 'vault', p_vault, 'moving', p_moving));
+    RETURN copy;
+END $$;
+COMMENT ON FUNCTION fsgov.ask_copy IS
+    'A recording is to be copied into another vault, or moved there; keep does it, or refuses where residency forbids it. A move into a vault that has a copy makes that copy the recording. The answer is the id of the copy.';
+GRANT EXECUTE ON FUNCTION fsgov.ask_copy TO fsgov_ops, fsgov_privacy;
+
+CREATE FUNCTION fsgov.drop_copy(p_segment text, p_vault text, p_reason text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_ops,fsgov_privacy}');
+    about  fsgov.segments;
+    copy   text;
+BEGIN
+    SELECT * INTO about FROM fsgov.segments s WHERE s.segment = p_segment FOR UPDATE;
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'to drop a copy needs a reason' USING ERRCODE = 'FG409', DETAIL = p_segment;
+    END IF;
+    UPDATE fsgov.copies k SET moving = false, reason = p_reason, said = '', asked_by = person,
+        state = CASE WHEN k.state = 'asked' AND k.version_id IS NULL THEN 'gone' ELSE 'leaving' END,
+        gone_at = CASE WHEN k.state = 'asked' AND k.version_id IS NULL THEN now() END
+    WHERE k.segment = p_segment AND k.vault = p_vault AND k.state IN ('asked', 'tried', 'stored') RETURNING k.id INTO copy;
+    IF copy IS NULL THEN
+        RAISE EXCEPTION 'there is no copy to drop in that vault' USING ERRCODE = 'FG404',
+            DETAIL = p_segment || ' in ' || p_vault, HINT = 'fsgov recordings copies';
+    END IF;
+    PERFORM fsgov.enter_from_desk(person, 'segment.copy.dropped', p_segment,
+        jsonb_build_object('call', about.call, 'copy', copy, 'vault', p_vault));
+    RETURN copy;
+END $$;
+COMMENT ON FUNCTION fsgov.drop_copy IS
+    'This copy is to be removed; keep does it, once it has proven that the recording itself is whole. Never the place that the row names.';
+GRANT EXECUTE ON FUNCTION fsgov.drop_copy TO fsgov_ops, fsgov_privacy;
+
+CREATE FUNCTION fsgov.replica_of(p_vault text, p_of text, p_by_store boolean) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    INSERT INTO fsgov.replicas (vault, of, by_store) VALUES (p_vault, p_of, p_by_store)
+    ON CONFLICT (vault) DO UPDATE SET of = p_of, by_store = p_by_store, seen_at = now()
+$$;
+COMMENT ON FUNCTION fsgov.replica_of IS 'keep is configured with this vault as a replica of that one.';
+GRANT EXECUTE ON FUNCTION fsgov.replica_of TO fsgov_keep;
+
+CREATE FUNCTION fsgov.lack_of_replica(p_vault text, p_of text, p_before timestamptz, p_limit integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    more bigint;
+BEGIN
+    INSERT INTO fsgov.copies (id, segment, tenant, vault, object_key)
+    SELECT fsgov.random_id('c-'), s.segment, s.tenant, p_vault, s.object_key FROM fsgov.segments s
+    WHERE s.vault = p_of AND s.state = 'stored' AND NOT s.dispose AND s.stored_at < p_before
+        AND NOT EXISTS (SELECT FROM fsgov.copies k WHERE k.segment = s.segment AND k.vault = p_vault)
+    ORDER BY s.stored_at LIMIT p_limit
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS more = ROW_COUNT;
+    RETURN more;
+END $$;
+COMMENT ON FUNCTION fsgov.lack_of_replica IS
+    'What is stored in p_of and was never asked for in its replica becomes asked there; how many. What was refused or dropped there stays so.';
+GRANT EXECUTE ON FUNCTION fsgov.lack_of_replica TO fsgov_keep;
+
+CREATE FUNCTION fsgov.copies_due(p_vaults text[], p_limit integer) RETURNS TABLE (id text, segment text, call text,
+    vault text, state text, moving boolean, by_store boolean, object_key text, from_vault text, from_key text,
+    from_version text, sealed_size bigint, sealed_sha256 text, segment_state text, dispose boolean, policies text[],
+    countries text[], unknown boolean, mode text, until timestamptz, locked_here timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT k.id, k.segment, coalesce(s.call, ''), k.vault, k.state, k.moving, coalesce(r.by_store, false), k.object_key,
+        coalesce(s.vault, ''), coalesce(s.object_key, ''), coalesce(s.version_id, ''), coalesce(s.sealed_size, 0),
+        coalesce(s.sealed_sha256, ''), coalesce(s.state, 'destroyed'), coalesce(s.dispose, true),
+        array_remove(ARRAY[s.policy_sha256, (fsgov.activated()).sha256], NULL),
+        ARRAY(SELECT DISTINCT p.country FROM fsgov.parties p WHERE p.call = s.call AND p.country IS NOT NULL ORDER BY 1),
+        NOT EXISTS (SELECT FROM fsgov.parties p WHERE p.call = s.call)
+            OR EXISTS (SELECT FROM fsgov.parties p WHERE p.call = s.call AND p.country IS NULL),
+        l.mode, l.until, h.until
+    FROM fsgov.copies k LEFT JOIN fsgov.segments s USING (segment)
+    LEFT JOIN fsgov.replicas r ON r.vault = k.vault AND r.of = s.vault
+    LEFT JOIN fsgov.locks l ON l.segment = k.segment AND l.vault = s.vault AND l.until > now()
+    LEFT JOIN fsgov.locks h ON h.segment = k.segment AND h.vault = k.vault AND h.until > now()
+    WHERE k.state IN ('asked', 'tried', 'leaving') AND k.vault = ANY (p_vaults) AND coalesce(k.again_at, '-infinity') <= now()
+    ORDER BY k.state = 'leaving', coalesce(k.again_at, k.asked_at), k.id LIMIT p_limit
+$$;
+COMMENT ON FUNCTION fsgov.copies_due IS
+    'For keep: copies to make or to remove now, and what it has to know: where the recording is, whose call it is (by country), which policies bind it, the lock it has there, and until when the copy is locked.';
+GRANT EXECUTE ON FUNCTION fsgov.copies_due TO fsgov_keep;
+
+CREATE FUNCTION fsgov.policy_text(p_sha256 text) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$ SELECT p.text FROM fsgov.policies p WHERE p.sha256 = p_sha256 $$;
+COMMENT ON FUNCTION fsgov.policy_text IS 'For keep: the policy with this digest; null where it is not in the catalog.';
+GRANT EXECUTE ON FUNCTION fsgov.policy_text TO fsgov_keep;
+
+CREATE FUNCTION fsgov.copy_begins(p_copy text, p_origin text, p_n bigint, p_line bytea) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    about fsgov.copies;
+    here  fsgov.segments;
+    told  jsonb := convert_from(p_line, 'UTF8')::jsonb;
+BEGIN
+    SELECT s.* INTO here FROM fsgov.segments s JOIN fsgov.copies k USING (segment) WHERE k.id = p_copy FOR UPDATE OF s;
+    SELECT * INTO about FROM fsgov.copies k WHERE k.id = p_copy FOR UPDATE;
+    IF about.state IS NULL OR about.state NOT IN ('asked', 'tried') OR here.state IS NULL
+       OR here.state NOT IN ('stored', 'quarantined') OR here.dispose THEN
+        RAISE EXCEPTION 'this copy is not to be made' USING ERRCODE = 'FG409', DETAIL = p_copy;
+    END IF;
+    IF told ->> 'type' IS DISTINCT FROM 'fsgov.segment.copy.begun.v1' OR told #>> '{data,copy}' IS DISTINCT FROM p_copy
+       OR told ->> 'subject' IS DISTINCT FROM about.segment THEN
+        RAISE EXCEPTION 'this line does not tell of the copy' USING ERRCODE = 'FG422', DETAIL = p_copy;
+    END IF;
+    PERFORM fsgov.enter_lines(p_origin, p_n, ARRAY[p_line]);
+    UPDATE fsgov.copies k SET state = 'copying', xact = pg_current_xact_id() WHERE k.id = p_copy;
+END $$;
+COMMENT ON FUNCTION fsgov.copy_begins IS
+    'keep is about to put this copy, and this line tells of it. Until copy_failed or copy_proven the segment cannot be destroyed.';
+GRANT EXECUTE ON FUNCTION fsgov.copy_begins TO fsgov_keep;
+
+CREATE FUNCTION fsgov.copy_key(p_copy text) RETURNS bytea
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    about   fsgov.copies;
+    wrapped bytea;
+BEGIN
+    SELECT * INTO about FROM fsgov.copies k WHERE k.id = p_copy;
+    IF about.state IS DISTINCT FROM 'copying' OR pg_xact_status(about.xact) IS DISTINCT FROM 'committed' THEN
+        RAISE EXCEPTION 'nothing tells of this copy yet' USING ERRCODE = 'FG409', DETAIL = p_copy;
+    END IF;
+    SELECT k.wrapped_key INTO wrapped FROM fsgov.segment_keys k WHERE k.segment = about.segment;
+    IF wrapped IS NULL THEN
+        RAISE EXCEPTION 'the key of this recording is destroyed' USING ERRCODE = 'FG404', DETAIL = about.segment;
+    END IF;
+    RETURN wrapped;
+END $$;
+COMMENT ON FUNCTION fsgov.copy_key IS
+    'The wrapped key that goes into the other key bucket, once the line that tells of it is committed.';
+GRANT EXECUTE ON FUNCTION fsgov.copy_key TO fsgov_keep;
+
+CREATE FUNCTION fsgov.copy_failed(p_copy text, p_said text, p_again timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    UPDATE fsgov.copies k SET state = CASE k.state WHEN 'copying' THEN 'tried' ELSE k.state END, said = p_said, again_at = p_again
+    WHERE k.id = p_copy AND k.state IN ('asked', 'copying', 'tried', 'leaving')
+$$;
+COMMENT ON FUNCTION fsgov.copy_failed IS 'It did not work, to make this copy or to remove it; keep tries again, not before p_again.';
+GRANT EXECUTE ON FUNCTION fsgov.copy_failed TO fsgov_keep;
+
+CREATE FUNCTION fsgov.copies_interrupted() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    cut bigint;
+BEGIN
+    UPDATE fsgov.copies k SET state = 'tried', said = 'keep ended meanwhile' WHERE k.state = 'copying';
+    GET DIAGNOSTICS cut = ROW_COUNT;
+    RETURN cut;
+END $$;
+COMMENT ON FUNCTION fsgov.copies_interrupted IS 'A keep begins to lead: nobody puts the copies any more that another one was at.';
+GRANT EXECUTE ON FUNCTION fsgov.copies_interrupted TO fsgov_keep;
+
+CREATE FUNCTION fsgov.copy_refused(p_copy text, p_said text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    UPDATE fsgov.copies k SET said = p_said, moving = false, again_at = NULL,
+        state = CASE WHEN k.state = 'asked' AND k.version_id IS NULL THEN 'refused'
+                     WHEN k.version_id IS NOT NULL AND k.stored_at IS NOT NULL THEN 'stored' ELSE 'leaving' END
+    WHERE k.id = p_copy AND k.state IN ('asked', 'tried');
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION fsgov.copy_refused IS
+    'This copy may not be made. Where something of it may be there it leaves; a copy that was only to become the recording stays a copy.';
+GRANT EXECUTE ON FUNCTION fsgov.copy_refused TO fsgov_keep;
+
+CREATE FUNCTION fsgov.copy_proven(p_copy text, p_sha256 text, p_version text, p_key_version text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    about fsgov.copies;
+    here  fsgov.segments;
+BEGIN
+    SELECT s.* INTO here FROM fsgov.segments s JOIN fsgov.copies k USING (segment) WHERE k.id = p_copy FOR UPDATE OF s;
+    SELECT * INTO about FROM fsgov.copies k WHERE k.id = p_copy FOR UPDATE;
+    IF about.state IS DISTINCT FROM 'copying' OR here.sealed_sha256 IS DISTINCT FROM p_sha256 THEN
+        RAISE EXCEPTION 'these are not the bytes of this recording' USING ERRCODE = 'FG422', DETAIL = p_copy;
+    END IF;
+    IF NOT about.moving THEN
+        UPDATE fsgov.copies k SET state = 'stored', stored_at = now(), said = '', version_id = p_version,
+            key_version_id = p_key_version WHERE k.id = p_copy;
+        RETURN '';
+    END IF;
+    UPDATE fsgov.segments s SET vault = about.vault, object_key = about.object_key, version_id = p_version,
+        key_version_id = p_key_version WHERE s.segment = here.segment;
+    UPDATE fsgov.copies k SET state = 'leaving', moving = false, vault = here.vault, object_key = here.object_key, said = '',
+        version_id = here.version_id, key_version_id = here.key_version_id, stored_at = here.stored_at, again_at = NULL
+    WHERE k.id = p_copy;
+    -- replicas of the place that it leaves are no replicas of it any more
+    UPDATE fsgov.copies k SET state = 'leaving', again_at = NULL FROM fsgov.replicas r
+    WHERE k.segment = here.segment AND k.vault = r.vault AND r.of = here.vault AND k.vault <> about.vault
+        AND k.asked_by IS NULL AND k.state IN ('asked', 'tried', 'stored');
+    INSERT INTO fsgov.copies (id, segment, tenant, vault, state, object_key)
+    SELECT fsgov.random_id('c-'), here.segment, here.tenant, r.vault, 'leaving', here.object_key FROM fsgov.replicas r
+    WHERE r.of = here.vault AND r.by_store AND r.vault <> about.vault ON CONFLICT DO NOTHING;
+    UPDATE fsgov.scrubs r SET looked_at = NULL, locked_until = NULL, lock_mode = '' WHERE r.segment = here.segment;
+    RETURN here.vault;
+END $$;
+COMMENT ON FUNCTION fsgov.copy_proven IS
+    'The copy was read back, and has this digest, which must be the row''s. Where it moves the row names it from now on; the answer is the vault that it leaves, "" for a copy.';
+GRANT EXECUTE ON FUNCTION fsgov.copy_proven TO fsgov_keep;
+
+CREATE FUNCTION fsgov.copy_gone(p_copy text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    UPDATE fsgov.copies k SET state = 'gone', gone_at = now(), said = '' WHERE k.id = p_copy AND k.state = 'leaving';
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION fsgov.copy_gone IS 'The vault lists no version of this copy any more, nor of its key.';
+GRANT EXECUTE ON FUNCTION fsgov.copy_gone TO fsgov_keep;
+
+CREATE FUNCTION fsgov.copy_may_leave(p_copy text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM fsgov.copies k WHERE k.id = p_copy AND k.state = 'leaving'
+        AND NOT EXISTS (SELECT FROM fsgov.segments s JOIN fsgov.holds h ON (h.call = s.call OR h.segment = s.segment)
+                        WHERE s.segment = k.segment AND h.released_at IS NULL))
+$$;
+COMMENT ON FUNCTION fsgov.copy_may_leave IS 'Whether no hold is in force for this copy, which is to be removed.';
+GRANT EXECUTE ON FUNCTION fsgov.copy_may_leave TO fsgov_keep;
+
+CREATE FUNCTION fsgov.copies_open() RETURNS TABLE (vault text, making bigint, stuck bigint, oldest timestamptz, said text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT k.vault, count(*) FILTER (WHERE k.state <> 'leaving'),
+        count(*) FILTER (WHERE k.state = 'leaving' AND k.said <> '' AND k.again_at < now() + interval '1 day'
+            AND NOT EXISTS (SELECT FROM fsgov.locks l WHERE l.segment = k.segment AND l.vault = k.vault AND l.until > now())
+            AND cardinality(ARRAY(SELECT h.id FROM fsgov.holds h JOIN fsgov.segments s ON h.call = s.call OR h.segment = s.segment
+                                  WHERE s.segment = k.segment AND h.released_at IS NULL)) = 0),
+        min(k.asked_at) FILTER (WHERE k.state <> 'leaving'), coalesce(max(k.said), '')
+    FROM fsgov.copies k WHERE k.state IN ('asked', 'copying', 'tried', 'leaving') GROUP BY 1 ORDER BY 1
+$$;
+COMMENT ON FUNCTION fsgov.copies_open IS
+    'For the alarm of keep, by vault: copies still to be made, and those that do not leave though neither hold nor lock keeps them.';
+GRANT EXECUTE ON FUNCTION fsgov.copies_open TO fsgov_keep;
+
+CREATE FUNCTION fsgov.not_while_copied() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM fsgov.copies k WHERE k.segment = NEW.segment AND k.state = 'copying') THEN
+        RAISE EXCEPTION 'a copy of this recording is being made' USING ERRCODE = 'FG409', DETAIL = NEW.segment,
+            HINT = 'try again: nothing may be put while it is destroyed';
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION fsgov.not_while_copied IS 'Trigger: no destruction begins while keep puts a copy, which would outlive it.';
+CREATE TRIGGER not_while_copied BEFORE UPDATE OF state ON fsgov.segments FOR EACH ROW
+    WHEN (NEW.state = 'destroying' AND OLD.state <> 'destroying') EXECUTE FUNCTION fsgov.not_while_copied();
+
+CREATE FUNCTION fsgov.copies_destroyed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    UPDATE fsgov.copies k SET state = 'gone', gone_at = now() WHERE k.segment = NEW.segment AND k.state NOT IN ('gone', 'refused');
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION fsgov.copies_destroyed IS 'Trigger: a segment is destroyed only when no vault lists it any more.';
+CREATE TRIGGER copies_destroyed AFTER UPDATE OF state ON fsgov.segments FOR EACH ROW
+    WHEN (NEW.state = 'destroyed' AND OLD.state <> 'destroyed') EXECUTE FUNCTION fsgov.copies_destroyed();
+
+GRANT SELECT ON fsgov.copies, fsgov.replicas, fsgov.locks TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
+
+CREATE FUNCTION fsgov.objects_of(p_segment text) RETURNS TABLE (vault text, object_key text, what text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    WITH stored AS (
+        SELECT s.vault, s.object_key, 'audio' AS what FROM fsgov.segments s
+        WHERE s.segment = p_segment AND s.object_key IS NOT NULL
+        UNION
+        SELECT k.vault, k.object_key, 'copy' FROM fsgov.copies k
+        WHERE k.segment = p_segment AND k.state NOT IN ('gone', 'refused')
+    )
+    SELECT o.vault, o.object_key, o.what FROM stored o
+    UNION
+    SELECT r.vault, o.object_key, 'replica' FROM stored o JOIN fsgov.replicas r ON r.of = o.vault
+    WHERE NOT EXISTS (SELECT FROM stored k WHERE k.vault = r.vault)
+$$;
+COMMENT ON FUNCTION fsgov.objects_of IS
+    'Every object that purge removes all versions of, with its key object (keys/<segment>) in the key bucket of the same vault.';
+GRANT EXECUTE ON FUNCTION fsgov.objects_of TO fsgov_keep, fsgov_privacy, fsgov_ops, fsgov_auditor;
 
 
 -- == Subjects ==============================================================================================

@@ -23,18 +23,21 @@ TABLES = {
     "checkpoints", "sinks", "keepers", "activations", "stops", "scrubs", "noted", "provenance",
     "session_counts", "statements", "erased", "retold",
     "subject_requests", "subject_records", "forgotten",
+    "copies", "replicas", "locks",
 }  # fmt: skip
 GROUPS = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 ROWS = {"calls", "legs", "segments", "masks", "tags", "holds", "consents", "version"}
 SUBJECTS = {"subject_requests", "subject_records", "forgotten"}
 LOG = {"origins", "outbox", "log", "event_log", "checkpoints", "sinks", "keepers"}
 LOG |= {"session_counts", "statements"}
-NUMBERS = {"parties", "policies", "activations", "stops", "scrubs", "provenance"}
+COPIES = {"copies", "replicas", "locks"}
+NUMBERS = {"parties", "policies", "activations", "stops", "scrubs", "provenance"} | COPIES
 # Who may SELECT from what; `calls-` and `consents-`: without the columns that hold numbers.
 MAY_READ = {
     "agent": ROWS - {"calls", "consents"} | {"calls-", "consents-", "stops-"},
     "ops": ROWS - {"calls", "consents"}
     | {"calls-", "consents-", "stops-", "policies", "activations", "scrubs", "noted"}
+    | COPIES
     | LOG,
     "integrator": ROWS - {"calls", "consents"} | {"calls-", "consents-"} | LOG,
     "supervisor": ROWS | NUMBERS | LOG,
@@ -95,6 +98,26 @@ FUNCTIONS = {
     "erasure_done": {"keep"},
     "forget_subjects": {"keep"},
     "subjects_due": {"keep"},
+    "note_lock": {"ship", "keep"},
+    "locked_until": {"keep", "supervisor", "privacy", "auditor", "ops"},
+    "policies_that_lock": {"keep"},
+    "lockable": {"keep"},
+    "policy_text": {"keep"},
+    "ask_copy": {"ops", "privacy"},
+    "drop_copy": {"ops", "privacy"},
+    "replica_of": {"keep"},
+    "lack_of_replica": {"keep"},
+    "copies_due": {"keep"},
+    "copy_begins": {"keep"},
+    "copy_key": {"keep"},
+    "copy_failed": {"keep"},
+    "copy_refused": {"keep"},
+    "copy_proven": {"keep"},
+    "copy_gone": {"keep"},
+    "copy_may_leave": {"keep"},
+    "copies_interrupted": {"keep"},
+    "copies_open": {"keep"},
+    "objects_of": {"keep", "privacy", "ops", "auditor"},
 }
 
 

@@ -185,6 +185,7 @@ def test_the_desk_enters_what_has_a_schema() -> None:
         "access.requested", "access.released", "people.added", "people.disabled", "log.opened",
         "policy.proposed", "policy.activated", "stop.placed", "stop.lifted", "difference.resolved",
         "subject.opened", "subject.approved", "subject.exported", "subject.answered",
+        "segment.copy.asked", "segment.copy.dropped",
     }  # fmt: skip
     assert named <= set(types())
 
