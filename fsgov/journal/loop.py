@@ -31,8 +31,8 @@ class Rounds(Protocol):
     def failed(self, fault: FsgovError) -> None: ...
 
 
-class Scrubs(Protocol):
-    """Who reads stored objects again, where this keep leads, and says what is wrong with them."""
+class Works(Protocol):
+    """What else is done in a thread of its own, where this keep leads, and says what is wrong with it."""
 
     leading: bool
     troubles: Mapping[str, FsgovError]
@@ -45,14 +45,14 @@ def run(
     stop: Callable[[], bool],
     turned: Callable[[str], None] = lambda _: None,
     vitals: Rounds | None = None,
-    scrubber: Scrubs | None = None,
+    works: Sequence[Works] = (),
     duties: Sequence[Callable[[], object]] = (),
 ) -> None:
     """Until `stop()`; then what waits is moved, signed and handed over. Ends the connection of `keep`.
 
     A failure is logged once, tried again with growing pauses, and never ends the loop.
     turned: called each time the loop has gone round, with what it is at, in words.
-    vitals: told how each round went. scrubber: told whether this keep leads, and its troubles are alarms.
+    vitals: told how each round went. works: told whether this keep leads, and their troubles are alarms.
     duties: what else is done by the keep that leads, and by no other, after each of its rounds.
     """
     pause, leading, last = SHORTEST_PAUSE, None, ""
@@ -61,10 +61,10 @@ def run(
         while not stop():
             try:
                 found = sequencer.run_once()
-                if scrubber:
-                    scrubber.leading = found.leading
-                others = scrubber.troubles if scrubber and found.leading else {}
-                alarms.follow(sequencer.troubles if found.leading else {}, others)
+                for work in works:
+                    work.leading = found.leading
+                others = {name: why for work in works for name, why in work.troubles.items()}
+                alarms.follow(sequencer.troubles if found.leading else {}, others if found.leading else {})
                 for duty in duties if found.leading else ():
                     duty()
                 if vitals:

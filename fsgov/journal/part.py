@@ -60,7 +60,7 @@ def keep(
         stack.enter_context(closing(scrubber))
         scrubber.start()
         statements = Statements(catalog, settings.host, now)
-        run(sequencer, catalog, alarms, stop, turned, vitals, scrubber, [statements.turn])
+        run(sequencer, catalog, alarms, stop, turned, vitals, [scrubber], [statements.turn])
 
 
 def scrub(settings: Settings, buckets: Mapping[str, Bucket]) -> Scrubber:
