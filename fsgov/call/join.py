@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from fsgov.call import merging, parting
 from fsgov.call.state import Call, Stage
 from fsgov.call.step import learn, seal, settle
@@ -10,33 +13,69 @@ from fsgov.commands import Command
 from fsgov.events import Instant, LegsBridged, RoomJoined
 
 
-def join(elder: Call, younger: Call, now: Instant) -> tuple[Call, Call, list[Command]]:
-    """Both after a bridge or a room has connected them, and the commands; the elder's come first.
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What a bridge or a room has made of the conversations of its legs, and the commands."""
 
-    What the younger has captured is closed first where its leg is the elder's now: one leg records for all.
+    calls: tuple[Call, ...]
+    parted: tuple[Call, ...]
+    """Of these, the new ones: of people who go on apart from others."""
+    merged: tuple[Call, Call] | None
+    """Of these, the elder and the younger of two that are one now."""
+    commands: list[Command]
+
+
+def meet(whose: Mapping[str, Call], event: LegsBridged | RoomJoined) -> Met:
+    """`whose`: the conversations of the legs that the event connects, by leg; at most two.
+
+    Whoever left others for this goes on alone first, then those who have met are one conversation, and only
+    then anything follows: nobody is recorded on the word of one of two who are together by now.
     """
-    event = TimePassed(now=now)
-    one, other = Turn(elder, event), Turn(younger, event)
-    merging.absorb(one, younger)
-    if younger.stage is not Stage.OVER:  # a kill came between their two files, and its end is told
-        merging.retire(other, elder.id)
+    turns = {call.id: Turn(call, event) for call in whose.values()}
+    failures = {call.id: call.failures for call in whose.values()}
+    of = {leg: turns[call.id] for leg, call in whose.items()}
+    changed, parted = list[Turn](), list[Turn]()
+    for t in turns.values():
+        if t.call.stage is Stage.OVER or not learn(t, event):
+            t.call.ignored += 1
+            continue
+        changed.append(t)
+        if legs := parting.leaving(t.call):
+            new = Turn(parting.begun(t, legs), event)
+            parting.move(t, new, legs)
+            parted.append(new)
+            of |= {leg: new for leg in of if leg in new.call.legs}
+    merged = None
+    pair = sorted(set(of.values()), key=lambda t: (t.call.opened, t.call.id))
+    if len(pair) == 2:
+        elder, younger = pair
+        unite(elder, younger)
+        merged = (elder.call, younger.call)
+        changed = [*(t for t in changed if t not in pair), *pair]
+    changed += (t for t in parted if t not in changed)
+    for t in reversed(changed):
+        if t.call.stage is not Stage.OVER:
+            settle(t, failures.get(t.call.id, 0))
+    calls = (*(t.call for t in turns.values()), *(t.call for t in parted))
+    commands = [command for t in changed for command in seal(t)]
+    return Met(calls, tuple(t.call for t in parted), merged, commands)
+
+
+def unite(elder: Turn, younger: Turn) -> None:
+    """The elder goes on with everybody; what the younger has captured is closed: one leg records for all."""
+    merging.absorb(elder, younger.call)
+    if younger.call.stage is not Stage.OVER:  # a kill came between their two files, and its end is told
+        merging.retire(younger, elder.call.id)
+
+
+def join(elder: Call, younger: Call, now: Instant) -> tuple[Call, Call, list[Command]]:
+    """Two that a kill has left apart are one after all; the elder's commands come first."""
+    one, other = (Turn(call, TimePassed(now=now)) for call in (elder, younger))
+    unite(one, other)
+    if other.call.stage is not Stage.OVER:
         settle(other, younger.failures)
     settle(one, elder.failures)
     return one.call, other.call, [*seal(one), *seal(other)]
-
-
-def part(call: Call, event: LegsBridged | RoomJoined) -> tuple[Call, Call, list[Command]] | None:
-    """Both after it, where a bridge or a room lets some go on apart from the others; else None."""
-    t = Turn(call, event)
-    learn(t, event)
-    who = parting.leaving(t.call)
-    if not who:
-        return None
-    new = Turn(parting.begun(t, who), event)
-    parting.move(t, new, who)
-    settle(t, call.failures)
-    settle(new, 0)
-    return t.call, new.call, [*seal(t), *seal(new)]
 
 
 def retire(younger: Call, into: str, now: Instant) -> tuple[Call, list[Command]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 from dataclasses import replace
 
 from fsgov.call import Call, Capture, Stage, TimePassed, next_due, step
 from fsgov.call.holding import NO_LIMITS, STARTS, Limits, LimitsInForce, SpoolRoom, TryNow
-from fsgov.call.join import join, part
+from fsgov.call.join import join, meet
 from fsgov.call.stops import StopsInForce, halting
 from fsgov.commands import Command
 from fsgov.events import Event, Instant, LegsBridged, RoomJoined
@@ -103,32 +104,30 @@ class Conversations:
             return []
         return self.tell(min(waiting, key=lambda call: (call.failures, call.opened)).id, TryNow(now=now))
 
-    def connect(self, id_: str, event: LegsBridged | RoomJoined) -> list[Command]:
-        """Tell it; those whom it takes apart from others who talk go on as a conversation of their own."""
-        call = self._calls.get(id_)
-        parted = None if call is None else part(call, event)
-        if parted is None:
-            return self.tell(id_, event)
-        old, new, commands = parted
-        self.directory.enlist((*new.legs, new.id), new.id)
-        self.keep(old)
-        self.keep(new)
+    def meet(self, event: LegsBridged | RoomJoined, legs: Iterable[str]) -> list[Command]:
+        """These legs are together: their conversations are one, without those whom that takes apart."""
+        named = {leg: self.directory.call(leg) for leg in legs}
+        met = meet({leg: self._calls[id_] for leg, id_ in named.items() if id_ in self._calls}, event)
+        for new in met.parted:
+            self.directory.enlist((*new.legs, new.id), new.id)
+        if met.merged is not None:
+            self._merged(*met.merged)
+        for call in met.calls:
+            self.keep(call)
+        return met.commands
+
+    def join(self, elder: str, younger: str, now: Instant) -> list[Command]:
+        """Make one conversation of two that a kill has left apart."""
+        one, other, commands = join(self._calls[elder], self._calls[younger], now)
+        self._merged(one, other)
+        self.keep(other)
+        self.keep(one)
         return commands
 
-    def join(self, one: str, other: str, now: Instant) -> list[Command]:
-        """Make one conversation of two; the elder goes on."""
-        if one == other or one not in self._calls or other not in self._calls:
-            return []
-        first, second = self._calls[one], self._calls[other]
-        if (second.opened, second.id) < (first.opened, first.id):
-            first, second = second, first
-        elder, younger, commands = join(first, second, now)
-        self.directory.enlist(_named(second), elder.id)
+    def _merged(self, elder: Call, younger: Call) -> None:
+        self.directory.enlist(_named(younger), elder.id)
         if younger.stage is not Stage.OVER:
             self.directory.leaves(younger)
-        self.keep(younger)
-        self.keep(elder)
-        return commands
 
     def keep(self, call: Call) -> None:
         """It is like this now; what is over is dropped."""

@@ -31,13 +31,6 @@ def met(live: Conversations, event: Met) -> tuple[Unknown, list[Command]]:
 def _bridged(
     live: Conversations, event: LegsBridged | RoomJoined, leg: str, other: str
 ) -> tuple[Unknown, list[Command]]:
-    """Whoever left others for this goes on alone first; then those who have met are one conversation."""
-    directory = live.directory
-    pairs = {leg: other, other: leg} if other else {leg: ""}
-    unknown = {one: met for one, met in pairs.items() if directory.call(one) is None}
-    commands: list[Command] = []
-    for id_ in dict.fromkeys(directory.call(one) for one in pairs):
-        if id_ is not None:
-            commands += live.connect(id_, event)
-    one, two = directory.call(leg), directory.call(other)
-    return unknown, [*commands, *live.join(one or "", two or "", event.now)]
+    pair = {leg: other, other: leg} if other else {leg: ""}
+    unknown = {one: met for one, met in pair.items() if live.directory.call(one) is None}
+    return unknown, live.meet(event, pair)

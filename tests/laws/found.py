@@ -180,5 +180,19 @@ SEVERAL = (
         script="call x, answer x, wait 1, press x 1, wait 1, room x 2, call y, answer y, room y 2, wait 9, "
         "room a 2, kill 2",
     ),
+    Found(
+        why="a recording was begun when its leg met somebody who had refused, before his call was one with it",
+        mode="opt_out",
+        opening="call a, answer a, wait 1, press a 1, wait 9",
+        script="call b, call d, answer d, meet b d, wait 1, press d 1, wait 1, call x, answer x, wait 1, "
+        "press x 2, wait 1, meet a x, wait 1",
+    ),
+    Found(
+        why="and when it met somebody who had not been asked to the end",
+        mode="opt_out",
+        opening="call a, answer a, wait 1, press a 1, wait 9",
+        script="call x, answer x, wait 1, press x 1, wait 1, call b, call d, answer d, meet b d, wait 1, "
+        "press d 1, wait 1, meet a x, wait 1",
+    ),
 )
 """Of two calls that merge and part."""
