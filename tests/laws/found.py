@@ -181,7 +181,7 @@ SEVERAL = (
         "room a 2, kill 2",
     ),
     Found(
-        why="a recording was begun when its leg met somebody who had refused, before his call was one with it",
+        why="a leg was recorded that had met somebody who had refused, before the two calls were one",
         mode="opt_out",
         opening="call a, answer a, wait 1, press a 1, wait 9",
         script="call b, call d, answer d, meet b d, wait 1, press d 1, wait 1, call x, answer x, wait 1, "
