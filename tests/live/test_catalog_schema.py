@@ -24,6 +24,7 @@ TABLES = {
     "session_counts", "statements", "erased", "retold",
     "subject_requests", "subject_records", "forgotten",
     "copies", "replicas", "locks",
+    "anchors", "periods", "retention_moves",
 }  # fmt: skip
 GROUPS = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 ROWS = {"calls", "legs", "segments", "masks", "tags", "holds", "consents", "version"}
@@ -32,20 +33,22 @@ LOG = {"origins", "outbox", "log", "event_log", "checkpoints", "sinks", "keepers
 LOG |= {"session_counts", "statements"}
 COPIES = {"copies", "replicas", "locks"}
 NUMBERS = {"parties", "policies", "activations", "stops", "scrubs", "provenance"} | COPIES
+RETENTION = {"anchors", "periods", "retention_moves"}
 # Who may SELECT from what; `calls-` and `consents-`: without the columns that hold numbers.
 MAY_READ = {
     "agent": ROWS - {"calls", "consents"} | {"calls-", "consents-", "stops-"},
     "ops": ROWS - {"calls", "consents"}
     | {"calls-", "consents-", "stops-", "policies", "activations", "scrubs", "noted"}
     | COPIES
+    | RETENTION
     | LOG,
     "integrator": ROWS - {"calls", "consents"} | {"calls-", "consents-"} | LOG,
-    "supervisor": ROWS | NUMBERS | LOG,
-    "privacy": ROWS | NUMBERS | {"accesses", "people", "memberships"} | SUBJECTS | LOG,
-    "auditor": ROWS | NUMBERS | {"accesses", "people", "memberships", "noted"} | SUBJECTS | LOG,
+    "supervisor": ROWS | NUMBERS | RETENTION | LOG,
+    "privacy": ROWS | NUMBERS | {"accesses", "people", "memberships"} | SUBJECTS | RETENTION | LOG,
+    "auditor": ROWS | NUMBERS | {"accesses", "people", "memberships", "noted"} | SUBJECTS | RETENTION | LOG,
     "govern": {"version"},
     "ship": {"version"},
-    "keep": {"version", "calls-", "legs-"} | LOG,
+    "keep": {"version", "calls-", "legs-", "segments-", "policies"} | RETENTION | LOG,
 }
 FUNCTIONS = {
     "enter_lines": {"ship", "keep"},
@@ -118,6 +121,11 @@ FUNCTIONS = {
     "copies_interrupted": {"keep"},
     "copies_open": {"keep"},
     "objects_of": {"keep", "privacy", "ops", "auditor"},
+    "set_anchor": {"supervisor", "privacy", "integrator"},
+    "enter_periods": {"keep"},
+    "propose_retention": {"privacy"},
+    "approve_retention": {"privacy", "supervisor"},
+    "held_segments": {"supervisor", "privacy", "auditor", "ops", "keep"},
 }
 
 

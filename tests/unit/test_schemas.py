@@ -186,6 +186,7 @@ def test_the_desk_enters_what_has_a_schema() -> None:
         "policy.proposed", "policy.activated", "stop.placed", "stop.lifted", "difference.resolved",
         "subject.opened", "subject.approved", "subject.exported", "subject.answered",
         "segment.copy.asked", "segment.copy.dropped",
+        "anchor.set", "retention.proposed", "retention.applied",
     }  # fmt: skip
     assert named <= set(types())
 

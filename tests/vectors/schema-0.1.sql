@@ -555,6 +555,59 @@ COMMENT ON TABLE fsgov.retold IS
 
 -- -- retention: anchors, and which policy's periods count --------------------------------------------------
 
+CREATE TABLE fsgov.anchors (
+    call   text NOT NULL REFERENCES fsgov.calls,
+    event  text NOT NULL CHECK (event IN ('contract_end', 'last_activity', 'case_closed')),
+    tenant text NOT NULL,
+    at     timestamptz NOT NULL,
+    set_by text NOT NULL REFERENCES fsgov.people,
+    set_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (call, event)
+);
+COMMENT ON TABLE fsgov.anchors IS
+    'When something happened (or will) that a period of a policy starts from. Without a row the fallback counts. Written, changed and taken away by set_anchor; each time a line says so.';
+COMMENT ON COLUMN fsgov.anchors.call IS 'The call, and with it every call that was merged into it.';
+COMMENT ON COLUMN fsgov.anchors.at IS 'May lie ahead. A day before the end of the call counts as that day.';
+
+CREATE TABLE fsgov.periods (
+    policy        text NOT NULL REFERENCES fsgov.policies,
+    purpose       text NOT NULL,
+    tenant        text NOT NULL DEFAULT '*',
+    basis         text NOT NULL,
+    timezone      text NOT NULL,
+    retain_min    interval NOT NULL,
+    retain_max    interval NOT NULL,
+    anchor        text NOT NULL,
+    anchor_plus   interval NOT NULL,
+    fallback_plus interval,
+    entered_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (policy, purpose)
+);
+COMMENT ON TABLE fsgov.periods IS
+    'What the text of a stored policy says about how long, so that the database can tell which purposes are over. Written once for each policy by enter_periods (keep), never changed.';
+COMMENT ON COLUMN fsgov.periods.anchor IS 'What the period starts from: call_end, or an event of anchors; anchor_plus later.';
+COMMENT ON COLUMN fsgov.periods.fallback_plus IS 'While the event of anchor is not set: so long after the call. Null where anchor is call_end.';
+
+CREATE TABLE fsgov.retention_moves (
+    n           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant      text NOT NULL DEFAULT '*',
+    from_sha256 text[] NOT NULL CHECK (cardinality(from_sha256) > 0),
+    to_sha256   text NOT NULL REFERENCES fsgov.policies,
+    reason      text NOT NULL CHECK (reason <> ''),
+    proposed_by text NOT NULL REFERENCES fsgov.people,
+    proposed_at timestamptz NOT NULL DEFAULT now(),
+    approved_by text REFERENCES fsgov.people,
+    applied_at  timestamptz,
+    CHECK (approved_by IS DISTINCT FROM proposed_by),
+    CHECK ((approved_by IS NULL) = (applied_at IS NULL))
+);
+COMMENT ON TABLE fsgov.retention_moves IS
+    'Recordings are judged by the policy they were captured under, or by the one that the highest n applied to it says. A row that was applied is never changed, none is ever taken away.';
+COMMENT ON COLUMN fsgov.retention_moves.from_sha256 IS 'Policies they were captured under.';
+COMMENT ON COLUMN fsgov.retention_moves.to_sha256 IS 'Whose periods count for them. The same one as they were captured under: as if none had been applied.';
+COMMENT ON COLUMN fsgov.retention_moves.applied_at IS
+    'Null: proposed (propose_retention), and waits for approve_retention by another login as long as no higher n is there. Set: counts since then (approve_retention).';
+
 
 -- -- holds and cases ---------------------------------------------------------------------------------------
 
@@ -734,6 +787,17 @@ CREATE TRIGGER immutable BEFORE UPDATE ON fsgov.activations FOR EACH ROW
 CREATE TRIGGER immutable_always BEFORE DELETE ON fsgov.activations
     FOR EACH ROW EXECUTE FUNCTION fsgov.refuse_change();
 CREATE TRIGGER immutable_whole BEFORE TRUNCATE ON fsgov.activations
+    FOR EACH STATEMENT EXECUTE FUNCTION fsgov.refuse_change();
+
+CREATE TRIGGER immutable BEFORE UPDATE OR DELETE ON fsgov.periods
+    FOR EACH ROW EXECUTE FUNCTION fsgov.refuse_change();
+CREATE TRIGGER immutable_whole BEFORE TRUNCATE ON fsgov.periods
+    FOR EACH STATEMENT EXECUTE FUNCTION fsgov.refuse_change();
+CREATE TRIGGER immutable BEFORE UPDATE ON fsgov.retention_moves FOR EACH ROW
+    WHEN (OLD.applied_at IS NOT NULL) EXECUTE FUNCTION fsgov.refuse_change();
+CREATE TRIGGER immutable_always BEFORE DELETE ON fsgov.retention_moves
+    FOR EACH ROW EXECUTE FUNCTION fsgov.refuse_change();
+CREATE TRIGGER immutable_whole BEFORE TRUNCATE ON fsgov.retention_moves
     FOR EACH STATEMENT EXECUTE FUNCTION fsgov.refuse_change();
 
 -- == Small words =========================================================================================
@@ -1160,6 +1224,11 @@ BEGIN
         RAISE EXCEPTION 'nobody who can be heard in it has asked for this recording' USING ERRCODE = 'FG403', DETAIL = p_segment,
             HINT = 'fsgov_privacy gives it out while their request is open: fsgov subject open export';
     END IF;
+    IF p_purpose = ANY (about.purposes) AND NOT p_purpose = ANY (fsgov.live_purposes(p_segment)) THEN
+        RAISE EXCEPTION 'the time of this purpose is over' USING ERRCODE = 'FG403', DETAIL = p_segment || ', ' || p_purpose,
+            HINT = 'still open for: ' || array_to_string(fsgov.live_purposes(p_segment)
+                || ARRAY['review', 'audit', 'complaint', 'subject_request'], ', ');
+    END IF;
     IF about.basis ->> p_purpose = 'consent' AND EXISTS (SELECT FROM fsgov.consents n WHERE n.call = about.call
             AND n.purpose = p_purpose AND n.state IN ('refused', 'withdrawn')) THEN
         RAISE EXCEPTION 'a party has taken its consent to that purpose back' USING ERRCODE = 'FG403',
@@ -1536,8 +1605,186 @@ GRANT EXECUTE ON FUNCTION fsgov.people_of_hosts TO fsgov_govern;
 
 -- == Retention =============================================================================================
 
+-- keep judges every recording; whose they are it does not see
+CREATE INDEX calls_merged ON fsgov.calls (merged_into) WHERE merged_into IS NOT NULL;
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['segments', 'anchors', 'periods', 'retention_moves', 'policies'] LOOP
+        EXECUTE format('CREATE POLICY keep ON fsgov.%I FOR SELECT TO fsgov_keep USING (true)', name);
+    END LOOP;
+END $$;
+GRANT SELECT (ended_at, merged_into) ON fsgov.calls TO fsgov_keep;
+GRANT SELECT (segment, call, tenant, state, purposes, policy_sha256, dispose, quarantine, review_by, closed_at, stored_at,
+    entered_at, sealed_size, vault) ON fsgov.segments TO fsgov_keep;
+GRANT SELECT ON fsgov.policies TO fsgov_keep;
+GRANT SELECT ON fsgov.anchors, fsgov.periods, fsgov.retention_moves
+    TO fsgov_keep, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
+
+CREATE FUNCTION fsgov.set_anchor(p_call text, p_event text, p_at timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    owner  text;
+    prior  timestamptz;
+BEGIN
+    IF NOT (fsgov.in_role(session_user, 'fsgov_supervisor') OR fsgov.in_role(session_user, 'fsgov_privacy')
+            OR fsgov.in_role(session_user, 'fsgov_integrator')) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'anchors are for fsgov_supervisor, fsgov_privacy and fsgov_integrator';
+    END IF;
+    SELECT c.tenant INTO owner FROM fsgov.calls c WHERE c.call = p_call
+        AND (c.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants())) FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such call' USING ERRCODE = 'FG404', DETAIL = p_call;
+    END IF;
+    IF p_event IS NULL OR p_event NOT IN ('contract_end', 'last_activity', 'case_closed') THEN
+        RAISE EXCEPTION 'this is no event that a period starts from' USING ERRCODE = 'FG422', DETAIL = p_event,
+            HINT = 'contract_end, last_activity or case_closed';
+    END IF;
+    IF p_at < timestamptz '1970-01-01 00:00+00' OR p_at > now() + interval '100 years' THEN
+        RAISE EXCEPTION 'this is no day that a period could start from' USING ERRCODE = 'FG422', DETAIL = p_at::text;
+    END IF;
+    SELECT a.at INTO prior FROM fsgov.anchors a WHERE a.call = p_call AND a.event = p_event FOR UPDATE;
+    IF prior IS NOT DISTINCT FROM p_at THEN
+        RETURN prior;
+    END IF;
+    IF p_at IS NULL THEN
+        DELETE FROM fsgov.anchors a WHERE a.call = p_call AND a.event = p_event;
+    ELSE
+        INSERT INTO fsgov.anchors AS a (call, event, tenant, at, set_by) VALUES (p_call, p_event, owner, p_at, person)
+        ON CONFLICT (call, event) DO UPDATE SET at = excluded.at, set_by = person, set_at = now();
+    END IF;
+    PERFORM fsgov.enter_from_desk(person, 'anchor.set', p_call, jsonb_build_object('event', p_event,
+        'at', to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+        'prior', to_char(prior AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')));
+    RETURN prior;
+END $$;
+COMMENT ON FUNCTION fsgov.set_anchor IS
+    'This event of the call was, or will be, then (null: nobody knows any more). Answers what was there before. Setting the same again changes nothing.';
+GRANT EXECUTE ON FUNCTION fsgov.set_anchor TO fsgov_supervisor, fsgov_privacy, fsgov_integrator;
+
+CREATE FUNCTION fsgov.enter_periods(p_policy text, p_periods jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM fsgov.periods r WHERE r.policy = p_policy) THEN
+        RETURN;
+    END IF;
+    INSERT INTO fsgov.periods (policy, purpose, basis, timezone, retain_min, retain_max, anchor, anchor_plus, fallback_plus)
+    SELECT p_policy, r ->> 'purpose', r ->> 'basis', r ->> 'timezone', (r ->> 'retain_min')::interval,
+        (r ->> 'retain_max')::interval, r ->> 'anchor', (r ->> 'anchor_plus')::interval, (r ->> 'fallback_plus')::interval
+    FROM jsonb_array_elements(p_periods) AS r
+    ON CONFLICT DO NOTHING;
+END $$;
+COMMENT ON FUNCTION fsgov.enter_periods IS 'What keep has read in the text of this policy. A policy that has its periods keeps them.';
+GRANT EXECUTE ON FUNCTION fsgov.enter_periods TO fsgov_keep;
+
+CREATE FUNCTION fsgov.judged_by(p_sha256 text) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT coalesce((SELECT m.to_sha256 FROM fsgov.retention_moves m
+                     WHERE m.applied_at IS NOT NULL AND p_sha256 = ANY (m.from_sha256) ORDER BY m.n DESC LIMIT 1), p_sha256)
+$$;
+COMMENT ON FUNCTION fsgov.judged_by IS 'Internal: the policy whose periods count for what was captured under this one.';
+
+CREATE FUNCTION fsgov.purpose_ends(p_segment text)
+RETURNS TABLE (purpose text, place bigint, must_until timestamptz, may_until timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    WITH RECURSIVE about AS (
+        SELECT s.call, s.purposes, fsgov.judged_by(s.policy_sha256) AS policy,
+               coalesce(c.ended_at, s.closed_at, s.stored_at, s.entered_at) AS ended
+        FROM fsgov.segments s LEFT JOIN fsgov.calls c USING (call) WHERE s.segment = p_segment),
+    whole(call) AS (
+        SELECT a.call FROM about a
+        UNION SELECT c.merged_into FROM whole w JOIN fsgov.calls c USING (call) WHERE c.merged_into IS NOT NULL),
+    started AS (
+        SELECT u.purpose, u.place, r.timezone, r.retain_min, r.retain_max,
+               greatest(a.ended, n.at) AS start,
+               CASE WHEN r.anchor = 'call_end' OR n.at IS NOT NULL THEN r.anchor_plus
+                    ELSE coalesce(r.fallback_plus, interval '0') END AS plus
+        FROM about a CROSS JOIN unnest(a.purposes) WITH ORDINALITY AS u(purpose, place)
+        LEFT JOIN fsgov.periods r ON r.policy = a.policy AND r.purpose = u.purpose
+        LEFT JOIN LATERAL (SELECT max(x.at) AS at FROM whole w JOIN fsgov.anchors x USING (call)
+                           WHERE x.event = r.anchor) AS n ON true)
+    SELECT t.purpose, t.place,
+        CASE WHEN t.retain_min <> interval '0' THEN
+            (((t.start AT TIME ZONE t.timezone)::date + (t.plus + t.retain_min))::date + 1)::timestamp
+            AT TIME ZONE t.timezone END,
+        (((t.start AT TIME ZONE t.timezone)::date + (t.plus + t.retain_max))::date + 1)::timestamp AT TIME ZONE t.timezone
+    FROM started t
+$$;
+COMMENT ON FUNCTION fsgov.purpose_ends IS
+    'Internal: until when this segment must (null: no minimum) and may (null: nobody knows) be kept for each of its purposes. As fsgov/retention/periods.py says it.';
+
+CREATE FUNCTION fsgov.live_purposes(p_segment text) RETURNS text[] LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT coalesce(array_agg(e.purpose ORDER BY e.place), '{}') FROM fsgov.purpose_ends(p_segment) e
+    WHERE (e.may_until IS NULL OR e.may_until > now())
+        AND EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = p_segment AND NOT s.dispose
+                    AND s.state IN ('stored', 'quarantined'))
+$$;
+COMMENT ON FUNCTION fsgov.live_purposes IS
+    'Internal: the purposes that this segment may still be used for, as far as time says: those that are not over, in their order. None where it waits for its destruction. One whose period nobody knows is not over.';
+
+CREATE FUNCTION fsgov.propose_retention(p_from text[], p_to text, p_reason text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy}');
+    result bigint;
+BEGIN
+    LOCK TABLE fsgov.retention_moves IN SHARE ROW EXCLUSIVE MODE;
+    IF coalesce(cardinality(p_from), 0) = 0 OR NOT EXISTS (SELECT FROM fsgov.policies p WHERE p.sha256 = p_to)
+       OR EXISTS (SELECT FROM unnest(p_from) AS f WHERE f IS NULL OR NOT EXISTS (SELECT FROM fsgov.policies p WHERE p.sha256 = f)) THEN
+        RAISE EXCEPTION 'there is no such policy in the catalog' USING ERRCODE = 'FG404', DETAIL = p_to;
+    END IF;
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'other periods need a reason' USING ERRCODE = 'FG409', DETAIL = p_to;
+    END IF;
+    INSERT INTO fsgov.retention_moves (from_sha256, to_sha256, reason, proposed_by) VALUES (p_from, p_to, p_reason, person)
+        RETURNING n INTO result;
+    PERFORM fsgov.enter_from_desk(person, 'retention.proposed', p_to,
+        jsonb_build_object('move', result, 'from', to_jsonb(p_from)));
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION fsgov.propose_retention IS
+    'What was captured under p_from shall be judged by the periods of p_to, as soon as another login approves. Older proposals are superseded.';
+GRANT EXECUTE ON FUNCTION fsgov.propose_retention TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.approve_retention(p_n bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy,fsgov_supervisor}');
+    asked  fsgov.retention_moves;
+BEGIN
+    LOCK TABLE fsgov.retention_moves IN SHARE ROW EXCLUSIVE MODE;
+    SELECT * INTO asked FROM fsgov.retention_moves ORDER BY n DESC LIMIT 1;
+    IF asked.n IS DISTINCT FROM p_n OR asked.applied_at IS NOT NULL THEN
+        RAISE EXCEPTION 'this does not wait for approval' USING ERRCODE = 'FG409', DETAIL = p_n::text,
+            HINT = 'only the newest proposal does: fsgov retention history';
+    END IF;
+    IF person = asked.proposed_by THEN
+        RAISE EXCEPTION 'nobody approves what they have proposed' USING ERRCODE = 'FG403', DETAIL = p_n::text,
+            HINT = 'it takes another login: two persons';
+    END IF;
+    UPDATE fsgov.retention_moves SET approved_by = person, applied_at = now() WHERE n = p_n;
+    PERFORM fsgov.enter_from_desk(person, 'retention.applied', asked.to_sha256, jsonb_build_object(
+        'move', p_n, 'from', to_jsonb(asked.from_sha256), 'proposed_by', asked.proposed_by));
+END $$;
+COMMENT ON FUNCTION fsgov.approve_retention IS
+    'The newest proposal counts from now on; never by the login that proposed it.';
+GRANT EXECUTE ON FUNCTION fsgov.approve_retention TO fsgov_privacy, fsgov_supervisor;
+
+
 
 -- == Holds and cases =======================================================================================
+
+CREATE FUNCTION fsgov.held_segments() RETURNS TABLE (segment text, hold text) LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT s.segment, h.id FROM fsgov.holds h JOIN fsgov.segments s ON s.call = h.call WHERE h.released_at IS NULL
+    UNION SELECT h.segment, h.id FROM fsgov.holds h WHERE h.released_at IS NULL AND h.segment IS NOT NULL
+$$;
+COMMENT ON FUNCTION fsgov.held_segments IS 'Every segment that a hold in force is on, with each of them.';
+GRANT EXECUTE ON FUNCTION fsgov.held_segments TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_keep;
 
 
 -- == Purge =================================================================================================

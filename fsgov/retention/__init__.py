@@ -1,0 +1,22 @@
+"""What must be kept, held or destroyed, and why. No file, clock or randomness."""
+
+from fsgov.retention.comparing import Comparison, Group, compare
+from fsgov.retention.disposition import UNJUDGED, Cause, Disposition, Reason, Verdict
+from fsgov.retention.facts import Facts
+from fsgov.retention.judging import judge
+from fsgov.retention.periods import Period, period
+
+__all__ = [
+    "UNJUDGED",
+    "Cause",
+    "Comparison",
+    "Disposition",
+    "Facts",
+    "Group",
+    "Period",
+    "Reason",
+    "Verdict",
+    "compare",
+    "judge",
+    "period",
+]

@@ -1,0 +1,109 @@
+"""Keep, hold or destroy: the verdict on one recording. The same facts at the same instant, the same verdict.
+
+    a hold in force            HOLD, whatever else is so
+    destruction has begun      DESTROY: a hold came too late
+    dispose                    DESTROY at once: who refused or withdrew is not outvoted by a period
+    quarantine that is over    DESTROY: nobody decided to keep it
+    erasure granted            DESTROY as soon as no minimum binds any more
+    every purpose is over      DESTROY: the last one decides the media
+    else                       KEEP; also where no period can be worked out, for then nothing allows more
+
+Between minimum and maximum it may be destroyed on request and is kept otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fsgov.events import Instant
+from fsgov.policy import Policy
+from fsgov.retention.disposition import Cause, Disposition, Reason, Verdict
+from fsgov.retention.facts import Facts
+from fsgov.retention.periods import Period, period
+
+GONE = ("missing", "destroyed")
+NONE: frozenset[str] = frozenset()
+
+
+def judge(
+    facts: Facts, policy: Policy | None, holds: Sequence[str], now: Instant, *, grace: Instant = 0
+) -> Disposition:
+    """What is to be done with this recording.
+
+    policy: whose periods count (of a document only `timezone` and `purposes` are looked at); None: not known.
+    holds: ids of those in force for it. grace: microseconds past its time before it is overdue.
+    """
+    if facts.state in GONE:
+        return Disposition(Verdict.KEEP, (Reason(Cause.GONE),), NONE, None, None, False)
+    if facts.state == "destroying":
+        return Disposition(Verdict.DESTROY, (Reason(Cause.BEGUN),), NONE, None, None, False)
+    periods, unknown = _periods(facts, policy)
+    must = max((one.must for one in periods if one.bound), default=None)
+    after, decisive = _end(facts, periods, unknown, must, now)
+    due = after is not None and after <= now
+    if holds:
+        verdict, decisive = Verdict.HOLD, [*(Reason(Cause.HELD, hold) for hold in holds), *decisive]
+    else:
+        verdict = Verdict.DESTROY if due else Verdict.KEEP
+    return Disposition(
+        verdict,
+        (*decisive, *_of_purposes(periods, now), *unknown),
+        NONE if facts.dispose else _live(facts, periods, now),
+        must,
+        after,
+        after is not None and after + grace <= now,
+    )
+
+
+def _periods(facts: Facts, policy: Policy | None) -> tuple[list[Period], list[Reason]]:
+    """The period of each purpose; and why there is none, for those without."""
+    found, unknown = list[Period](), list[Reason]()
+    if policy is None:
+        return found, [Reason(Cause.NO_POLICY)]
+    for name in facts.purposes:
+        purpose = policy.purposes.get(name)
+        if purpose is None:
+            unknown.append(Reason(Cause.UNKNOWN_PURPOSE, name))
+            continue
+        one = period(purpose, facts, policy.timezone)
+        if one is None:
+            unknown.append(Reason(Cause.NO_END, name))
+        else:
+            found.append(one)
+    if not facts.purposes:
+        unknown.append(Reason(Cause.NO_PURPOSE))
+    return found, unknown
+
+
+def _end(
+    facts: Facts, periods: Sequence[Period], unknown: Sequence[Reason], must: Instant | None, now: Instant
+) -> tuple[Instant | None, list[Reason]]:
+    """When it has to go, by whatever says so first; and what says something beside its purposes."""
+    ends, decisive = list[Instant](), list[Reason]()
+    if periods and not unknown:
+        ends.append(max(one.may for one in periods))
+    if facts.dispose:
+        decisive.append(Reason(Cause.DISPOSE))
+        ends.append(now if facts.ended is None else min(facts.ended, now))
+    if facts.state == "quarantined" and facts.review_by is not None:
+        over = facts.review_by <= now
+        decisive.append(Reason(Cause.UNREVIEWED if over else Cause.IN_REVIEW, until=facts.review_by))
+        ends.append(facts.review_by)
+    if facts.subject_erasure:
+        decisive.append(Reason(Cause.ERASURE))
+        if not unknown or not facts.purposes:
+            ends.append(now if must is None else max(must, now))
+    return min(ends, default=None), decisive
+
+
+def _of_purposes(periods: Sequence[Period], now: Instant) -> Iterator[Reason]:
+    for one in periods:
+        yield Reason(Cause.LIVE if one.may > now else Cause.EXPIRED, one.purpose, one.may, one.event)
+        if one.bound and one.must > now:
+            yield Reason(Cause.MINIMUM, one.purpose, one.must, one.event)
+
+
+def _live(facts: Facts, periods: Sequence[Period], now: Instant) -> frozenset[str]:
+    """The purposes that are not over; one whose period nobody knows is not."""
+    over = {one.purpose for one in periods if one.may <= now}
+    return frozenset(name for name in facts.purposes if name not in over)
