@@ -27,6 +27,9 @@ from fsgov.vault import Bucket, Credentials, open_bucket
 from fsgov.verify import ENTRIES, read_lines, verify_directory
 
 BATCH = 500
+ERASED = "erased/"
+"""The ledger in a key bucket: an object for each segment whose destruction has begun."""
+FACTS = ("plan", "cause", "proposed_by", "approved_by", "key_sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,9 @@ def take_up(settings: Settings, database: Restoring, *, only_look: bool) -> Outc
         lines = _numbered(outcome.copy / ENTRIES)
         while batch := list(islice(lines, BATCH)):
             outcome.entered += database.enter_again(batch)
-    outcome.keys = database.apply_ledger(outcome.erased)
+    outcome.keys, came_back = database.apply_ledger(outcome.erased)
+    for segment, facts in _told(settings, came_back):
+        database.ledger_says(segment, facts)
     outcome.log_id = database.open_log(prior.log_id, prior.size, prior.root)
     return outcome
 
@@ -154,10 +159,29 @@ def _numbered(path: Path) -> Iterator[tuple[str, int, bytes]]:
                 yield origin, int(n), line[:-1]
 
 
-def _ledger(settings: Settings) -> Iterator[str]:
-    """Segments that were erased, by every key bucket."""
+def _ledgers(settings: Settings) -> Iterator[Bucket]:
+    """Every key bucket."""
     for vault in settings.vaults.values():
         login = vault.credentials
         credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
         with closing(open_bucket(vault.keys, credentials)) as bucket:
-            yield from (version.key.removeprefix("erased/") for version in bucket.list("erased/"))
+            yield bucket
+
+
+def _ledger(settings: Settings) -> Iterator[str]:
+    """Segments that were erased, by every key bucket."""
+    for bucket in _ledgers(settings):
+        yield from (version.key.removeprefix(ERASED) for version in bucket.list(ERASED))
+
+
+def _told(settings: Settings, segments: list[str]) -> Iterator[tuple[str, dict[str, str | None]]]:
+    """By whom and why these were erased, as the ledger has it; nothing of one that it only names."""
+    for bucket in _ledgers(settings):
+        for segment in segments:
+            try:
+                text = b"".join(bucket.get(ERASED + segment, bucket.stat(ERASED + segment).version_id))
+                facts = json.loads(text or b"{}")
+            except (NotFound, ValueError):  # in another vault, or by another hand
+                continue
+            if isinstance(facts, dict) and facts:
+                yield segment, {name: str(facts[name]) for name in FACTS if facts.get(name)}

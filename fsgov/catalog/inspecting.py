@@ -15,8 +15,8 @@ CALLS: Mapping[str, frozenset[str]] = {
     "govern": EVERY | {"policy_in_force", "stops_in_force", "people_of_hosts", "keep_heard"},
     "ship": EVERY
     | {"enter_lines", "entered", "enter_policy", "enter_call", "revise_outcome", "enter_segment"}
-    | {"current_log", "is_retold"}
-    | {"note_lock"},
+    | {"note_lock"}
+    | {"current_log", "is_retold", "erased_among"},
     "keep": EVERY
     | {"enter_lines", "entered", "be_sequencer", "sequence", "store_checkpoint", "sink_reached", "keep_says"}
     | {"scrub_due", "scrubbed", "scrub_faults"}
@@ -26,7 +26,10 @@ CALLS: Mapping[str, frozenset[str]] = {
     | {"forget_subjects", "subjects_due"}
     | {"note_lock", "locked_until", "policies_that_lock", "lockable", "policy_text", "objects_of"}
     | {"replica_of", "lack_of_replica", "copies_due", "copies_open", "copies_interrupted", "copy_begins"}
-    | {"copy_key", "copy_failed", "copy_refused", "copy_proven", "copy_gone", "copy_may_leave"},
+    | {"copy_key", "copy_failed", "copy_refused", "copy_proven", "copy_gone", "copy_may_leave"}
+    | {"add_to_plan", "seal_plan", "begin_plan", "plan_work", "plan_next", "put_off"}
+    | {"begin_destruction", "unfinished", "note_versions", "destroy_keys", "certify", "destruction_waits"}
+    | {"canary_done", "end_plan", "halt_plan", "be_purger"},
 }
 """The functions of schema.sql that each part's login may call (a test compares them with its grants)."""
 POWERS = ("superuser", "bypasses row security", "may create roles", "may create databases", "may replicate")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from psycopg2 import Binary
+from psycopg2.extras import Json
 
 from fsgov.catalog.connection import Cursor, committed, connect
 from fsgov.errors import Conflict, NotFound, NotPermitted
@@ -60,10 +61,15 @@ class Restoring:
         )
         return self._number()
 
-    def apply_ledger(self, segments: Sequence[str]) -> int:
-        """Segments that were erased; how many of their keys the dump had brought back."""
-        self._cursor.execute("SELECT fsgov.apply_ledger(%s::text[])", (list(segments),))
-        return self._number()
+    def apply_ledger(self, segments: Sequence[str]) -> tuple[int, list[str]]:
+        """Segments that were erased; how many keys, and which rows of them the dump brought back."""
+        self._cursor.execute("SELECT keys, came_back FROM fsgov.apply_ledger(%s::text[])", (list(segments),))
+        keys, came_back = self._cursor.fetchone() or (0, [])
+        return int(keys), list(came_back)
+
+    def ledger_says(self, segment: str, facts: Mapping[str, str | None]) -> None:
+        """By whom and why this was erased."""
+        self._cursor.execute("SELECT fsgov.ledger_says(%s, %s)", (segment, Json(dict(facts))))
 
     def open_log(self, prior: str, size: int, root: bytes) -> str:
         """The id of the new log, which begins where the old one is known to have ended."""

@@ -21,7 +21,7 @@ TABLES = {
     "version", "people", "memberships", "calls", "legs", "parties", "consents", "tags", "segments",
     "segment_keys", "masks", "holds", "policies", "accesses", "origins", "outbox", "log", "event_log",
     "checkpoints", "sinks", "keepers", "activations", "stops", "scrubs", "noted", "provenance",
-    "session_counts", "statements", "erased", "retold",
+    "session_counts", "statements", "erased", "retold", "plans", "plan_items", "certificates",
     "subject_requests", "subject_records", "forgotten",
     "copies", "replicas", "locks",
     "anchors", "periods", "retention_moves",
@@ -34,6 +34,7 @@ LOG |= {"session_counts", "statements"}
 COPIES = {"copies", "replicas", "locks"}
 NUMBERS = {"parties", "policies", "activations", "stops", "scrubs", "provenance"} | COPIES
 RETENTION = {"anchors", "periods", "retention_moves"}
+PURGE = {"plans", "plan_items", "certificates", "erased"}
 # Who may SELECT from what; `calls-` and `consents-`: without the columns that hold numbers.
 MAY_READ = {
     "agent": ROWS - {"calls", "consents"} | {"calls-", "consents-", "stops-"},
@@ -41,11 +42,18 @@ MAY_READ = {
     | {"calls-", "consents-", "stops-", "policies", "activations", "scrubs", "noted"}
     | COPIES
     | RETENTION
+    | {"certificates", "erased"}
     | LOG,
     "integrator": ROWS - {"calls", "consents"} | {"calls-", "consents-"} | LOG,
-    "supervisor": ROWS | NUMBERS | RETENTION | LOG,
-    "privacy": ROWS | NUMBERS | {"accesses", "people", "memberships"} | SUBJECTS | RETENTION | LOG,
-    "auditor": ROWS | NUMBERS | {"accesses", "people", "memberships", "noted"} | SUBJECTS | RETENTION | LOG,
+    "supervisor": ROWS | NUMBERS | RETENTION | PURGE | LOG,
+    "privacy": ROWS | NUMBERS | {"accesses", "people", "memberships"} | SUBJECTS | RETENTION | PURGE | LOG,
+    "auditor": ROWS
+    | NUMBERS
+    | {"accesses", "people", "memberships", "noted"}
+    | SUBJECTS
+    | RETENTION
+    | PURGE
+    | LOG,
     "govern": {"version"},
     "ship": {"version"},
     "keep": {"version", "calls-", "legs-", "segments-", "policies"} | RETENTION | LOG,
@@ -126,6 +134,27 @@ FUNCTIONS = {
     "propose_retention": {"privacy"},
     "approve_retention": {"privacy", "supervisor"},
     "held_segments": {"supervisor", "privacy", "auditor", "ops", "keep"},
+    "draft_plan": {"privacy"},
+    "add_to_plan": {"privacy", "keep"},
+    "seal_plan": {"privacy", "keep"},
+    "propose_plan": {"privacy"},
+    "approve_plan": {"privacy", "supervisor"},
+    "stop_plan": {"privacy", "supervisor"},
+    "begin_plan": {"keep"},
+    "plan_work": {"keep"},
+    "plan_next": {"keep"},
+    "put_off": {"keep"},
+    "begin_destruction": {"keep"},
+    "unfinished": {"keep"},
+    "note_versions": {"keep"},
+    "destroy_keys": {"keep"},
+    "certify": {"keep"},
+    "canary_done": {"keep"},
+    "end_plan": {"keep"},
+    "halt_plan": {"keep"},
+    "destruction_waits": {"keep"},
+    "be_purger": {"keep"},
+    "erased_among": {"ship"},
 }
 
 

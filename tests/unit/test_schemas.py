@@ -187,6 +187,7 @@ def test_the_desk_enters_what_has_a_schema() -> None:
         "subject.opened", "subject.approved", "subject.exported", "subject.answered",
         "segment.copy.asked", "segment.copy.dropped",
         "anchor.set", "retention.proposed", "retention.applied",
+        "plan.proposed", "plan.approved", "plan.stopped",
     }  # fmt: skip
     assert named <= set(types())
 

@@ -197,7 +197,7 @@ CREATE TABLE fsgov.segments (
     leg            text NOT NULL,
     leg_name       text NOT NULL DEFAULT '',
     n              integer NOT NULL,
-    state          text NOT NULL CHECK (state IN ('stored', 'quarantined', 'missing')),
+    state          text NOT NULL CHECK (state IN ('stored', 'quarantined', 'missing', 'destroying', 'destroyed')),
     rule           text,
     policy_sha256  text,
     basis          jsonb NOT NULL DEFAULT '{}',
@@ -237,10 +237,11 @@ CREATE TABLE fsgov.segments (
     CHECK ((object_key IS NULL) = (sealed_sha256 IS NULL))
 );
 CREATE INDEX segments_call ON fsgov.segments (call, n);
+CREATE INDEX segments_destroying ON fsgov.segments (segment) WHERE state = 'destroying';
 COMMENT ON TABLE fsgov.segments IS
     'One file of one uninterrupted recording. enter_segment (ship) writes it once, after the vault has confirmed the object. No reference to calls: audio must be enterable even where the call file was lost.';
 COMMENT ON COLUMN fsgov.segments.state IS
-    'stored: checked, sealed, in the vault (enter_segment). quarantined: the same, but a check failed or a person said so: released to fsgov_privacy only, to be reviewed by review_by (enter_segment). missing: there was no audio on disk to store (enter_segment). Purge will add destroying and destroyed.';
+    'stored: checked, sealed, in the vault (enter_segment). quarantined: the same, but a check failed or a person said so: released to fsgov_privacy only, to be reviewed by review_by (enter_segment). missing: there was no audio on disk to store (enter_segment). destroying: no hold was in force, and its key and objects are being destroyed (begin_destruction): nothing brings it back. destroyed: no version of its objects is listed any more (certify); this row is its tombstone.';
 COMMENT ON COLUMN fsgov.segments.dispose IS 'Refused or withdrawn: to be destroyed by purge, unless held. Written by enter_segment, and by enter_call where the withdrawal came after the segment was entered.';
 COMMENT ON COLUMN fsgov.segments.consents IS 'The consents it rests on. It ends where these change, as where its rule, purposes, vault or leg do.';
 COMMENT ON COLUMN fsgov.segments.evidence IS 'Digest of each of its consents as they were when it was opened, by id (fsgov/evidence.py): a row altered since is told by recordings verify.';
@@ -536,12 +537,23 @@ COMMENT ON TABLE fsgov.statements IS
 COMMENT ON COLUMN fsgov.statements.n IS '1, and one more for each correction: the highest one counts.';
 
 CREATE TABLE fsgov.erased (
-    segment  text PRIMARY KEY,
-    tenant   text NOT NULL DEFAULT '*',
-    noted_at timestamptz NOT NULL DEFAULT now()
+    segment     text PRIMARY KEY,
+    tenant      text NOT NULL DEFAULT '*',
+    noted_at    timestamptz NOT NULL DEFAULT now(),
+    plan        text,
+    cause       text,
+    proposed_by text,
+    approved_by text,
+    key_sha256  text,
+    recipients  text[] NOT NULL DEFAULT '{}',
+    versions    jsonb NOT NULL DEFAULT '[]',
+    keys_at     timestamptz,
+    restored    boolean NOT NULL DEFAULT false,
+    why         text NOT NULL DEFAULT '',
+    again_at    timestamptz
 );
 COMMENT ON TABLE fsgov.erased IS
-    'Segments that the ledger (erased/ in the key buckets) names: their keys are destroyed, and no spool may bring them back. Written by apply_ledger, after a restore.';
+    'Segments whose destruction has begun (begin_destruction), or that the ledger (erased/ in the key buckets) names after a restore (apply_ledger): no spool may bring them back.';
 
 CREATE TABLE fsgov.retold (
     subject text NOT NULL,
@@ -613,6 +625,100 @@ COMMENT ON COLUMN fsgov.retention_moves.applied_at IS
 
 
 -- -- purge: plans, certificates ----------------------------------------------------------------------------
+
+CREATE TABLE fsgov.plans (
+    id          text PRIMARY KEY,
+    tenant      text NOT NULL CHECK (tenant <> ''),
+    kind        text NOT NULL CHECK (kind IN ('retention', 'erasure', 'quarantine', 'manual')),
+    schedule    text,
+    reason      text NOT NULL DEFAULT '',
+    state       text NOT NULL CHECK (state IN ('draft', 'proposed', 'approved', 'applying', 'waiting', 'done', 'stopped')),
+    items       bigint NOT NULL DEFAULT 0,
+    size        bigint NOT NULL DEFAULT 0,
+    causes      jsonb NOT NULL DEFAULT '{}',
+    facts       jsonb NOT NULL DEFAULT '{}',
+    most        bigint NOT NULL CHECK (most > 0),
+    sha256      text,
+    proposed_by text NOT NULL REFERENCES fsgov.people,
+    proposed_at timestamptz NOT NULL DEFAULT now(),
+    expires_at  timestamptz NOT NULL,
+    approved_by text REFERENCES fsgov.people,
+    approved_at timestamptz,
+    begun_at    timestamptz,
+    canary_at   timestamptz,
+    ended_at    timestamptz,
+    stopped_by  text REFERENCES fsgov.people,
+    stopped_for text NOT NULL DEFAULT '',
+    CHECK (approved_by IS DISTINCT FROM proposed_by),
+    CHECK ((approved_by IS NULL) = (approved_at IS NULL)),
+    CHECK (approved_by IS NOT NULL OR state IN ('draft', 'proposed', 'stopped')),
+    CHECK (sha256 IS NOT NULL OR state = 'draft')
+);
+CREATE INDEX plans_open ON fsgov.plans (proposed_at) WHERE state IN ('proposed', 'approved', 'applying', 'waiting');
+COMMENT ON TABLE fsgov.plans IS
+    'What is to be destroyed, as one person proposed and another approved it. Nothing is destroyed but by a plan.';
+COMMENT ON COLUMN fsgov.plans.tenant IS 'Whose recordings: of the one tenant, or * for those of several.';
+COMMENT ON COLUMN fsgov.plans.kind IS
+    'retention: what the periods of its policies say, judged once more before it is destroyed. erasure: a person asked for it; what is held waits for its release, whenever that is. quarantine: its review came to an end. manual: named by hand.';
+COMMENT ON COLUMN fsgov.plans.schedule IS 'The schedule that keep made it by; its two persons are those of the plan. Null: made by hand.';
+COMMENT ON COLUMN fsgov.plans.state IS
+    'draft: items are being added (draft_plan, add_to_plan); proposed: no item any more, hashed (seal_plan); approved: by another login (approve_plan); applying: keep has begun (begin_plan); waiting: of an erasure, all but what is held or locked is done (end_plan); done: every item has come to its end (end_plan); stopped: by a person (stop_plan) or by keep, which names why (halt_plan). proposed and approved plans whose expires_at has passed are dead, whatever this says.';
+COMMENT ON COLUMN fsgov.plans.causes IS 'How many items of each cause.';
+COMMENT ON COLUMN fsgov.plans.facts IS 'What its author was shown besides: how many recordings were judged, kept, held.';
+COMMENT ON COLUMN fsgov.plans.most IS 'The blast radius: a plan of more items is refused, and no more are ever destroyed by it.';
+COMMENT ON COLUMN fsgov.plans.sha256 IS 'Of kind, tenant, most, expires_at and all items (plan_digest): what is approved, and compared before it begins.';
+COMMENT ON COLUMN fsgov.plans.expires_at IS 'Not approved, begun or gone on with after this; but what an erasure found held is still to be done.';
+COMMENT ON COLUMN fsgov.plans.canary_at IS 'When the first few were destroyed, all of them provably; the others follow some time after. Null: not yet.';
+COMMENT ON COLUMN fsgov.plans.stopped_for IS 'Why it was stopped: a word of keep, or a text of a person.';
+
+CREATE TABLE fsgov.plan_items (
+    plan     text NOT NULL,
+    segment  text NOT NULL,
+    tenant   text NOT NULL,
+    cause    text NOT NULL CHECK (cause ~ '^[a-z][a-z_-]{0,31}$'),
+    size     bigint NOT NULL,
+    state    text NOT NULL DEFAULT 'planned' CHECK (state IN
+                 ('planned', 'held', 'scheduled', 'kept', 'gone', 'destroying', 'destroyed')),
+    why      text NOT NULL DEFAULT '',
+    again_at timestamptz,
+    PRIMARY KEY (plan, segment)
+);
+COMMENT ON TABLE fsgov.plan_items IS
+    'The recordings of each plan. No reference to plans or segments: a million are entered at once, and only add_to_plan does.';
+COMMENT ON COLUMN fsgov.plan_items.cause IS 'Why, in a word: expired, refused, withdrawn, quarantine, erasure, named.';
+COMMENT ON COLUMN fsgov.plan_items.state IS
+    'planned: not yet (add_to_plan). held: a hold was in force when its turn came (begin_destruction). scheduled: the vault has it locked; not touched before again_at (put_off). kept: judged again, it is not due any more (put_off). gone: another plan destroys it, or it has no audio (begin_destruction). destroying: begun; it is only ever brought to its end (begin_destruction). destroyed: it has its certificate (certify).';
+COMMENT ON COLUMN fsgov.plan_items.why IS 'Ids of the holds, or what a vault said; no personal data.';
+
+CREATE TABLE fsgov.certificates (
+    segment        text PRIMARY KEY REFERENCES fsgov.segments,
+    tenant         text NOT NULL,
+    plan           text,
+    batch          text NOT NULL,
+    place          integer NOT NULL,
+    body           bytea NOT NULL,
+    sha256         text NOT NULL CHECK (sha256 = encode(sha256(body), 'hex')),
+    destroyed_at   timestamptz NOT NULL,
+    complete_after timestamptz NOT NULL,
+    UNIQUE (batch, place)
+);
+COMMENT ON TABLE fsgov.certificates IS
+    'That a recording is destroyed, one for each: written by certify with the tombstone (its row in state destroyed), never changed.';
+COMMENT ON COLUMN fsgov.certificates.body IS 'The exact bytes that the line segment.destroyed has the SHA-256 of.';
+COMMENT ON COLUMN fsgov.certificates.batch IS 'Certified together; the line purge.certified has the Merkle root of all bodies by place, from 0.';
+COMMENT ON COLUMN fsgov.certificates.complete_after IS
+    'By then the last copies of its key, in dumps of the database and in the spools, have aged out.';
+
+CREATE INDEX erased_noted ON fsgov.erased (noted_at);
+COMMENT ON COLUMN fsgov.erased.noted_at IS 'When its destruction began (begin_destruction), or when the ledger was applied.';
+COMMENT ON COLUMN fsgov.erased.plan IS 'By which plan and why, and its two persons; null where only the ledger says that it was erased.';
+COMMENT ON COLUMN fsgov.erased.key_sha256 IS 'Of the wrapped key, and whom it was wrapped to: its fingerprint in the certificate.';
+COMMENT ON COLUMN fsgov.erased.versions IS
+    'Every version of its objects that a vault listed, noted before it is removed (note_versions): [vault, bucket, key, version].';
+COMMENT ON COLUMN fsgov.erased.keys_at IS 'When its wrapped keys were destroyed (destroy_keys). Null: not yet.';
+COMMENT ON COLUMN fsgov.erased.again_at IS 'Its vault does not let go of it before (why says what): its key is gone, it is asked again then (destruction_waits).';
+COMMENT ON COLUMN fsgov.erased.restored IS 'An older dump had brought it back, and it is destroyed again: its first certificate is older.';
+
 
 
 -- -- copies in other vaults --------------------------------------------------------------------------------
@@ -773,7 +879,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['event_log', 'checkpoints', 'log', 'policies', 'statements'] LOOP
+    FOREACH name IN ARRAY ARRAY['event_log', 'checkpoints', 'log', 'policies', 'statements', 'certificates'] LOOP
         EXECUTE format('CREATE TRIGGER immutable BEFORE UPDATE OR DELETE ON fsgov.%I'
                        ' FOR EACH ROW EXECUTE FUNCTION fsgov.refuse_change()', name);
         EXECUTE format('CREATE TRIGGER immutable_whole BEFORE TRUNCATE ON fsgov.%I'
@@ -927,6 +1033,8 @@ GRANT SELECT ON fsgov.noted TO fsgov_auditor, fsgov_ops;
 GRANT SELECT ON fsgov.provenance TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.accesses, fsgov.people, fsgov.memberships TO fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.subject_requests, fsgov.subject_records, fsgov.forgotten TO fsgov_privacy, fsgov_auditor;
+GRANT SELECT ON fsgov.plans, fsgov.plan_items TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+GRANT SELECT ON fsgov.certificates, fsgov.erased TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 -- keep counts conversations and legs by day; whose they are it does not see
 GRANT SELECT (call, tenant, host, core, opened_at, outcome, revised_outcome, entered_at) ON fsgov.calls TO fsgov_keep;
 GRANT SELECT (call, leg, tenant, created_at) ON fsgov.legs TO fsgov_keep;
@@ -1008,7 +1116,8 @@ BEGIN
                OR entry ->> 'id' IS DISTINCT FROM p_origin || '.' || num
                OR entry ->> 'source' IS DISTINCT FROM '/fsgov/' || host
                OR coalesce(entry ->> 'type', '') !~ '^fsgov[.][a-z.]+[.]v[0-9]+$'
-               OR entry ->> 'type' ~ '^fsgov[.](access|people|log|policy|subject)[.]' THEN
+               OR entry ->> 'type' ~ '^fsgov[.](access|people|log|policy|subject|plan)[.]'
+               OR part <> 'keep' AND entry ->> 'type' ~ '^fsgov[.](purge|segment[.]destroy)' THEN
                 RAISE EXCEPTION 'this line is not one its origin may write' USING ERRCODE = 'FG422',
                     DETAIL = format('%s line %s', p_origin, num);
             END IF;
@@ -1141,7 +1250,8 @@ BEGIN
     -- reconcile gave it up, or adopted its object: what ship knows takes the place of what could be guessed
     SELECT s.segment INTO here FROM fsgov.segments s WHERE s.segment = id AND (s.adopted = 'lost'
         OR s.adopted = 'vault' AND s.sealed_sha256 = doc #>> '{stored,sha256}')
-        AND NOT EXISTS (SELECT FROM fsgov.accesses a WHERE a.segment = s.segment);
+        AND s.state NOT IN ('destroying', 'destroyed')
+        AND NOT EXISTS (SELECT FROM fsgov.accesses a WHERE a.segment = s.segment) FOR UPDATE;
     DELETE FROM fsgov.segment_keys k WHERE k.segment = here;
     DELETE FROM fsgov.segments s WHERE s.segment = here;
     INSERT INTO fsgov.segments (segment, call, tenant, leg, leg_name, n, state, rule, policy_sha256, basis, purposes,
@@ -1211,6 +1321,10 @@ BEGIN
     IF about.state = 'missing' THEN
         RAISE EXCEPTION 'there was no audio to store' USING ERRCODE = 'FG409', DETAIL = p_segment;
     END IF;
+    IF about.state IN ('destroying', 'destroyed') THEN
+        RAISE EXCEPTION 'this recording is destroyed' USING ERRCODE = 'FG409', DETAIL = p_segment || ' is ' || about.state,
+            HINT = 'fsgov purge certificate ' || p_segment;
+    END IF;
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'an access needs a reason' USING ERRCODE = 'FG409', DETAIL = p_segment;
     END IF;
@@ -1269,7 +1383,7 @@ BEGIN
     PERFORM fsgov.enter_from_desk(me, 'access.released', asked.segment,
         jsonb_build_object('call', about.call, 'access', p_access, 'purpose', asked.purpose));
     SELECT k.wrapped_key INTO release_key.wrapped_key FROM fsgov.segment_keys k WHERE k.segment = asked.segment;
-    IF NOT FOUND THEN
+    IF NOT FOUND OR about.state IN ('destroying', 'destroyed') THEN
         RAISE EXCEPTION 'the key of this recording is destroyed' USING ERRCODE = 'FG404', DETAIL = asked.segment;
     END IF;
     segment := about.segment; vault := about.vault; object_key := about.object_key; version_id := about.version_id;
@@ -1464,6 +1578,10 @@ BEGIN
        OR EXISTS (SELECT FROM fsgov.calls c WHERE c.call = whose AND c.tenant <> owner) THEN
         RAISE EXCEPTION 'this object is no segment of that tenant' USING ERRCODE = 'FG422', DETAIL = p_key;
     END IF;
+    IF EXISTS (SELECT FROM fsgov.erased e WHERE e.segment = p_segment) THEN
+        RAISE EXCEPTION 'this recording was destroyed' USING ERRCODE = 'FG409', DETAIL = p_segment,
+            HINT = 'what brought its object back must not; fsgov purge certificate ' || p_segment;
+    END IF;
     DELETE FROM fsgov.segments s WHERE s.segment = p_segment AND s.adopted = 'lost';
     INSERT INTO fsgov.segments (segment, call, tenant, leg, n, state, rule, policy_sha256, findings, quarantine,
         review_by, vault, object_key, version_id, key_version_id, sealed_size, sealed_sha256, stored_at, adopted)
@@ -1493,7 +1611,8 @@ BEGIN
         RAISE EXCEPTION 'no object is marked for that' USING ERRCODE = 'FG422', DETAIL = p_kind;
     END IF;
     INSERT INTO fsgov.scrubs AS r (segment, tenant, verdict)
-    SELECT s.segment, s.tenant, result FROM fsgov.segments s WHERE s.segment = p_segment AND s.object_key IS NOT NULL
+    SELECT s.segment, s.tenant, result FROM fsgov.segments s
+    WHERE s.segment = p_segment AND s.state IN ('stored', 'quarantined')
     ON CONFLICT (segment) DO UPDATE SET verdict = result, since = now(), looked_at = NULL;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'this segment has no object' USING ERRCODE = 'FG404', DETAIL = p_segment;
@@ -1510,7 +1629,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp A
 DECLARE
     person text := fsgov.operator('{fsgov_ops}');
 BEGIN
-    UPDATE fsgov.segments s SET version_id = p_version WHERE s.segment = p_segment AND s.sealed_sha256 = p_sha256;
+    UPDATE fsgov.segments s SET version_id = p_version
+    WHERE s.segment = p_segment AND s.sealed_sha256 = p_sha256 AND s.state IN ('stored', 'quarantined');
     IF NOT FOUND THEN
         RAISE EXCEPTION 'these are not the bytes of this segment' USING ERRCODE = 'FG422', DETAIL = p_segment;
     END IF;
@@ -1785,9 +1905,491 @@ SET search_path = pg_catalog, fsgov, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION fsgov.held_segments IS 'Every segment that a hold in force is on, with each of them.';
 GRANT EXECUTE ON FUNCTION fsgov.held_segments TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_keep;
+CREATE FUNCTION fsgov.lock_holds(p_exclusive boolean) RETURNS void LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    IF p_exclusive THEN
+        PERFORM pg_advisory_xact_lock(7377473);
+    ELSE
+        PERFORM pg_advisory_xact_lock_shared(7377473);
+    END IF;
+END $$;
+COMMENT ON FUNCTION fsgov.lock_holds IS
+    'Internal, until the end of the transaction: whoever places a hold has it alone, whoever begins to destroy shares it.';
+
+CREATE FUNCTION fsgov.held(p_segment text) RETURNS text[] LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT coalesce(array_agg(h.id ORDER BY h.id), '{}') FROM fsgov.segments s
+    JOIN fsgov.holds h ON h.released_at IS NULL AND (h.segment = s.segment OR h.call = s.call)
+    WHERE s.segment = p_segment
+$$;
+COMMENT ON FUNCTION fsgov.held IS 'Ids of the holds in force over this recording.';
 
 
 -- == Purge =================================================================================================
+
+CREATE FUNCTION fsgov.plan_digest(p_plan text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT encode(sha256(convert_to(format(E'%s\n%s\n%s\n%s\n%s\n', p.id, p.kind, p.tenant, p.most,
+            extract(epoch FROM p.expires_at)::bigint), 'UTF8')
+        || coalesce((SELECT string_agg(part.digest, ''::bytea ORDER BY part.first) FROM (
+            SELECT min(i.segment COLLATE "C") AS first,
+                sha256(convert_to(string_agg(i.segment || ' ' || i.cause, E'\n' ORDER BY i.segment COLLATE "C"), 'UTF8')) AS digest
+            FROM fsgov.plan_items i WHERE i.plan = p.id GROUP BY substr(i.segment, 1, 2)) AS part), ''::bytea)), 'hex')
+    FROM fsgov.plans p WHERE p.id = p_plan
+$$;
+COMMENT ON FUNCTION fsgov.plan_digest IS
+    'Internal: the SHA-256 of a plan as it is now. Of its items in parts, each those whose ids begin with the same two characters, so that a million need little memory.';
+
+CREATE FUNCTION fsgov.draft_plan(p_kind text, p_tenant text, p_reason text, p_most bigint, p_valid interval)
+RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    plan   text := fsgov.random_id('pl-');
+BEGIN
+    IF NOT fsgov.in_role(session_user, 'fsgov_privacy')
+       OR NOT (p_tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants())) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'plans are made by fsgov_privacy, for their own tenants';
+    END IF;
+    IF p_most < 1 OR p_valid NOT BETWEEN interval '1 minute' AND interval '30 days' THEN
+        RAISE EXCEPTION 'a plan has at least one recording and is valid for a minute to 30 days' USING ERRCODE = 'FG422';
+    END IF;
+    INSERT INTO fsgov.plans (id, tenant, kind, reason, state, most, proposed_by, expires_at)
+        VALUES (plan, p_tenant, p_kind, coalesce(p_reason, ''), 'draft', p_most, person,
+            date_trunc('second', now() + p_valid));
+    RETURN plan;
+END $$;
+COMMENT ON FUNCTION fsgov.draft_plan IS
+    'A plan without items yet, of one tenant or (*) of several; add_to_plan and seal_plan follow in the same transaction.';
+GRANT EXECUTE ON FUNCTION fsgov.draft_plan TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.add_to_plan(p_plan text, p_segments text[], p_causes text[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    drafted fsgov.plans;
+    more    bigint;
+BEGIN
+    SELECT * INTO drafted FROM fsgov.plans p WHERE p.id = p_plan FOR UPDATE;
+    IF drafted.state IS DISTINCT FROM 'draft'
+       OR NOT (session_user = 'fsgov_keep' AND drafted.schedule IS NOT NULL OR drafted.proposed_by = fsgov.me()) THEN
+        RAISE EXCEPTION 'this plan is none that this login drafts' USING ERRCODE = 'FG409', DETAIL = p_plan;
+    END IF;
+    INSERT INTO fsgov.plan_items (plan, segment, tenant, cause, size)
+    SELECT p_plan, s.segment, s.tenant, u.cause, s.sealed_size
+    FROM unnest(p_segments, p_causes) AS u(segment, cause) JOIN fsgov.segments s USING (segment)
+    WHERE s.state IN ('stored', 'quarantined') AND drafted.tenant IN (s.tenant, '*')
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS more = ROW_COUNT;
+    RETURN more;
+END $$;
+COMMENT ON FUNCTION fsgov.add_to_plan IS
+    'These recordings, each for its cause, into a draft; how many were taken: none of another tenant, and none that is destroyed, or being destroyed, or has no audio.';
+GRANT EXECUTE ON FUNCTION fsgov.add_to_plan TO fsgov_privacy, fsgov_keep;
+
+CREATE FUNCTION fsgov.seal_plan(p_plan text, p_facts jsonb) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    drafted fsgov.plans;
+    counted bigint;
+    total   bigint;
+    kinds   jsonb;
+    digest  text;
+    person  text;
+BEGIN
+    SELECT * INTO drafted FROM fsgov.plans p WHERE p.id = p_plan FOR UPDATE;
+    IF drafted.state IS DISTINCT FROM 'draft'
+       OR NOT (session_user = 'fsgov_keep' AND drafted.schedule IS NOT NULL OR drafted.proposed_by = fsgov.me()) THEN
+        RAISE EXCEPTION 'this plan is none that this login drafts' USING ERRCODE = 'FG409', DETAIL = p_plan;
+    END IF;
+    SELECT coalesce(sum(n), 0), coalesce(sum(bytes), 0), coalesce(jsonb_object_agg(cause, n), '{}')
+    INTO counted, total, kinds
+    FROM (SELECT i.cause, count(*) AS n, sum(i.size) AS bytes FROM fsgov.plan_items i WHERE i.plan = p_plan GROUP BY 1) AS found;
+    IF counted = 0 THEN
+        RAISE EXCEPTION 'there is nothing to destroy' USING ERRCODE = 'FG409', DETAIL = p_plan;
+    END IF;
+    IF counted > drafted.most THEN
+        RAISE EXCEPTION 'the plan is larger than it may be' USING ERRCODE = 'FG409',
+            DETAIL = format('%s recordings, at most %s', counted, drafted.most),
+            HINT = 'see why there are so many; if it is right, say so: --most';
+    END IF;
+    digest := fsgov.plan_digest(p_plan);
+    UPDATE fsgov.plans p SET state = 'proposed', items = counted, size = total, causes = kinds,
+        facts = coalesce(p_facts, '{}'), sha256 = digest WHERE p.id = p_plan;
+    IF drafted.schedule IS NULL THEN
+        person := drafted.proposed_by;
+        PERFORM fsgov.enter_from_desk(person, 'plan.proposed', p_plan, jsonb_build_object(
+            'kind', drafted.kind, 'items', counted, 'causes', kinds, 'sha256', digest));
+    END IF;
+    RETURN digest;
+END $$;
+COMMENT ON FUNCTION fsgov.seal_plan IS
+    'The draft is whole: it is counted, hashed, and waits for another login. p_facts is what its author was shown besides.';
+GRANT EXECUTE ON FUNCTION fsgov.seal_plan TO fsgov_privacy, fsgov_keep;
+
+CREATE FUNCTION fsgov.propose_plan(p_kind text, p_segments text[], p_causes text[], p_reason text,
+    p_valid interval DEFAULT '7 days', p_tenant text DEFAULT NULL, OUT plan text, OUT sha256 text, OUT left_out text[])
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    whose text := p_tenant;
+BEGIN
+    IF whose IS NULL THEN
+        SELECT CASE WHEN count(DISTINCT s.tenant) = 1 THEN min(s.tenant) ELSE '*' END INTO whose
+        FROM fsgov.segments s WHERE s.segment = ANY (p_segments);
+    END IF;
+    plan := fsgov.draft_plan(p_kind, whose, p_reason, greatest(cardinality(p_segments), 1), p_valid);
+    PERFORM fsgov.add_to_plan(plan, p_segments, CASE WHEN cardinality(p_causes) = 1
+        THEN array_fill(p_causes[1], ARRAY[cardinality(p_segments)]) ELSE p_causes END);
+    left_out := ARRAY(SELECT u FROM unnest(p_segments) AS u EXCEPT SELECT i.segment FROM fsgov.plan_items i
+                      WHERE i.plan = propose_plan.plan ORDER BY 1);
+    sha256 := fsgov.seal_plan(plan, jsonb_build_object('left_out', cardinality(left_out)));
+END $$;
+COMMENT ON FUNCTION fsgov.propose_plan IS
+    'A plan of the recordings that are named, each for its cause (one cause: for all). left_out: what was not taken, see add_to_plan. It waits for approve_plan by another login.';
+GRANT EXECUTE ON FUNCTION fsgov.propose_plan TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.authorised_plan(p_kind text, p_tenant text, p_segments text[], p_causes text[], p_reason text,
+    p_proposed_by text, p_approved_by text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    plan text := fsgov.random_id('pl-');
+BEGIN
+    INSERT INTO fsgov.plans (id, tenant, kind, reason, state, most, proposed_by, expires_at)
+        VALUES (plan, p_tenant, p_kind, p_reason, 'draft', greatest(cardinality(p_segments), 1), p_proposed_by,
+            date_trunc('second', now() + interval '7 days'));
+    INSERT INTO fsgov.plan_items (plan, segment, tenant, cause, size)
+    SELECT plan, s.segment, s.tenant, u.cause, s.sealed_size
+    FROM unnest(p_segments, p_causes) AS u(segment, cause) JOIN fsgov.segments s USING (segment)
+    WHERE s.state IN ('stored', 'quarantined') AND p_tenant IN (s.tenant, '*')
+    ON CONFLICT DO NOTHING;
+    UPDATE fsgov.plans p SET state = 'approved', approved_by = p_approved_by, approved_at = now(),
+        sha256 = fsgov.plan_digest(plan), (items, size, causes) = (
+            SELECT coalesce(sum(n), 0), coalesce(sum(bytes), 0), coalesce(jsonb_object_agg(cause, n), '{}')
+            FROM (SELECT i.cause, count(*) AS n, sum(i.size) AS bytes FROM fsgov.plan_items i WHERE i.plan = p.id GROUP BY 1) AS f)
+    WHERE p.id = plan;
+    RETURN plan;
+END $$;
+COMMENT ON FUNCTION fsgov.authorised_plan IS
+    'Internal: granted to nobody. A plan that needs no further approval, since two persons have approved already what it follows from (a request of a person, a schedule).';
+
+CREATE FUNCTION fsgov.approve_plan(p_plan text, p_sha256 text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    asked  fsgov.plans;
+BEGIN
+    SELECT * INTO asked FROM fsgov.plans p WHERE p.id = p_plan
+        AND (p.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants())) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such plan' USING ERRCODE = 'FG404', DETAIL = p_plan, HINT = 'fsgov purge status';
+    END IF;
+    IF NOT (fsgov.in_role(session_user, 'fsgov_privacy') OR fsgov.in_role(session_user, 'fsgov_supervisor')) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'plans are approved by fsgov_privacy and fsgov_supervisor';
+    END IF;
+    IF asked.state <> 'proposed' THEN
+        RAISE EXCEPTION 'this plan does not wait for approval' USING ERRCODE = 'FG409', DETAIL = p_plan || ' is ' || asked.state;
+    END IF;
+    IF asked.expires_at <= clock_timestamp() THEN
+        RAISE EXCEPTION 'this plan has expired' USING ERRCODE = 'FG409', DETAIL = p_plan, HINT = 'make a new one: fsgov purge plan';
+    END IF;
+    IF person = asked.proposed_by THEN
+        RAISE EXCEPTION 'nobody approves what they have proposed' USING ERRCODE = 'FG403', DETAIL = p_plan,
+            HINT = 'it takes another login: two persons';
+    END IF;
+    IF p_sha256 IS DISTINCT FROM asked.sha256 OR fsgov.plan_digest(p_plan) <> asked.sha256 THEN
+        RAISE EXCEPTION 'this is not the plan that was proposed' USING ERRCODE = 'FG422', DETAIL = p_plan,
+            HINT = 'look at it again: fsgov purge status ' || p_plan;
+    END IF;
+    UPDATE fsgov.plans p SET state = 'approved', approved_by = person, approved_at = now() WHERE p.id = p_plan;
+    PERFORM fsgov.enter_from_desk(person, 'plan.approved', p_plan, jsonb_build_object(
+        'kind', asked.kind, 'items', asked.items, 'sha256', asked.sha256, 'proposed_by', asked.proposed_by));
+END $$;
+COMMENT ON FUNCTION fsgov.approve_plan IS
+    'This plan, of this digest, may be applied; never by the login that proposed it.';
+GRANT EXECUTE ON FUNCTION fsgov.approve_plan TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.stop_plan(p_plan text, p_reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    before fsgov.plans;
+BEGIN
+    SELECT * INTO before FROM fsgov.plans p WHERE p.id = p_plan
+        AND (p.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants())) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such plan' USING ERRCODE = 'FG404', DETAIL = p_plan, HINT = 'fsgov purge status';
+    END IF;
+    IF NOT (fsgov.in_role(session_user, 'fsgov_privacy') OR fsgov.in_role(session_user, 'fsgov_supervisor')) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'plans are stopped by fsgov_privacy and fsgov_supervisor';
+    END IF;
+    IF before.state IN ('done', 'stopped') THEN
+        RAISE EXCEPTION 'this plan is over' USING ERRCODE = 'FG409', DETAIL = p_plan || ' is ' || before.state;
+    END IF;
+    UPDATE fsgov.plans p SET state = 'stopped', stopped_by = person, stopped_for = coalesce(p_reason, ''), ended_at = now()
+        WHERE p.id = p_plan;
+    PERFORM fsgov.enter_from_desk(person, 'plan.stopped', p_plan, jsonb_build_object('before', before.state));
+END $$;
+COMMENT ON FUNCTION fsgov.stop_plan IS
+    'Nothing more is begun by this plan. What is being destroyed comes to its end: its key may be gone already.';
+GRANT EXECUTE ON FUNCTION fsgov.stop_plan TO fsgov_privacy, fsgov_supervisor;
+
+-- -- keep carries plans out --------------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.begin_plan(p_plan text) RETURNS fsgov.plans
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    begun fsgov.plans;
+BEGIN
+    SELECT * INTO begun FROM fsgov.plans p WHERE p.id = p_plan FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such plan' USING ERRCODE = 'FG404', DETAIL = p_plan, HINT = 'fsgov purge status';
+    END IF;
+    IF begun.state NOT IN ('approved', 'applying', 'waiting') OR begun.approved_by IS NULL THEN
+        RAISE EXCEPTION 'this plan is not approved' USING ERRCODE = 'FG409', DETAIL = p_plan || ' is ' || begun.state;
+    END IF;
+    IF begun.expires_at <= clock_timestamp() AND begun.state <> 'waiting' THEN
+        RAISE EXCEPTION 'this plan has expired' USING ERRCODE = 'FG409', DETAIL = p_plan, HINT = 'make a new one: fsgov purge plan';
+    END IF;
+    IF fsgov.plan_digest(p_plan) <> begun.sha256 THEN
+        RAISE EXCEPTION 'this is not the plan that was approved' USING ERRCODE = 'FG422', DETAIL = p_plan;
+    END IF;
+    UPDATE fsgov.plans p SET state = 'applying', begun_at = coalesce(p.begun_at, now()) WHERE p.id = p_plan AND p.state = 'approved';
+    RETURN begun;
+END $$;
+COMMENT ON FUNCTION fsgov.begin_plan IS 'keep begins this plan, or goes on with it: approved, not expired, unchanged. Answers what it was before.';
+GRANT EXECUTE ON FUNCTION fsgov.begin_plan TO fsgov_keep;
+
+CREATE FUNCTION fsgov.plan_work() RETURNS TABLE (plan text, state text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT p.id, p.state FROM fsgov.plans p
+    WHERE p.state IN ('approved', 'applying') AND p.expires_at > now() OR p.state = 'waiting'
+    ORDER BY p.state = 'waiting', p.approved_at, p.id
+$$;
+COMMENT ON FUNCTION fsgov.plan_work IS 'Plans that may be applied now, the first approved first.';
+GRANT EXECUTE ON FUNCTION fsgov.plan_work TO fsgov_keep;
+
+CREATE FUNCTION fsgov.plan_next(p_plan text, p_after text, p_limit integer)
+RETURNS TABLE (segment text, call text, cause text, state text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT i.segment, s.call, i.cause, i.state FROM fsgov.plan_items i JOIN fsgov.segments s USING (segment)
+    WHERE i.plan = p_plan AND i.segment > p_after
+        AND (i.state = 'planned' OR i.state = 'scheduled' AND i.again_at <= now()
+             OR i.state = 'held' AND EXISTS (SELECT FROM fsgov.plans p WHERE p.id = p_plan AND p.kind = 'erasure'))
+    ORDER BY i.segment LIMIT p_limit
+$$;
+COMMENT ON FUNCTION fsgov.plan_next IS 'Items of a plan whose turn has come, after this one, by segment.';
+GRANT EXECUTE ON FUNCTION fsgov.plan_next TO fsgov_keep;
+
+CREATE FUNCTION fsgov.put_off(p_plan text, p_segments text[], p_state text, p_why text, p_again_at timestamptz)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    IF p_state NOT IN ('scheduled', 'kept') THEN
+        RAISE EXCEPTION 'items are put off as scheduled or kept' USING ERRCODE = 'FG422', DETAIL = p_state;
+    END IF;
+    UPDATE fsgov.plan_items i SET state = p_state, why = p_why, again_at = p_again_at
+    WHERE i.plan = p_plan AND i.segment = ANY (p_segments) AND i.state IN ('planned', 'held', 'scheduled');
+END $$;
+COMMENT ON FUNCTION fsgov.put_off IS 'These items are not destroyed now: locked in a vault until then (scheduled), or not due any more (kept).';
+GRANT EXECUTE ON FUNCTION fsgov.put_off TO fsgov_keep;
+
+CREATE FUNCTION fsgov.begin_destruction(p_plan text, p_segments text[])
+RETURNS TABLE (segment text, call text, verdict text, why text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    plan    fsgov.plans;
+    item    fsgov.plan_items;
+    about   fsgov.segments;
+    holding text[];
+    begun   bigint;
+    each    text;
+BEGIN
+    PERFORM fsgov.lock_holds(false);  -- from here on no hold comes into force before this is committed
+    SELECT * INTO plan FROM fsgov.plans p WHERE p.id = p_plan FOR UPDATE;
+    IF NOT FOUND OR plan.state NOT IN ('applying', 'waiting') OR plan.approved_by IS NULL THEN
+        RAISE EXCEPTION 'this plan is not being applied' USING ERRCODE = 'FG409', DETAIL = p_plan;
+    END IF;
+    IF plan.expires_at <= clock_timestamp() AND plan.state <> 'waiting' THEN
+        RAISE EXCEPTION 'this plan has expired' USING ERRCODE = 'FG409', DETAIL = p_plan, HINT = 'make a new one: fsgov purge plan';
+    END IF;
+    SELECT count(*) INTO begun FROM fsgov.erased e WHERE e.plan = p_plan;
+    FOR each IN SELECT DISTINCT u FROM unnest(p_segments) AS u ORDER BY u LOOP
+        SELECT * INTO item FROM fsgov.plan_items i WHERE i.plan = p_plan AND i.segment = each FOR UPDATE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'this recording is not in the plan' USING ERRCODE = 'FG409', DETAIL = each;
+        END IF;
+        SELECT * INTO about FROM fsgov.segments s WHERE s.segment = each FOR UPDATE;
+        holding := '{}';
+        IF item.state NOT IN ('planned', 'held', 'scheduled') THEN
+            verdict := item.state;
+        ELSIF about.state IS NULL OR about.state NOT IN ('stored', 'quarantined') THEN
+            verdict := 'gone';
+        ELSE
+            holding := fsgov.held(each);
+            verdict := CASE WHEN cardinality(holding) > 0 THEN 'held' ELSE 'destroying' END;
+        END IF;
+        IF verdict = 'destroying' AND item.state <> 'destroying' THEN
+            begun := begun + 1;
+            IF begun > plan.most THEN
+                RAISE EXCEPTION 'the plan would destroy more than it may' USING ERRCODE = 'FG409', DETAIL = p_plan;
+            END IF;
+            UPDATE fsgov.segments s SET state = 'destroying' WHERE s.segment = each;
+            INSERT INTO fsgov.erased (segment, tenant, plan, cause, proposed_by, approved_by, key_sha256, recipients)
+            SELECT each, about.tenant, p_plan, item.cause, plan.proposed_by, plan.approved_by,
+                encode(sha256(k.wrapped_key), 'hex'), coalesce(k.recipients, '{}')
+            FROM (SELECT) AS one LEFT JOIN fsgov.segment_keys k ON k.segment = each;
+        END IF;
+        UPDATE fsgov.plan_items i SET state = verdict, why = array_to_string(holding, ' '), again_at = NULL
+        WHERE i.plan = p_plan AND i.segment = each AND i.state <> verdict;
+        segment := each; call := about.call; why := array_to_string(holding, ' ');
+        RETURN NEXT;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION fsgov.begin_destruction IS
+    'tx1 of a destruction: under the lock that placing a hold takes, what is not held becomes destroying, and erased has a row that names by whom and why. From here on it is only ever brought to its end.';
+GRANT EXECUTE ON FUNCTION fsgov.begin_destruction TO fsgov_keep;
+
+CREATE FUNCTION fsgov.unfinished(p_after text, p_limit integer)
+RETURNS TABLE (segment text, call text, tenant text, plan text, cause text, proposed_by text, approved_by text,
+    begun_at timestamptz, audio_sha256 text, sealed_sha256 text, sealed_size bigint, key_sha256 text, recipients text[],
+    versions jsonb, keys_at timestamptz, restored boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT s.segment, s.call, s.tenant, e.plan, e.cause, e.proposed_by, e.approved_by, e.noted_at, s.audio_sha256,
+        s.sealed_sha256, s.sealed_size, e.key_sha256, e.recipients, e.versions, e.keys_at, e.restored
+    FROM fsgov.segments s JOIN fsgov.erased e USING (segment)
+    WHERE s.state = 'destroying' AND s.segment > p_after AND coalesce(e.again_at, '-infinity') <= now()
+    ORDER BY s.segment LIMIT p_limit
+$$;
+COMMENT ON FUNCTION fsgov.unfinished IS
+    'What is being destroyed, whichever plan began it, and no vault is known to keep for now: to be brought to its end.';
+GRANT EXECUTE ON FUNCTION fsgov.unfinished TO fsgov_keep;
+
+CREATE FUNCTION fsgov.note_versions(p_segment text, p_versions jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    UPDATE fsgov.erased e SET versions = e.versions || (
+        SELECT coalesce(jsonb_agg(v), '[]') FROM jsonb_array_elements(p_versions) AS v WHERE NOT e.versions @> jsonb_build_array(v))
+    WHERE e.segment = p_segment AND EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = p_segment AND s.state = 'destroying');
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this recording is not being destroyed' USING ERRCODE = 'FG409', DETAIL = p_segment;
+    END IF;
+END $$;
+COMMENT ON FUNCTION fsgov.note_versions IS 'The vaults listed these versions of its objects, and they are removed now.';
+GRANT EXECUTE ON FUNCTION fsgov.note_versions TO fsgov_keep;
+
+CREATE FUNCTION fsgov.destroy_keys(p_segments text[]) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM unnest(p_segments) AS u WHERE NOT EXISTS (
+            SELECT FROM fsgov.segments s JOIN fsgov.erased e USING (segment) WHERE s.segment = u AND s.state = 'destroying')) THEN
+        RAISE EXCEPTION 'a recording is not being destroyed' USING ERRCODE = 'FG409';
+    END IF;
+    DELETE FROM fsgov.segment_keys k WHERE k.segment = ANY (p_segments);
+    UPDATE fsgov.erased e SET keys_at = coalesce(e.keys_at, now()) WHERE e.segment = ANY (p_segments);
+    RETURN now();
+END $$;
+COMMENT ON FUNCTION fsgov.destroy_keys IS
+    'tx2 of a destruction: every wrapped key of these recordings is gone. Only after the ledger (erased/ in the key buckets) names them.';
+GRANT EXECUTE ON FUNCTION fsgov.destroy_keys TO fsgov_keep;
+
+CREATE FUNCTION fsgov.certify(p_batch text, p_segments text[], p_bodies bytea[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    gone  fsgov.erased;
+    said  jsonb;
+    place integer;
+BEGIN
+    FOR place IN 1 .. cardinality(p_segments) LOOP
+        SELECT * INTO gone FROM fsgov.erased e WHERE e.segment = p_segments[place] FOR UPDATE;
+        said := convert_from(p_bodies[place], 'UTF8')::jsonb;
+        IF gone.keys_at IS NULL OR said ->> 'segment' IS DISTINCT FROM gone.segment
+           OR said ->> 'plan' IS DISTINCT FROM gone.plan OR said ->> 'cause' IS DISTINCT FROM gone.cause
+           OR said ->> 'proposed_by' IS DISTINCT FROM gone.proposed_by OR said ->> 'approved_by' IS DISTINCT FROM gone.approved_by
+           OR EXISTS (SELECT FROM fsgov.segment_keys k WHERE k.segment = gone.segment) THEN
+            RAISE EXCEPTION 'this is no certificate of what was destroyed' USING ERRCODE = 'FG422', DETAIL = p_segments[place];
+        END IF;
+        UPDATE fsgov.segments s SET state = 'destroyed' WHERE s.segment = gone.segment AND s.state = 'destroying';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'this recording is not being destroyed' USING ERRCODE = 'FG409', DETAIL = p_segments[place];
+        END IF;
+        INSERT INTO fsgov.certificates (segment, tenant, plan, batch, place, body, sha256, destroyed_at, complete_after)
+        SELECT s.segment, s.tenant, gone.plan, p_batch, place - 1, p_bodies[place], encode(sha256(p_bodies[place]), 'hex'),
+            (said ->> 'destroyed_at')::timestamptz, (said ->> 'complete_after')::timestamptz
+        FROM fsgov.segments s WHERE s.segment = gone.segment;
+        UPDATE fsgov.plan_items i SET state = 'destroyed', why = '', again_at = NULL
+        WHERE i.plan = gone.plan AND i.segment = gone.segment;
+        DELETE FROM fsgov.scrubs r WHERE r.segment = gone.segment;
+        DELETE FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = gone.segment;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION fsgov.certify IS
+    'tx3 of a destruction: tombstone and certificate. The bodies name what erased has, and no key of theirs is left.';
+GRANT EXECUTE ON FUNCTION fsgov.certify TO fsgov_keep;
+
+CREATE FUNCTION fsgov.canary_done(p_plan text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    UPDATE fsgov.plans p SET canary_at = now() WHERE p.id = p_plan AND p.canary_at IS NULL
+$$;
+COMMENT ON FUNCTION fsgov.canary_done IS 'The first few of this plan are destroyed, provably; the others follow after a while.';
+GRANT EXECUTE ON FUNCTION fsgov.canary_done TO fsgov_keep;
+
+CREATE FUNCTION fsgov.item_counts(p_plan text) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT coalesce(jsonb_object_agg(found.state, found.n), '{}')
+    FROM (SELECT i.state, count(*) AS n FROM fsgov.plan_items i WHERE i.plan = p_plan GROUP BY 1) AS found
+$$;
+COMMENT ON FUNCTION fsgov.item_counts IS 'Internal: how many recordings of a plan are in which state.';
+
+CREATE FUNCTION fsgov.end_plan(p_plan text, OUT state text, OUT counts jsonb, OUT changed boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    before fsgov.plans;
+BEGIN
+    SELECT * INTO before FROM fsgov.plans p WHERE p.id = p_plan FOR UPDATE;
+    counts := fsgov.item_counts(p_plan);
+    state := CASE WHEN before.state NOT IN ('applying', 'waiting') OR counts ?| '{planned,destroying}' THEN before.state
+                  WHEN counts ? 'scheduled' OR counts ? 'held' AND before.kind = 'erasure' THEN 'waiting'
+                  ELSE 'done' END;
+    changed := state <> before.state;
+    UPDATE fsgov.plans p SET state = end_plan.state, ended_at = CASE end_plan.state WHEN 'done' THEN now() END
+    WHERE p.id = p_plan AND changed;
+END $$;
+COMMENT ON FUNCTION fsgov.end_plan IS
+    'What has become of the plan: done, waiting for what is locked (and, of an erasure, held), or as before.';
+GRANT EXECUTE ON FUNCTION fsgov.end_plan TO fsgov_keep;
+
+CREATE FUNCTION fsgov.halt_plan(p_plan text, p_why text) RETURNS jsonb
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    UPDATE fsgov.plans p SET state = 'stopped', stopped_for = p_why, ended_at = now()
+    WHERE p.id = p_plan AND p.state IN ('approved', 'applying', 'waiting') RETURNING fsgov.item_counts(p_plan)
+$$;
+COMMENT ON FUNCTION fsgov.halt_plan IS
+    'keep stops this plan: its canary went wrong, or it is not what was approved. How many of its items are in which state; null where it was over.';
+GRANT EXECUTE ON FUNCTION fsgov.halt_plan TO fsgov_keep;
+
+CREATE FUNCTION fsgov.destruction_waits(p_segment text, p_why text, p_again_at timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    UPDATE fsgov.erased e SET why = p_why, again_at = p_again_at WHERE e.segment = p_segment
+$$;
+COMMENT ON FUNCTION fsgov.destruction_waits IS
+    'A vault has locked it after its destruction had begun: the key is gone, what is left is removed when it lets go.';
+GRANT EXECUTE ON FUNCTION fsgov.destruction_waits TO fsgov_keep;
+
+CREATE FUNCTION fsgov.be_purger() RETURNS boolean LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT pg_try_advisory_lock(7377472)
+$$;
+COMMENT ON FUNCTION fsgov.be_purger IS 'True: this connection purges until it ends. False: another one does.';
+GRANT EXECUTE ON FUNCTION fsgov.be_purger TO fsgov_keep;
+
+CREATE FUNCTION fsgov.erased_among(p_segments text[]) RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT e.segment FROM fsgov.erased e WHERE e.segment = ANY (p_segments) AND e.keys_at IS NOT NULL
+$$;
+COMMENT ON FUNCTION fsgov.erased_among IS 'For ship: which of these it must not keep a copy of any more, sealed or not.';
+GRANT EXECUTE ON FUNCTION fsgov.erased_among TO fsgov_ship;
+
 
 
 -- == Copies ================================================================================================
@@ -2647,19 +3249,34 @@ END $$;
 COMMENT ON FUNCTION fsgov.enter_again IS
     'After a restore: lines of the lost part of the log, from a verified copy, in its order. Those that are there stay as they are.';
 
-CREATE FUNCTION fsgov.apply_ledger(p_segments text[]) RETURNS bigint
+CREATE FUNCTION fsgov.apply_ledger(p_segments text[], OUT keys bigint, OUT came_back text[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
     actor text := fsgov.admin();
-    keys  bigint;
 BEGIN
-    INSERT INTO fsgov.erased (segment) SELECT unnest(p_segments) ON CONFLICT DO NOTHING;
+    came_back := ARRAY(SELECT s.segment FROM fsgov.segments s
+        WHERE s.segment = ANY (p_segments) AND s.state IN ('stored', 'quarantined') ORDER BY 1);
+    INSERT INTO fsgov.erased (segment, tenant, key_sha256, recipients, restored)
+    SELECT u, coalesce(s.tenant, '*'), encode(sha256(k.wrapped_key), 'hex'), coalesce(k.recipients, '{}'), true
+    FROM unnest(p_segments) AS u LEFT JOIN fsgov.segments s ON s.segment = u LEFT JOIN fsgov.segment_keys k ON k.segment = u
+    ON CONFLICT DO NOTHING;
+    UPDATE fsgov.segments s SET state = 'destroying' WHERE s.segment = ANY (came_back);
     DELETE FROM fsgov.segment_keys k WHERE k.segment = ANY (p_segments);
     GET DIAGNOSTICS keys = ROW_COUNT;
-    RETURN keys;
 END $$;
 COMMENT ON FUNCTION fsgov.apply_ledger IS
-    'After a restore: these were erased after the dump was made. Their keys go again; the answer is how many were back.';
+    'After a restore: these were erased after the dump was made. Their keys go again (keys: how many were back), and what came back is destroying again, until keep has seen the vaults.';
+
+CREATE FUNCTION fsgov.ledger_says(p_segment text, p_facts jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    actor text := fsgov.admin();
+BEGIN
+    UPDATE fsgov.erased e SET plan = p_facts ->> 'plan', cause = p_facts ->> 'cause', proposed_by = p_facts ->> 'proposed_by',
+        approved_by = p_facts ->> 'approved_by', key_sha256 = coalesce(e.key_sha256, p_facts ->> 'key_sha256')
+    WHERE e.segment = p_segment AND e.plan IS NULL;
+END $$;
+COMMENT ON FUNCTION fsgov.ledger_says IS 'After a restore: by whom and why this was erased, as its line of the ledger has it.';
 
 CREATE FUNCTION fsgov.apply_forgotten(p_names text[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -2794,7 +3411,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
     SELECT s.segment, s.call, s.vault, s.object_key, s.version_id, s.sealed_size, s.sealed_sha256,
         coalesce(r.verdict, ''), r.locked_until, coalesce(r.lock_mode, '')
     FROM fsgov.segments s LEFT JOIN fsgov.scrubs r USING (segment)
-    WHERE s.object_key IS NOT NULL AND s.vault = ANY (p_vaults)
+    WHERE s.state IN ('stored', 'quarantined') AND s.vault = ANY (p_vaults)
         AND CASE WHEN coalesce(r.verdict, 'intact') = 'intact'
                  THEN coalesce(r.looked_at, s.stored_at, s.entered_at) < p_before
                  ELSE coalesce(r.looked_at, '-infinity') < p_again END
@@ -2813,6 +3430,9 @@ BEGIN
     WHERE s.segment = p_segment
     ON CONFLICT (segment) DO UPDATE SET verdict = p_verdict, looked_at = now(), locked_until = p_locked_until,
         lock_mode = p_lock_mode, since = CASE r.verdict WHEN p_verdict THEN r.since ELSE now() END;
+    IF EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = p_segment AND s.state IN ('destroying', 'destroyed')) THEN
+        RAISE EXCEPTION 'this recording has been destroyed meanwhile' USING ERRCODE = 'FG409', DETAIL = p_segment;
+    END IF;
     DELETE FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = p_segment AND p_verdict = 'intact';
 END $$;
 COMMENT ON FUNCTION fsgov.scrubbed IS
@@ -2823,6 +3443,7 @@ CREATE FUNCTION fsgov.scrub_faults() RETURNS TABLE (verdict text, objects bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT r.verdict, count(*) FROM fsgov.scrubs r
     WHERE r.verdict <> 'intact'
+        AND EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = r.segment AND s.state IN ('stored', 'quarantined'))
         AND NOT EXISTS (SELECT FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = r.segment)
     GROUP BY 1 ORDER BY 1
 $$;
