@@ -174,6 +174,12 @@ TABLE: Mapping[str, Alarm] = {
             of="how its digest begins",
         ),
         Alarm(
+            "artefacts",
+            SHIP,
+            "What was attached to recordings does not get into its vault; it waits in the database.",
+            "See ship's artefact.waits in its log, and the vault.",
+        ),
+        Alarm(
             "log",
             KEEP,
             "The event log does not grow: PostgreSQL is away for 10 s, or the log is not what was signed.",

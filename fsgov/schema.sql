@@ -230,6 +230,7 @@ CREATE TABLE fsgov.segments (
     key_version_id text,
     sealed_size    bigint,
     sealed_sha256  text,
+    sealed_to      text,
     stored_at      timestamptz,
     adopted        text NOT NULL DEFAULT '',
     entered_at     timestamptz NOT NULL DEFAULT now(),
@@ -254,6 +255,8 @@ COMMENT ON COLUMN fsgov.segments.lost_ms IS
 COMMENT ON COLUMN fsgov.segments.mask_proof IS 'proven: every masked interval is silent in the audio. failed: one is not (then quarantined). none: nothing was masked.';
 COMMENT ON COLUMN fsgov.segments.adopted IS
     'Empty: fsgov opened it. Else reconcile adopted it: spool (a file that nobody accounted for; its name is in provenance), forgotten (its sidecar was never handed over), vault (an object that had no row: audio_sha256 and all that is inside is unknown; adopt_object), lost (found nowhere, so the row is missing; miss_segment). What was adopted with audio is quarantined, as nobody knows what was paused in it.';
+COMMENT ON COLUMN fsgov.segments.sealed_to IS
+    'The age recipient of the segment''s own identity: whoever attaches an artefact seals to it, and cannot open. Null where nothing was sealed here (missing, or adopted from a vault).';
 COMMENT ON COLUMN fsgov.segments.leg_holds IS 'When the telephone was on hold and the file stood still. Not a legal hold.';
 
 CREATE TABLE fsgov.segment_keys (
@@ -865,6 +868,63 @@ COMMENT ON TABLE fsgov.forgotten IS
 
 -- -- what was made of recordings ---------------------------------------------------------------------------
 
+CREATE TABLE fsgov.artefacts (
+    artefact      text PRIMARY KEY,
+    segment       text NOT NULL,
+    tenant        text NOT NULL CHECK (tenant <> ''),
+    state         text NOT NULL CHECK (state IN ('waiting', 'stored', 'destroyed')),
+    kind          text NOT NULL CHECK (kind ~ '^[a-z][a-z_-]{0,31}$'),
+    media_type    text NOT NULL CHECK (media_type ~ '^[a-z]+/[a-z0-9.+-]{1,64}$'),
+    purpose       text NOT NULL,
+    made_by       text NOT NULL DEFAULT '',
+    size          bigint NOT NULL CHECK (size > 0),
+    sha256        text CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    sealed_size   bigint NOT NULL,
+    sealed_sha256 text NOT NULL,
+    vault         text NOT NULL,
+    object_key    text NOT NULL UNIQUE,
+    version_id    text,
+    attached_by   text NOT NULL REFERENCES fsgov.people,
+    attached_at   timestamptz NOT NULL DEFAULT now(),
+    stored_at     timestamptz,
+    CHECK ((state = 'waiting') <= (version_id IS NULL))
+);
+CREATE INDEX artefacts_segment ON fsgov.artefacts (segment);
+CREATE INDEX artefacts_waiting ON fsgov.artefacts (attached_at) WHERE state = 'waiting';
+COMMENT ON TABLE fsgov.artefacts IS
+    'What was made of a recording (transcript, score): a child that lives as long as its segment, is held with it and destroyed with it. Sealed to the segment''s own key, so that nothing opens it once that key is destroyed. No reference to segments: reconcile may enter a segment again.';
+COMMENT ON COLUMN fsgov.artefacts.state IS
+    'waiting: its sealed bytes are in artefact_bytes (attach). stored: ship has put them beside the recording (artefact_stored). destroyed: its segment is being destroyed, or is (trigger artefacts_go); the row stays as what is left of it.';
+COMMENT ON COLUMN fsgov.artefacts.purpose IS 'The purpose of the recording that it was made for, and the only one that it serves.';
+COMMENT ON COLUMN fsgov.artefacts.made_by IS 'The program, model or form that made it, in the words of whoever attached it. Empty once destroyed.';
+COMMENT ON COLUMN fsgov.artefacts.sha256 IS 'Of the bytes before they were sealed. Null once destroyed: a short one (a score) could be found by trying.';
+COMMENT ON COLUMN fsgov.artefacts.object_key IS 'Below the object of its segment. It is so from the beginning, so that purge removes it however far ship came.';
+
+CREATE TABLE fsgov.artefact_bytes (
+    artefact text PRIMARY KEY REFERENCES fsgov.artefacts,
+    tenant   text NOT NULL,
+    sealed   bytea NOT NULL
+);
+COMMENT ON TABLE fsgov.artefact_bytes IS
+    'Sealed artefacts that wait for the vault: attach puts them here, artefact_stored or the end of their segment takes them away. Granted to nobody.';
+
+CREATE TABLE fsgov.bundles (
+    id        text PRIMARY KEY,
+    tenant    text NOT NULL,
+    call      text NOT NULL,
+    segments  text[] NOT NULL,
+    sha256    text NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    recipient text NOT NULL,
+    reason    text NOT NULL,
+    made_by   text NOT NULL REFERENCES fsgov.people,
+    made_at   timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX bundles_call ON fsgov.bundles (call);
+COMMENT ON TABLE fsgov.bundles IS
+    'Evidence bundles that were made of recordings: for whom, and why (free text stays here). Written by enter_bundle.';
+COMMENT ON COLUMN fsgov.bundles.sha256 IS
+    'Of the bundle''s SHA256SUMS, which names every other file of it. The line evidence.exported has it too: a copy is traced to its recipient by it.';
+
 
 -- == Never changed =======================================================================================
 
@@ -1257,7 +1317,7 @@ BEGIN
     INSERT INTO fsgov.segments (segment, call, tenant, leg, leg_name, n, state, rule, policy_sha256, basis, purposes,
         consents, evidence, parties, opened_at, start_lost_ms, closed_at, cause, reported_ms, reported_size, leg_holds, dispose, dispose_reason,
         frames, ms, audio_size, audio_sha256, truncated, lost_ms, mask_proof, findings, quarantine, review_by,
-        vault, object_key, version_id, key_version_id, sealed_size, sealed_sha256, stored_at, adopted)
+        vault, object_key, version_id, key_version_id, sealed_size, sealed_sha256, sealed_to, stored_at, adopted)
     VALUES (id, doc ->> 'call', owner, doc ->> 'leg', coalesce(doc ->> 'leg_name', ''), (doc ->> 'n')::integer,
         CASE WHEN doc -> 'stored' IS NULL THEN 'missing'
              WHEN coalesce(doc ->> 'quarantine', '') <> '' THEN 'quarantined' ELSE 'stored' END,
@@ -1273,7 +1333,8 @@ BEGIN
         coalesce(doc #>> '{checked,mask_proof}', 'none'), fsgov.texts(doc #> '{checked,findings}'),
         coalesce(doc ->> 'quarantine', ''), fsgov.instant(doc ->> 'review_by'),
         doc ->> 'vault', doc #>> '{stored,key}', doc #>> '{stored,version_id}', doc #>> '{stored,key_version_id}',
-        (doc #>> '{stored,size}')::bigint, doc #>> '{stored,sha256}', fsgov.instant(doc ->> 'stored_at'),
+        (doc #>> '{stored,size}')::bigint, doc #>> '{stored,sha256}', nullif(doc #>> '{sealed,recipient}', ''),
+        fsgov.instant(doc ->> 'stored_at'),
         coalesce(doc ->> 'adopted', ''))
     ON CONFLICT (segment) DO NOTHING;
     IF NOT FOUND THEN
@@ -2764,11 +2825,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
         UNION
         SELECT k.vault, k.object_key, 'copy' FROM fsgov.copies k
         WHERE k.segment = p_segment AND k.state NOT IN ('gone', 'refused')
+        UNION
+        SELECT a.vault, a.object_key, 'artefact' FROM fsgov.artefacts a WHERE a.segment = p_segment
     )
     SELECT o.vault, o.object_key, o.what FROM stored o
     UNION
     SELECT r.vault, o.object_key, 'replica' FROM stored o JOIN fsgov.replicas r ON r.of = o.vault
-    WHERE NOT EXISTS (SELECT FROM stored k WHERE k.vault = r.vault)
+    WHERE NOT EXISTS (SELECT FROM stored k WHERE k.vault = r.vault AND k.object_key = o.object_key)
 $$;
 COMMENT ON FUNCTION fsgov.objects_of IS
     'Every object that purge removes all versions of, with its key object (keys/<segment>) in the key bucket of the same vault.';
@@ -3145,6 +3208,162 @@ GRANT EXECUTE ON FUNCTION fsgov.subjects_due TO fsgov_keep;
 
 
 -- == Artefacts =============================================================================================
+
+GRANT SELECT ON fsgov.artefacts TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_integrator;
+GRANT SELECT ON fsgov.bundles TO fsgov_privacy, fsgov_auditor;
+
+CREATE FUNCTION fsgov.attach(p_segment text, p_kind text, p_media_type text, p_purpose text, p_made_by text,
+    p_size bigint, p_sha256 text, p_sealed bytea) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    made   text := fsgov.random_id('d-');
+    about  fsgov.segments;
+    known  text;
+BEGIN
+    IF NOT (fsgov.in_role(session_user, 'fsgov_supervisor') OR fsgov.in_role(session_user, 'fsgov_privacy')
+            OR fsgov.in_role(session_user, 'fsgov_integrator')) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'artefacts are attached by fsgov_integrator, fsgov_supervisor and fsgov_privacy';
+    END IF;
+    -- with a lock: nothing is attached to a recording while purge sets it to be destroyed
+    SELECT * INTO about FROM fsgov.segments s WHERE s.segment = p_segment
+        AND (s.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants())) FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such segment' USING ERRCODE = 'FG404', DETAIL = p_segment;
+    END IF;
+    IF about.state <> 'stored' OR about.dispose THEN
+        RAISE EXCEPTION 'nothing is attached to this recording' USING ERRCODE = 'FG409',
+            DETAIL = p_segment || ' is ' || CASE WHEN about.dispose THEN 'to be destroyed' ELSE about.state END;
+    END IF;
+    IF p_purpose IS NULL OR NOT (p_purpose = ANY (about.purposes)) THEN
+        RAISE EXCEPTION 'this recording does not serve that purpose' USING ERRCODE = 'FG403',
+            DETAIL = p_segment, HINT = 'purposes: ' || array_to_string(about.purposes, ', ');
+    END IF;
+    IF about.basis ->> p_purpose = 'consent' AND EXISTS (SELECT FROM fsgov.consents n WHERE n.call = about.call
+            AND n.purpose = p_purpose AND n.state IN ('refused', 'withdrawn')) THEN
+        RAISE EXCEPTION 'a party has taken its consent to that purpose back' USING ERRCODE = 'FG403',
+            DETAIL = p_segment || ', ' || p_purpose, HINT = 'fsgov calls show ' || about.call;
+    END IF;
+    IF substring(p_sealed FROM 1 FOR 22) IS DISTINCT FROM 'age-encryption.org/v1\012'::bytea
+       OR length(p_sealed) > 33554432 THEN
+        RAISE EXCEPTION 'an artefact comes sealed, and has at most 32 MiB' USING ERRCODE = 'FG422', DETAIL = p_segment;
+    END IF;
+    SELECT a.artefact INTO known FROM fsgov.artefacts a WHERE a.segment = p_segment AND a.kind = p_kind
+        AND a.purpose = p_purpose AND a.sha256 = p_sha256;
+    IF FOUND THEN
+        RETURN known;
+    END IF;
+    INSERT INTO fsgov.artefacts (artefact, segment, tenant, state, kind, media_type, purpose, made_by, size, sha256,
+        sealed_size, sealed_sha256, vault, object_key, attached_by)
+    VALUES (made, p_segment, about.tenant, 'waiting', p_kind, p_media_type, p_purpose, coalesce(p_made_by, ''), p_size,
+        p_sha256, length(p_sealed), encode(sha256(p_sealed), 'hex'), about.vault,
+        regexp_replace(about.object_key, '[.]age$', '') || '/' || made || '.age', person);
+    INSERT INTO fsgov.artefact_bytes (artefact, tenant, sealed) VALUES (made, about.tenant, p_sealed);
+    PERFORM fsgov.enter_from_desk(person, 'artefact.attached', made, jsonb_build_object('call', about.call,
+        'segment', p_segment, 'kind', p_kind, 'purpose', p_purpose, 'size', length(p_sealed),
+        'sha256', encode(sha256(p_sealed), 'hex')));
+    RETURN made;
+END $$;
+COMMENT ON FUNCTION fsgov.attach IS
+    'What was made of a stored recording, for one of its purposes, sealed to its key; the answer is the id. The same bytes again, for the same kind and purpose, are the same artefact.';
+GRANT EXECUTE ON FUNCTION fsgov.attach TO fsgov_supervisor, fsgov_privacy, fsgov_integrator;
+
+CREATE FUNCTION fsgov.request_artefact(p_artefact text, p_purpose text, p_reason text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    about  fsgov.artefacts;
+    access text;
+BEGIN
+    SELECT * INTO about FROM fsgov.artefacts a WHERE a.artefact = p_artefact
+        AND (a.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants()));
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such artefact' USING ERRCODE = 'FG404', DETAIL = p_artefact;
+    END IF;
+    access := fsgov.request_access(about.segment, p_purpose, p_reason);
+    IF p_purpose NOT IN (about.purpose, 'review', 'audit', 'complaint', 'subject_request') THEN
+        RAISE EXCEPTION 'this artefact does not serve that purpose' USING ERRCODE = 'FG403',
+            DETAIL = p_artefact, HINT = 'it was made for ' || about.purpose;
+    END IF;
+    IF about.state <> 'stored' THEN
+        RAISE EXCEPTION 'this artefact is not in the vault' USING ERRCODE = 'FG409',
+            DETAIL = p_artefact || ' is ' || about.state;
+    END IF;
+    PERFORM fsgov.enter_from_desk(person, 'artefact.requested', p_artefact, jsonb_build_object(
+        'call', regexp_replace(about.segment, '-[0-9]{2,}$', ''), 'segment', about.segment, 'access', access,
+        'purpose', p_purpose));
+    RETURN access;
+END $$;
+COMMENT ON FUNCTION fsgov.request_artefact IS
+    'Asks for one artefact: an access to its recording, under the same conditions, and only for what it was made for (or review, audit, complaint, subject_request). Commit, then release_key.';
+GRANT EXECUTE ON FUNCTION fsgov.request_artefact TO fsgov_supervisor, fsgov_privacy;
+
+CREATE FUNCTION fsgov.take_artefact(p_vault text, OUT artefact text, OUT segment text, OUT object_key text,
+    OUT sealed bytea)
+RETURNS SETOF record LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT a.artefact, a.segment, a.object_key, b.sealed
+    FROM fsgov.artefacts a JOIN fsgov.segments s USING (segment) JOIN fsgov.artefact_bytes b USING (artefact)
+    WHERE a.state = 'waiting' AND a.vault = p_vault AND s.state IN ('stored', 'quarantined')
+    ORDER BY a.attached_at LIMIT 1 FOR UPDATE OF a SKIP LOCKED FOR SHARE OF s SKIP LOCKED
+$$;
+COMMENT ON FUNCTION fsgov.take_artefact IS
+    'For ship: an artefact that waits for this vault. Until the transaction ends no other ship takes it, and purge does not begin with its segment.';
+GRANT EXECUTE ON FUNCTION fsgov.take_artefact TO fsgov_ship;
+
+CREATE FUNCTION fsgov.artefact_stored(p_artefact text, p_version text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    UPDATE fsgov.artefacts a SET state = 'stored', version_id = p_version, stored_at = now()
+    WHERE a.artefact = p_artefact AND a.state = 'waiting';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this artefact does not wait' USING ERRCODE = 'FG409', DETAIL = p_artefact;
+    END IF;
+    DELETE FROM fsgov.artefact_bytes b WHERE b.artefact = p_artefact;
+END $$;
+COMMENT ON FUNCTION fsgov.artefact_stored IS 'The vault has it, as this version, and has confirmed its digest.';
+GRANT EXECUTE ON FUNCTION fsgov.artefact_stored TO fsgov_ship;
+
+CREATE FUNCTION fsgov.artefacts_end() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    DELETE FROM fsgov.artefact_bytes b USING fsgov.artefacts a WHERE a.segment = NEW.segment AND b.artefact = a.artefact;
+    UPDATE fsgov.artefacts a SET state = 'destroyed', sha256 = NULL, made_by = ''
+    WHERE a.segment = NEW.segment AND a.state <> 'destroyed';
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION fsgov.artefacts_end IS
+    'Trigger: what was made of a recording goes with it, in the transaction that begins to destroy it. Its object is removed as those of the segment are (objects_of).';
+CREATE TRIGGER artefacts_go AFTER UPDATE OF state ON fsgov.segments FOR EACH ROW
+    WHEN (NEW.state IN ('destroying', 'destroyed')) EXECUTE FUNCTION fsgov.artefacts_end();
+
+-- -- evidence bundles ----------------------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.enter_bundle(p_call text, p_segments text[], p_sha256 text, p_recipient text, p_reason text,
+    OUT bundle text, OUT origin text, OUT n bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    whose text;
+BEGIN
+    origin := fsgov.operator('{fsgov_privacy,fsgov_auditor}');
+    SELECT s.tenant INTO whose FROM fsgov.segments s WHERE s.call = p_call AND s.segment = ANY (p_segments)
+        GROUP BY s.tenant HAVING count(*) = cardinality(p_segments);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'these are no segments of that call' USING ERRCODE = 'FG404', DETAIL = p_call;
+    END IF;
+    IF coalesce(p_recipient, '') = '' OR coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'evidence is given to somebody, for a reason' USING ERRCODE = 'FG409', DETAIL = p_call;
+    END IF;
+    bundle := fsgov.random_id('b-');
+    INSERT INTO fsgov.bundles (id, tenant, call, segments, sha256, recipient, reason, made_by)
+        VALUES (bundle, whose, p_call, p_segments, p_sha256, p_recipient, p_reason, origin);
+    PERFORM fsgov.enter_from_desk(origin, 'evidence.exported', bundle, jsonb_build_object('call', p_call,
+        'segments', to_jsonb(p_segments), 'sha256', p_sha256));
+    SELECT o.entered_n INTO n FROM fsgov.origins o WHERE o.origin = enter_bundle.origin;
+END $$;
+COMMENT ON FUNCTION fsgov.enter_bundle IS
+    'An evidence bundle is given away: the digest of its SHA256SUMS becomes a line (origin and n are the answer), so that the log''s next checkpoint signs every byte of it.';
+GRANT EXECUTE ON FUNCTION fsgov.enter_bundle TO fsgov_privacy, fsgov_auditor;
 
 
 -- == Administrators of the database: members of fsgov_owner, or superusers ===============================

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fsgov.catalog import statements
+from fsgov.catalog.artefacts import Artefacts
 from fsgov.catalog.connection import Cursor, Database
 from fsgov.catalog.log import Log
 from fsgov.catalog.proving import EvidenceRow
@@ -75,6 +76,7 @@ class Desk:
             )
         self.login = who.login
         self.log = Log(self._database)
+        self.artefacts = Artefacts(self._database)
 
     def whoami(self) -> Identity:
         """Login, person, roles and tenants, as the database sees them."""

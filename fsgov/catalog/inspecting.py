@@ -15,7 +15,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     "govern": EVERY | {"policy_in_force", "stops_in_force", "people_of_hosts", "keep_heard"},
     "ship": EVERY
     | {"enter_lines", "entered", "enter_policy", "enter_call", "revise_outcome", "enter_segment"}
-    | {"note_lock"}
+    | {"note_lock", "take_artefact", "artefact_stored"}
     | {"current_log", "is_retold", "erased_among"},
     "keep": EVERY
     | {"enter_lines", "entered", "be_sequencer", "sequence", "store_checkpoint", "sink_reached", "keep_says"}

@@ -55,6 +55,7 @@ class Reconciling:
                 legs=frozenset(_known(cursor, legs)),
                 ended=tuple(_ended(cursor, host, since)),
                 noted=frozenset(_noted(cursor)),
+                artefacts=frozenset(_artefacts(cursor)),
             )
 
     def place_of(self, call: str) -> tuple[str, str] | None:
@@ -172,3 +173,8 @@ def _ended(cursor: Cursor, host: str, since: Instant) -> Iterable[Session]:
 def _noted(cursor: Cursor) -> Iterable[tuple[str, str]]:
     cursor.execute("SELECT kind, subject FROM fsgov.noted")
     return ((str(kind), str(subject)) for kind, subject in cursor.fetchall())
+
+
+def _artefacts(cursor: Cursor) -> Iterable[tuple[str, str]]:
+    cursor.execute("SELECT vault, object_key FROM fsgov.artefacts WHERE state <> 'destroyed'")
+    return ((str(vault), str(key)) for vault, key in cursor.fetchall())

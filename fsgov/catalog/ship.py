@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from psycopg2 import Binary
 
 from fsgov import jsonb
 from fsgov.catalog.connection import Cursor, Database
+from fsgov.catalog.rows import selected
 
 LOGIN = "fsgov_ship"
 
@@ -17,6 +19,16 @@ LOGIN = "fsgov_ship"
 def storable(text: str) -> str:
     """The same JSON as jsonb can hold it."""
     return jsonb.kept(json.dumps(json.loads(text), ensure_ascii=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An artefact that waits for its vault, sealed."""
+
+    artefact: str
+    segment: str
+    object_key: str
+    sealed: bytes
 
 
 class Entering:
@@ -64,6 +76,15 @@ class Entering:
     def is_retold(self, subject: str, type_: str) -> bool:
         """Lines that tell this have been put back from a copy of the log."""
         return bool(self._ask("SELECT fsgov.is_retold(%s, %s)", subject, f"fsgov.{type_}.v1"))
+
+    def artefact(self, vault: str) -> Waiting | None:
+        """One that waits for this vault, locked with its segment until the transaction ends."""
+        found = selected(self._cursor, Waiting, "fsgov.take_artefact(%s)", (vault,))
+        return found[0] if found else None
+
+    def artefact_stored(self, artefact: str, version: str) -> None:
+        """The vault has confirmed it. Raises Conflict where it does not wait."""
+        self._ask("SELECT fsgov.artefact_stored(%s, %s)", artefact, version)
 
     def _ask(self, question: str, *values: object) -> object:
         self._cursor.execute(question, values)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fsgov.cli.exporting import Copy
     from fsgov.envelope import Identity
 
+ARTEFACT = "d-"
+"""How the id of an artefact begins."""
 STATES = ("stored", "quarantined", "missing")
 IDENTITY = click.option(
     "--identity", type=a_path(), help="File with the age identity of a recipient; else FSGOV_IDENTITY."
@@ -95,10 +97,13 @@ def export(
     A file appears only when every byte of it was proven. A header that the switch could not close is
     repaired in the copy, and the manifest states both digests; --as-found leaves it.
     """
-    from fsgov.cli import exporting
+    from fsgov.cli import artefacts, exporting
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no half of a file is left
     identities = _needed(exporting.identities_of(identity))
+    if id_.startswith(ARTEFACT):
+        artefacts.export(frame, a_call(id_), purpose, reason, target, identities)
+        return
     settings = frame.settings
     copies = []
     with frame.desk() as desk:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fsgov.errors import Conflict, Damaged, NotFound, NotPermitted
-from fsgov.policy import Decision, Inputs, Policy, Trace, decide, explain, parse
-from fsgov.policy.grounds import again, digest, leaves, read
+from fsgov.policy import Inputs, Policy, Trace, decide, explain, parse
+from fsgov.policy.grounds import again, as_stored, canonical, digest, leaves, read
 
 if TYPE_CHECKING:
     from fsgov.catalog.desk import Desk
@@ -101,17 +100,3 @@ def stored_policy(desk: Desk, sha256: str) -> Policy:
     if found != sha256:
         raise Damaged("The stored policy was changed", f"its digest is {found}, not {sha256}")
     return parse(text)
-
-
-def as_stored(again: Mapping[str, object], stored: Mapping[str, Any]) -> dict[str, object]:
-    """A decision in the words of then: without keys that fsgov learned later and that say no more."""
-    try:
-        said = Decision.from_json(stored).to_json()
-    except Damaged:
-        said = {}
-    return {key: value for key, value in again.items() if key in stored or said.get(key) != value}
-
-
-def canonical(decision: Any) -> bytes:
-    """One spelling for one decision: jsonb does not keep the order of keys."""
-    return json.dumps(decision, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()

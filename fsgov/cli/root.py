@@ -8,6 +8,7 @@ import click
 
 from fsgov import __version__
 from fsgov.cli import (
+    artefacts,
     calls,
     checking,
     database,
@@ -15,7 +16,6 @@ from fsgov.cli import (
     keys,
     people,
     reconciling,
-    recordings,
     reporting,
     running,
     scrubbing,
@@ -61,7 +61,7 @@ for command in (
     simulating.policy,
     stopping.stop,
     calls.calls,
-    recordings.recordings,
+    artefacts.recordings,
     events.events,
     reconciling.reconcile,
     scrubbing.scrub,

@@ -7,13 +7,22 @@
 from fsgov.merkle.checkpoint import Checkpoint
 from fsgov.merkle.note import (
     PublicKey,
+    alone,
     generate_signing_key,
     load_signing_key,
+    only,
     open_note,
     sign_note,
     signing_key_pem,
 )
-from fsgov.merkle.proof import consistency_proof, inclusion_proof, verify_consistency, verify_inclusion
+from fsgov.merkle.proof import (
+    consistency_proof,
+    inclusion_proof,
+    inclusion_proofs,
+    sides,
+    verify_consistency,
+    verify_inclusion,
+)
 from fsgov.merkle.tree import EMPTY_ROOT, Frontier, leaf_hash, node_hash, root
 
 __all__ = [
@@ -21,14 +30,18 @@ __all__ = [
     "Checkpoint",
     "Frontier",
     "PublicKey",
+    "alone",
     "consistency_proof",
     "generate_signing_key",
     "inclusion_proof",
+    "inclusion_proofs",
     "leaf_hash",
     "load_signing_key",
     "node_hash",
+    "only",
     "open_note",
     "root",
+    "sides",
     "sign_note",
     "signing_key_pem",
     "verify_consistency",

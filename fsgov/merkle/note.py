@@ -138,6 +138,23 @@ def open_note(note: bytes, keys: Iterable[PublicKey]) -> str:
     return body.decode()
 
 
+def alone(note: bytes, key: PublicKey) -> tuple[bytes, bytes]:
+    """Text and raw signature of a note that `key` signed, and nobody else. Damaged where it is not that."""
+    body, signatures = _parted(note)
+    open_note(note, [key])
+    if len(signatures) != 1:
+        raise _damaged("somebody else signed it, too")
+    return body, signatures[0][1][4:]
+
+
+def only(note: bytes, key: PublicKey) -> bytes:
+    """The note without the signatures of others. Damaged where `key` did not sign it."""
+    open_note(note, [key])
+    body, tail = note.rsplit(b"\n\n", 1)
+    kept = [line for line in tail.splitlines() if _signature(line.decode())[1][:4] == key.key_id]
+    return body + b"\n\n" + kept[0] + b"\n"
+
+
 def _parted(note: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
     """The signed bytes, and the name and value of each signature."""
     split = note.rfind(b"\n\n")

@@ -6,7 +6,7 @@ Making a proof takes the leaf hashes; checking one takes a few hashes and signed
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from fsgov.merkle.tree import EMPTY_ROOT, node_hash, root
 
@@ -21,6 +21,52 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
     if index < split:
         return [*inclusion_proof(leaves[:split], index), root(leaves[split:])]
     return [*inclusion_proof(leaves[split:], index - split), root(leaves[:split])]
+
+
+def inclusion_proofs(
+    leaves: Iterable[bytes], indexes: Collection[int]
+) -> tuple[int, bytes, dict[int, list[bytes]]]:
+    """Size and root of the tree of `leaves`, read once, and the inclusion proof of each of `indexes` in it.
+
+    Memory grows with the number of indexes, not of leaves.
+    """
+    proofs: dict[int, list[bytes]] = {index: [] for index in indexes}
+    edge: list[tuple[int, bytes, list[int]]] = []  # full subtrees: size, root, which of the indexes are below
+    count = 0
+    for leaf in leaves:
+        edge.append((1, leaf, [count] if count in proofs else []))
+        count += 1
+        while len(edge) > 1 and edge[-1][0] == edge[-2][0]:
+            edge[-2:] = [_joined(edge[-2], edge[-1], proofs)]
+    if any(not 0 <= index < count for index in proofs):
+        raise IndexError(f"a tree of {count} leaves has no leaf {max(proofs)}")
+    while len(edge) > 1:
+        edge[-2:] = [_joined(edge[-2], edge[-1], proofs)]
+    return count, edge[0][1] if edge else EMPTY_ROOT, proofs
+
+
+def _joined(
+    left: tuple[int, bytes, list[int]], right: tuple[int, bytes, list[int]], proofs: dict[int, list[bytes]]
+) -> tuple[int, bytes, list[int]]:
+    """Two neighbours as one; the proofs of what is below one of them go through the other."""
+    for index in left[2]:
+        proofs[index].append(right[1])
+    for index in right[2]:
+        proofs[index].append(left[1])
+    return left[0] + right[0], node_hash(left[1], right[1]), left[2] + right[2]
+
+
+def sides(index: int, size: int) -> list[str]:
+    """On which side of the way up each hash of an inclusion proof stands: `left` or `right`."""
+    found = []
+    place, last = index, size - 1
+    while last:
+        if place & 1:
+            found.append("left")
+        elif place < last:
+            found.append("right")
+        place, last = place >> 1, last >> 1
+    return found
 
 
 def consistency_proof(leaves: Sequence[bytes], size: int) -> list[bytes]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -125,3 +125,17 @@ def read(source: Any) -> Grounds:
         else:
             raise Damaged("These grounds of a decision cannot be read", type(one).__name__)
     return tuple(found)
+
+
+def as_stored(again: Mapping[str, object], stored: Mapping[str, Any]) -> dict[str, object]:
+    """A decision in the words of then: without keys that fsgov learned later and that say no more."""
+    try:
+        said = Decision.from_json(stored).to_json()
+    except Damaged:
+        said = {}
+    return {key: value for key, value in again.items() if key in stored or said.get(key) != value}
+
+
+def canonical(decision: Any) -> bytes:
+    """One spelling for one decision: jsonb does not keep the order of keys."""
+    return json.dumps(decision, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()

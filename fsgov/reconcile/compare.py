@@ -137,6 +137,8 @@ def in_vault(worlds: Worlds, vault: VaultListing, before: Instant) -> Iterator[D
     for place, each in there.items():
         if place in named or each.modified >= before or each.key.startswith(OURS) or each.key in on_the_way:
             continue
+        if (vault.name, each.key) in worlds.catalog.artefacts:
+            continue
         row = rows.get(segment_of(each.key))
         kind = Kind.ORPHAN_OBJECT
         if row is not None and row.key == each.key:

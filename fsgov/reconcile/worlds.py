@@ -190,7 +190,8 @@ class Catalog:
     """What PostgreSQL has.
 
     legs: those of the switch's and the CDRs' sessions that it knows. ended: first legs of this host that
-    ended within the window of the CDRs. noted: (kind, subject) of what a person has noted.
+    ended within the window of the CDRs. noted: (kind, subject) of what a person has noted. artefacts: vault
+    and key of what was made of recordings, and is not destroyed.
     """
 
     rows: tuple[Row, ...] = ()
@@ -199,6 +200,7 @@ class Catalog:
     legs: frozenset[str] = frozenset()
     ended: tuple[Session, ...] = ()
     noted: frozenset[tuple[str, str]] = frozenset()
+    artefacts: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

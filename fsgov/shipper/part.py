@@ -17,6 +17,7 @@ from fsgov.health.listener import serving
 from fsgov.health.pages import application
 from fsgov.health.ship import ShipVitals
 from fsgov.notify import Systemd
+from fsgov.shipper.artefacts import ALARM, Stowing
 from fsgov.shipper.loop import Shipper
 from fsgov.shipper.storing import Destination
 from fsgov.vault import Credentials, open_vault
@@ -39,10 +40,11 @@ def run(settings: Settings, stop: threading.Event, systemd: Systemd) -> None:
         password = settings.database.password("ship")
         catalog = stack.enter_context(closing(open_ship(settings.database.dsn, password)))
         pace = Pace(settings.ship.rate) if settings.ship.rate else None
+        vaults = {name: opened(vault, pace) for name, vault in settings.vaults.items()}
         shipper = Shipper(
             room,
             catalog,
-            {name: opened(vault, pace) for name, vault in settings.vaults.items()},
+            vaults,
             host=settings.host,
             keep_sealed=settings.spool.keep_sealed,
             uploads=settings.ship.uploads,
@@ -50,14 +52,28 @@ def run(settings: Settings, stop: threading.Event, systemd: Systemd) -> None:
         stack.enter_context(closing(shipper))
         vitals = stack.enter_context(closing(ShipVitals(shipper, room, settings.vaults)))
         stack.enter_context(serving(application(vitals), settings.health.ship, "ship"))
+        stowing = stack.enter_context(
+            closing(Stowing(catalog, {name: each.vault.audio for name, each in vaults.items()}))
+        )
+        stowing.start()
         log.info("ship.started", vaults=sorted(settings.vaults))
 
         def turned() -> None:
             room.alive()
+            follow(shipper, stowing)
             systemd.turned(lambda: words(shipper))
 
         shipper.run(stop, turned)
         log.info("ship.stopped", **shipper.waiting)
+
+
+def follow(shipper: Shipper, stowing: Stowing) -> None:
+    """The alarm of artefacts is up while they trouble; ship's own thread tells it."""
+    fault = stowing.troubles.get(ALARM)
+    if fault is not None:
+        shipper.raised.raise_(ALARM, fault)
+    else:
+        shipper.raised.clear(ALARM)
 
 
 def words(shipper: Shipper) -> str:

@@ -100,6 +100,7 @@ class Sealer:
                 key=object_key(sidecar, self._now()),
                 wrapped_key=wrap_identity(identity, recipients, self._random),
                 recipients=tuple(recipient.fingerprint for recipient in recipients),
+                recipient=str(identity.recipient),
             ),
         )
         self._spool.replace_segment(sealed.segment, sealed.to_text(), durable=True)

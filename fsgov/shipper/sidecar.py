@@ -66,6 +66,8 @@ class SealedFile:
     key: str
     wrapped_key: bytes
     recipients: tuple[str, ...]
+    recipient: str = ""
+    """Of the segment's own identity: what is made of the recording is sealed to it as well."""
 
 
 @dataclass(frozen=True, slots=True)

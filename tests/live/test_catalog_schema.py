@@ -25,6 +25,7 @@ TABLES = {
     "subject_requests", "subject_records", "forgotten",
     "copies", "replicas", "locks",
     "anchors", "periods", "retention_moves",
+    "artefacts", "artefact_bytes", "bundles",
 }  # fmt: skip
 GROUPS = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 ROWS = {"calls", "legs", "segments", "masks", "tags", "holds", "consents", "version"}
@@ -58,6 +59,10 @@ MAY_READ = {
     "ship": {"version"},
     "keep": {"version", "calls-", "legs-", "segments-", "policies"} | RETENTION | LOG,
 }
+for _role in ("supervisor", "privacy", "auditor", "ops", "integrator"):
+    MAY_READ[_role] |= {"artefacts"}
+for _role in ("privacy", "auditor"):
+    MAY_READ[_role] |= {"bundles"}
 FUNCTIONS = {
     "enter_lines": {"ship", "keep"},
     "entered": {"ship", "keep"},
@@ -155,6 +160,11 @@ FUNCTIONS = {
     "destruction_waits": {"keep"},
     "be_purger": {"keep"},
     "erased_among": {"ship"},
+    "attach": {"supervisor", "privacy", "integrator"},
+    "request_artefact": {"supervisor", "privacy"},
+    "take_artefact": {"ship"},
+    "artefact_stored": {"ship"},
+    "enter_bundle": {"privacy", "auditor"},
 }
 
 

@@ -17,6 +17,8 @@ FIRST, MISSING = f"{CALL}-01", f"{CALL}-03"
 EXPORT = ("recordings", "export")
 WHY = ("--purpose", "evidence", "--reason", "asked", "--output", "out")
 ID = ("--identity", "desk/id.txt")
+ATTACH = ("recordings", "attach", FIRST, "failing.toml")
+SCORE = ("--kind", "score", "--purpose", "evidence")
 NONE = "x+00000000+AAAA"
 SINCE = ("--since", "2026-11-01")
 
@@ -138,6 +140,15 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("novault", (*EXPORT, FIRST, *WHY, *ID), 3, "vault.eu"),
     ("lostvault", (*EXPORT, FIRST, *WHY, *ID), 6, ""),
     ("lostvault", ("recordings", "verify", FIRST), 6, "1 of 1"),
+    # what was made of recordings
+    ("alice", ("recordings", "attach", FIRST, "nowhere.txt", *SCORE), 6, "no such file"),
+    ("alice", (*ATTACH, "--kind", "A B", "--purpose", "evidence"), 2, "no kind"),
+    ("alice", (*ATTACH, "--kind", "score", "--purpose", "fun"), 5, "serve"),
+    ("alice", ("recordings", "attach", CALL, "failing.toml", *SCORE), 6, "no such segment"),
+    ("alice", ("recordings", "attach", MISSING, "failing.toml", *SCORE), 7, "sealed to"),
+    ("carol", (*ATTACH, *SCORE), 5, ""),
+    ("alice", ("recordings", "artefacts", NOBODY), 6, NOBODY),
+    ("alice", (*EXPORT, "d-abcdefghijkl", *WHY, *ID), 6, "no such artefact"),
     # live acts: no daemon runs
     ("alice", ("calls", "start", CALL), 4, "govern does not answer"),
     ("alice", ("calls", "stop", "no/../id"), 2, "no id"),

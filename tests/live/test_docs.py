@@ -51,7 +51,7 @@ ORDER: dict[str, str] = {
     "calls start": "host", "calls pause": "host", "calls resume": "host", "calls tag": "host",
     "calls stop": "host", "calls consent": "host",
     "recordings list": "alice", "recordings show": "alice", "recordings export": "alice",
-    "recordings verify": "alice",
+    "recordings attach": "alice", "recordings artefacts": "alice", "recordings verify": "alice",
     "events tail": "alice", "events export": "alice", "events verify": "alice", "events schema": "alice",
     "stop": "me", "reconcile": "olga", "scrub": "alice", "run": "host",
 }  # fmt: skip
@@ -124,6 +124,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         (root / "older.toml").write_text(policy.replace(NEWER, OLDER))
         firm.fsgov("policy", "activate", "older.toml", "--yes", who="bob")
         shutil.copy(root / "desk" / "id.txt", root / "desk" / "identity.txt")
+        (root / "desk" / "transcript.txt").write_text("hello")
         program = root / "bin" / "fsgov"
         program.parent.mkdir()
         program.write_text(f"#!{sys.executable}\n{PROGRAM}")

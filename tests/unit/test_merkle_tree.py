@@ -92,6 +92,23 @@ def test_a_frontier_that_cannot_be_is_refused(size: int, hashes: list[bytes]) ->
         merkle.Frontier(size, hashes)
 
 
+def test_proofs_made_in_one_pass_are_those_made_one_by_one() -> None:
+    leaves = [merkle.leaf_hash(line) for line in numbered(40)]
+    for size in range(1, 41):
+        count, root, proofs = merkle.inclusion_proofs(iter(leaves[:size]), range(size))
+        assert (count, root) == (size, merkle.root(leaves[:size]))
+        for index, proof in proofs.items():
+            assert proof == merkle.inclusion_proof(leaves[:size], index)
+            above = leaves[index]
+            for side, value in zip(merkle.sides(index, size), proof, strict=True):
+                pair = (value, above) if side == "left" else (above, value)
+                above = merkle.node_hash(*pair)
+            assert above == root
+    assert merkle.inclusion_proofs([], []) == (0, merkle.EMPTY_ROOT, {})
+    with pytest.raises(IndexError):
+        merkle.inclusion_proofs(leaves[:3], [3])
+
+
 def test_every_inclusion_proof_up_to_33_leaves_holds_and_only_for_its_leaf() -> None:
     leaves = [merkle.leaf_hash(line) for line in numbered(33)]
     for size in range(1, 34):

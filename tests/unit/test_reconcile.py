@@ -396,3 +396,15 @@ def test_sessions_of_mod_xml_cdr(tmp_path: Path) -> None:
 def test_a_directory_of_cdrs_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         list(cdr.read(tmp_path / "nowhere", 0))
+
+
+def test_what_was_made_of_a_recording_is_no_orphan_as_long_as_it_has_its_row() -> None:
+    worlds = sound(1, 0, 0, 5 * HOUR)
+    made = StoredObject(key("stored0-01").replace(".age", "/d-abcdefghijkl.age"), "v1", 90, OLD)
+    vault = replace(worlds.vaults[0], objects=(*worlds.vaults[0].objects, made))
+    left = replace(worlds, vaults=(vault,))
+    known = replace(left, catalog=replace(left.catalog, artefacts=frozenset({(vault.name, made.key)})))
+    elsewhere = replace(left, catalog=replace(left.catalog, artefacts=frozenset({("uk", made.key)})))
+    assert compare(known, NOW, HOUR) == compare(worlds, NOW, HOUR) == []
+    for wrong in (left, elsewhere):
+        assert [each.kind for each in compare(wrong, NOW, HOUR)] == [Kind.ORPHAN_OBJECT]

@@ -188,6 +188,7 @@ def test_the_desk_enters_what_has_a_schema() -> None:
         "segment.copy.asked", "segment.copy.dropped",
         "anchor.set", "retention.proposed", "retention.applied",
         "plan.proposed", "plan.approved", "plan.stopped",
+        "artefact.attached", "artefact.requested", "evidence.exported",
     }  # fmt: skip
     assert named <= set(types())
 
