@@ -264,10 +264,70 @@ CREATE TABLE fsgov.segment_keys (
     tenant      text NOT NULL,
     wrapped_key bytea NOT NULL,
     recipients  text[] NOT NULL,
-    entered_at  timestamptz NOT NULL DEFAULT now()
+    entered_at  timestamptz NOT NULL DEFAULT now(),
+    rotation         text,
+    prior_key        bytea,
+    prior_recipients text[],
+    prior_version    text,
+    CHECK ((rotation IS NULL) = (prior_key IS NULL) AND (rotation IS NULL) = (prior_recipients IS NULL))
 );
+CREATE INDEX segment_keys_unconfirmed ON fsgov.segment_keys (rotation, segment) WHERE rotation IS NOT NULL;
 COMMENT ON TABLE fsgov.segment_keys IS
-    'The identity of each segment, itself sealed to the recipients of its vault. Nobody can SELECT here: release_key gives one out after its access has been committed. Back this table up apart, with a short horizon.';
+    'The identity of each segment, itself sealed to the recipients of its vault. Nobody can SELECT here: release_key gives one out after its access has been committed, release_batch those of a rotation. Back this table up apart, with a short horizon.';
+COMMENT ON COLUMN fsgov.segment_keys.recipients IS 'Fingerprints of whom it is sealed to. Empty: nobody knows (adopt_object).';
+COMMENT ON COLUMN fsgov.segment_keys.rotation IS
+    'Null: nothing is pending. Set by wrapped_batch: this rotation has sealed it anew, and what it was before is kept until another login has opened the new one (confirm_batch) or it is put back (undo_rotation).';
+COMMENT ON COLUMN fsgov.segment_keys.prior_key IS 'As it was sealed before that rotation; with prior_recipients, and its version in the key bucket.';
+
+-- -- rotation of keys --------------------------------------------------------------------------------------
+
+CREATE TABLE fsgov.rotations (
+    id          text PRIMARY KEY,
+    tenant      text NOT NULL DEFAULT '*',
+    vault       text NOT NULL CHECK (vault <> ''),
+    recipients  text[] NOT NULL CHECK (cardinality(recipients) > 0),
+    reason      text NOT NULL CHECK (reason <> ''),
+    asked_by    text NOT NULL REFERENCES fsgov.people,
+    asked_at    timestamptz NOT NULL DEFAULT now(),
+    approved_by text REFERENCES fsgov.people,
+    approved_at timestamptz,
+    ended_by    text REFERENCES fsgov.people,
+    ended_at    timestamptz,
+    ended_as    text CHECK (ended_as IN ('confirmed', 'undone')),
+    CHECK (approved_by IS DISTINCT FROM asked_by),
+    CHECK ((approved_by IS NULL) = (approved_at IS NULL)),
+    CHECK ((ended_by IS NULL) = (ended_at IS NULL) AND (ended_at IS NULL) = (ended_as IS NULL))
+);
+CREATE UNIQUE INDEX rotations_open ON fsgov.rotations (vault) WHERE ended_at IS NULL;
+COMMENT ON TABLE fsgov.rotations IS
+    'The wrapped keys of a vault are sealed to other recipients. ask_rotation writes it, approve_rotation by another login lets keys out, end_rotation or undo_rotation ends it. One at a time for a vault.';
+COMMENT ON COLUMN fsgov.rotations.recipients IS 'Fingerprints: exactly these, for every key of the vault.';
+COMMENT ON COLUMN fsgov.rotations.approved_at IS 'Null: asked for, no key leaves. Set by approve_rotation.';
+COMMENT ON COLUMN fsgov.rotations.ended_as IS
+    'Null: not ended. confirmed: every key is sealed to these recipients, and another login has opened each (end_rotation). undone: what was not confirmed is as before (undo_rotation).';
+
+CREATE TABLE fsgov.rotation_batches (
+    rotation    text NOT NULL REFERENCES fsgov.rotations,
+    n           integer NOT NULL CHECK (n > 0),
+    tenant      text NOT NULL DEFAULT '*',
+    step        text NOT NULL CHECK (step IN ('wrap', 'confirm')),
+    segments    text[] NOT NULL,
+    person      text NOT NULL REFERENCES fsgov.people,
+    login       name NOT NULL,
+    xact        xid8 NOT NULL,
+    asked_at    timestamptz NOT NULL DEFAULT now(),
+    released_at timestamptz,
+    settled_at  timestamptz,
+    settled     integer,
+    PRIMARY KEY (rotation, n)
+);
+COMMENT ON TABLE fsgov.rotation_batches IS
+    'Which wrapped keys a rotation gave out, to whom: an access to each of these segments. Written by rotation_batch, before any of them leaves.';
+COMMENT ON COLUMN fsgov.rotation_batches.step IS 'wrap: to be sealed anew. confirm: the new ones, to be opened by another login.';
+COMMENT ON COLUMN fsgov.rotation_batches.xact IS 'The transaction of rotation_batch: release_batch wants to see it committed.';
+COMMENT ON COLUMN fsgov.rotation_batches.released_at IS 'Null: asked for. Set: given out, once (release_batch).';
+COMMENT ON COLUMN fsgov.rotation_batches.settled IS
+    'Null: given out, and nothing came back (a kill; asked for again in another batch). Else how many were written (wrapped_batch) or opened (confirm_batch).';
 
 CREATE TABLE fsgov.masks (
     segment         text NOT NULL REFERENCES fsgov.segments,
@@ -1090,6 +1150,7 @@ GRANT SELECT (id, tenant, kind, host, placed_by, placed_at, lifted_by, lifted_at
 GRANT SELECT ON fsgov.stops TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.scrubs TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 GRANT SELECT ON fsgov.noted TO fsgov_auditor, fsgov_ops;
+GRANT SELECT ON fsgov.rotations, fsgov.rotation_batches TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.provenance TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.accesses, fsgov.people, fsgov.memberships TO fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.subject_requests, fsgov.subject_records, fsgov.forgotten TO fsgov_privacy, fsgov_auditor;
@@ -1176,7 +1237,7 @@ BEGIN
                OR entry ->> 'id' IS DISTINCT FROM p_origin || '.' || num
                OR entry ->> 'source' IS DISTINCT FROM '/fsgov/' || host
                OR coalesce(entry ->> 'type', '') !~ '^fsgov[.][a-z.]+[.]v[0-9]+$'
-               OR entry ->> 'type' ~ '^fsgov[.](access|people|log|policy|subject|plan)[.]'
+               OR entry ->> 'type' ~ '^fsgov[.](access|people|rotation|log|policy|subject|plan)[.]'
                OR part <> 'keep' AND entry ->> 'type' ~ '^fsgov[.](purge|segment[.]destroy)' THEN
                 RAISE EXCEPTION 'this line is not one its origin may write' USING ERRCODE = 'FG422',
                     DETAIL = format('%s line %s', p_origin, num);
@@ -1563,6 +1624,317 @@ $$;
 COMMENT ON FUNCTION fsgov.policy_in_force IS
     'For govern: digest of the activated policy (null: none yet), and its text where that is not p_known.';
 GRANT EXECUTE ON FUNCTION fsgov.policy_in_force TO fsgov_govern;
+
+-- -- rotation of keys --------------------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.key_counts() RETURNS TABLE (vault text, recipients text[], prior boolean, keys bigint,
+    first_at timestamptz, last_at timestamptz)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    PERFORM fsgov.operator('{fsgov_privacy,fsgov_auditor,fsgov_ops}');
+    RETURN QUERY
+        SELECT s.vault, k.recipients, false, count(*), min(k.entered_at), max(k.entered_at)
+        FROM fsgov.segment_keys k JOIN fsgov.segments s USING (segment) GROUP BY 1, 2
+        UNION ALL
+        SELECT s.vault, k.prior_recipients, true, count(*), min(k.entered_at), max(k.entered_at)
+        FROM fsgov.segment_keys k JOIN fsgov.segments s USING (segment) WHERE k.rotation IS NOT NULL GROUP BY 1, 2
+        ORDER BY 1, 2, 3;
+END $$;
+COMMENT ON FUNCTION fsgov.key_counts IS
+    'How many wrapped keys are sealed to whom, by vault and set of fingerprints; prior: still kept beside, until a rotation is confirmed.';
+GRANT EXECUTE ON FUNCTION fsgov.key_counts TO fsgov_privacy, fsgov_auditor, fsgov_ops;
+
+CREATE FUNCTION fsgov.ask_rotation(p_vault text, p_recipients text[], p_reason text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy}');
+    id     text := fsgov.random_id('r-');
+    wanted text[] := ARRAY(SELECT DISTINCT f FROM unnest(p_recipients) AS f ORDER BY 1);
+BEGIN
+    IF cardinality(wanted) = 0 OR EXISTS (SELECT FROM unnest(wanted) AS f WHERE f IS NULL OR f !~ '^[0-9a-f]{16}$') THEN
+        RAISE EXCEPTION 'keys are sealed to recipients, by fingerprint' USING ERRCODE = 'FG422',
+            DETAIL = array_to_string(p_recipients, ', ');
+    END IF;
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'a rotation needs a reason' USING ERRCODE = 'FG409', DETAIL = p_vault;
+    END IF;
+    IF EXISTS (SELECT FROM fsgov.rotations r WHERE r.vault = p_vault AND r.ended_at IS NULL) THEN
+        RAISE EXCEPTION 'a rotation of this vault is under way' USING ERRCODE = 'FG409', DETAIL = p_vault,
+            HINT = 'fsgov keys rotations; end that one first, or undo it';
+    END IF;
+    INSERT INTO fsgov.rotations (id, vault, recipients, reason, asked_by) VALUES (id, p_vault, wanted, p_reason, person);
+    PERFORM fsgov.enter_from_desk(person, 'rotation.asked', id,
+        jsonb_build_object('vault', p_vault, 'recipients', to_jsonb(wanted)));
+    RETURN id;
+END $$;
+COMMENT ON FUNCTION fsgov.ask_rotation IS
+    'The keys of this vault shall be sealed to exactly these recipients. Nothing leaves before another login approves.';
+GRANT EXECUTE ON FUNCTION fsgov.ask_rotation TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.approve_rotation(p_rotation text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy,fsgov_supervisor}');
+    asked  fsgov.rotations;
+BEGIN
+    SELECT * INTO asked FROM fsgov.rotations r WHERE r.id = p_rotation FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such rotation' USING ERRCODE = 'FG404', DETAIL = p_rotation;
+    END IF;
+    IF asked.approved_at IS NOT NULL OR asked.ended_at IS NOT NULL THEN
+        RAISE EXCEPTION 'this rotation does not wait for approval' USING ERRCODE = 'FG409', DETAIL = p_rotation;
+    END IF;
+    IF asked.asked_by = person THEN
+        RAISE EXCEPTION 'nobody approves what they have asked for' USING ERRCODE = 'FG403', DETAIL = p_rotation,
+            HINT = 'it takes another login: two persons';
+    END IF;
+    UPDATE fsgov.rotations SET approved_by = person, approved_at = now() WHERE id = p_rotation;
+    PERFORM fsgov.enter_from_desk(person, 'rotation.approved', p_rotation, jsonb_build_object('vault', asked.vault));
+END $$;
+COMMENT ON FUNCTION fsgov.approve_rotation IS 'Who asked for this rotation may carry it out; never approved by the login that asked.';
+GRANT EXECUTE ON FUNCTION fsgov.approve_rotation TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.rotation_for(p_rotation text, p_step text) RETURNS fsgov.rotations
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy}');
+    found_one fsgov.rotations;
+BEGIN
+    SELECT * INTO found_one FROM fsgov.rotations r WHERE r.id = p_rotation FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such rotation' USING ERRCODE = 'FG404', DETAIL = p_rotation;
+    END IF;
+    IF found_one.ended_at IS NOT NULL THEN
+        RAISE EXCEPTION 'this rotation has ended' USING ERRCODE = 'FG409', DETAIL = p_rotation || ': ' || found_one.ended_as;
+    END IF;
+    IF found_one.approved_at IS NULL THEN
+        RAISE EXCEPTION 'this rotation is not approved' USING ERRCODE = 'FG409', DETAIL = p_rotation,
+            HINT = 'another login: fsgov keys approve ' || p_rotation;
+    END IF;
+    IF p_step = 'wrap' AND found_one.asked_by <> person THEN
+        RAISE EXCEPTION 'a rotation is carried out by who asked for it' USING ERRCODE = 'FG403', DETAIL = p_rotation;
+    END IF;
+    IF p_step = 'confirm' AND found_one.asked_by = person THEN
+        RAISE EXCEPTION 'nobody confirms what they have wrapped' USING ERRCODE = 'FG403', DETAIL = p_rotation,
+            HINT = 'it takes another login: two persons';
+    END IF;
+    RETURN found_one;
+END $$;
+COMMENT ON FUNCTION fsgov.rotation_for IS 'Internal: the rotation, where this login may do this step of it now.';
+
+CREATE FUNCTION fsgov.rotation_batch(p_rotation text, p_step text, p_after text, p_limit integer,
+    OUT batch integer, OUT last text, OUT keys integer)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    asked fsgov.rotations := fsgov.rotation_for(p_rotation, p_step);
+    these text[];
+BEGIN
+    IF p_step = 'wrap' THEN
+        these := ARRAY(SELECT k.segment FROM fsgov.segment_keys k JOIN fsgov.segments s USING (segment)
+            WHERE k.segment > p_after AND k.rotation IS NULL AND s.vault = asked.vault
+                AND s.state NOT IN ('destroying', 'destroyed')
+                AND NOT (k.recipients @> asked.recipients AND k.recipients <@ asked.recipients)
+            ORDER BY k.segment LIMIT least(p_limit, 500));
+    ELSIF p_step = 'confirm' THEN
+        these := ARRAY(SELECT k.segment FROM fsgov.segment_keys k
+            WHERE k.rotation = p_rotation AND k.segment > p_after ORDER BY k.segment LIMIT least(p_limit, 500));
+    END IF;
+    IF coalesce(cardinality(these), 0) = 0 THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(7377472, hashtext(p_rotation));
+    SELECT coalesce(max(b.n), 0) + 1 INTO batch FROM fsgov.rotation_batches b WHERE b.rotation = p_rotation;
+    keys := cardinality(these);
+    last := these[keys];
+    INSERT INTO fsgov.rotation_batches (rotation, n, step, segments, person, login, xact)
+        VALUES (p_rotation, batch, p_step, these, person, session_user, pg_current_xact_id());
+    PERFORM fsgov.enter_from_desk(person, 'rotation.requested', p_rotation, jsonb_build_object('batch', batch,
+        'step', p_step, 'keys', keys, 'sha256', encode(sha256(convert_to(array_to_string(these, E'\n'), 'UTF8')), 'hex')));
+END $$;
+COMMENT ON FUNCTION fsgov.rotation_batch IS
+    'Asks for the next wrapped keys of a rotation, behind segment p_after; null: there are none. Commit, then release_batch.';
+GRANT EXECUTE ON FUNCTION fsgov.rotation_batch TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.my_batch(p_rotation text, p_batch integer, p_step text) RETURNS fsgov.rotation_batches
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    asked fsgov.rotations;
+    mine  fsgov.rotation_batches;
+BEGIN
+    SELECT * INTO mine FROM fsgov.rotation_batches b WHERE b.rotation = p_rotation AND b.n = p_batch
+        AND b.login = session_user AND b.person = fsgov.me() AND b.step = coalesce(p_step, b.step) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this login has no such batch' USING ERRCODE = 'FG404', DETAIL = p_rotation || ' ' || p_batch;
+    END IF;
+    asked := fsgov.rotation_for(p_rotation, mine.step);
+    RETURN mine;
+END $$;
+COMMENT ON FUNCTION fsgov.my_batch IS 'Internal: a batch that this login asked for, of a rotation that goes on.';
+
+CREATE FUNCTION fsgov.release_batch(p_rotation text, p_batch integer) RETURNS TABLE (segment text, wrapped_key bytea,
+    object_key text, version_id text, key_version_id text, accepted_loss boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    mine fsgov.rotation_batches := fsgov.my_batch(p_rotation, p_batch, NULL);
+BEGIN
+    IF mine.released_at IS NOT NULL THEN
+        RAISE EXCEPTION 'this batch has been used' USING ERRCODE = 'FG409', DETAIL = p_rotation || ' ' || p_batch,
+            HINT = 'ask for another';
+    END IF;
+    IF pg_xact_status(mine.xact) IS DISTINCT FROM 'committed' THEN
+        RAISE EXCEPTION 'this batch is not committed' USING ERRCODE = 'FG409', DETAIL = p_rotation || ' ' || p_batch,
+            HINT = 'commit the request, then ask for the keys in a new transaction';
+    END IF;
+    UPDATE fsgov.rotation_batches b SET released_at = now() WHERE b.rotation = p_rotation AND b.n = p_batch;
+    RETURN QUERY SELECT k.segment, k.wrapped_key, s.object_key, s.version_id, s.key_version_id,
+            EXISTS (SELECT FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = k.segment)
+        FROM fsgov.segment_keys k JOIN fsgov.segments s USING (segment)
+        WHERE k.segment = ANY (mine.segments) ORDER BY k.segment;
+END $$;
+COMMENT ON FUNCTION fsgov.release_batch IS
+    'The wrapped keys of a requested and committed batch, once, to the login that asked. Those destroyed since are not among them.';
+GRANT EXECUTE ON FUNCTION fsgov.release_batch TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.lock_batch(p_rotation text, p_batch integer, p_segments text[], p_was bytea[]) RETURNS SETOF text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    mine fsgov.rotation_batches := fsgov.my_batch(p_rotation, p_batch, NULL);
+BEGIN
+    RETURN QUERY SELECT k.segment FROM fsgov.segment_keys k
+            JOIN unnest(p_segments, p_was) AS u(segment, was) ON u.segment = k.segment
+        WHERE k.segment = ANY (mine.segments) AND sha256(k.wrapped_key) = u.was
+            AND k.rotation IS NOT DISTINCT FROM CASE mine.step WHEN 'confirm' THEN p_rotation END
+        ORDER BY k.segment FOR UPDATE OF k;
+END $$;
+COMMENT ON FUNCTION fsgov.lock_batch IS
+    'Which of these keys are still what was given out (p_was: their SHA-256); purge cannot destroy them before this transaction ends. What is put into the key bucket meanwhile is seen by a purge that comes after.';
+GRANT EXECUTE ON FUNCTION fsgov.lock_batch TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.wrapped_batch(p_rotation text, p_batch integer, p_segments text[], p_was bytea[], p_keys bytea[],
+    p_versions text[]) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    mine    fsgov.rotation_batches := fsgov.my_batch(p_rotation, p_batch, 'wrap');
+    asked   fsgov.rotations := fsgov.rotation_for(p_rotation, 'wrap');
+    written integer;
+BEGIN
+    IF mine.released_at IS NULL OR mine.settled_at IS NOT NULL THEN
+        RAISE EXCEPTION 'this batch is not out' USING ERRCODE = 'FG409', DETAIL = p_rotation || ' ' || p_batch;
+    END IF;
+    WITH new AS (
+        SELECT u.* FROM unnest(p_segments, p_was, p_keys, p_versions) AS u(segment, was, key, version)
+        WHERE u.segment = ANY (mine.segments) AND substring(u.key FROM 1 FOR 22) = '\x6167652d656e6372797074696f6e2e6f72672f76310a'::bytea
+    ), done AS (
+        UPDATE fsgov.segment_keys k SET rotation = p_rotation, prior_key = k.wrapped_key, prior_recipients = k.recipients,
+            prior_version = s.key_version_id, wrapped_key = new.key, recipients = asked.recipients
+        FROM new JOIN fsgov.segments s ON s.segment = new.segment
+        WHERE k.segment = new.segment AND k.rotation IS NULL AND s.vault = asked.vault
+            AND sha256(k.wrapped_key) = new.was AND k.wrapped_key <> new.key
+        RETURNING k.segment, new.version
+    ), moved AS (
+        UPDATE fsgov.segments s SET key_version_id = done.version FROM done WHERE s.segment = done.segment
+        RETURNING s.segment
+    )
+    SELECT count(*) INTO written FROM moved;
+    UPDATE fsgov.rotation_batches b SET settled_at = now(), settled = written WHERE b.rotation = p_rotation AND b.n = p_batch;
+    PERFORM fsgov.enter_from_desk(person, 'rotation.wrapped', p_rotation,
+        jsonb_build_object('batch', p_batch, 'keys', written, 'left', cardinality(mine.segments) - written));
+    RETURN written;
+END $$;
+COMMENT ON FUNCTION fsgov.wrapped_batch IS
+    'Keys sealed anew (age files), with their versions in the key bucket: written where the row is still what was given out (p_was). What it was before stays beside until confirm_batch. Answers how many.';
+GRANT EXECUTE ON FUNCTION fsgov.wrapped_batch TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.confirm_batch(p_rotation text, p_batch integer, p_segments text[], p_was bytea[], p_locked integer)
+RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    mine   fsgov.rotation_batches := fsgov.my_batch(p_rotation, p_batch, 'confirm');
+    opened integer;
+BEGIN
+    IF mine.released_at IS NULL OR mine.settled_at IS NOT NULL THEN
+        RAISE EXCEPTION 'this batch is not out' USING ERRCODE = 'FG409', DETAIL = p_rotation || ' ' || p_batch;
+    END IF;
+    UPDATE fsgov.segment_keys k SET rotation = NULL, prior_key = NULL, prior_recipients = NULL, prior_version = NULL
+    FROM unnest(p_segments, p_was) AS u(segment, was)
+    WHERE k.segment = u.segment AND u.segment = ANY (mine.segments) AND k.rotation = p_rotation
+        AND sha256(k.wrapped_key) = u.was;
+    GET DIAGNOSTICS opened = ROW_COUNT;
+    UPDATE fsgov.rotation_batches b SET settled_at = now(), settled = opened WHERE b.rotation = p_rotation AND b.n = p_batch;
+    PERFORM fsgov.enter_from_desk(person, 'rotation.confirmed', p_rotation,
+        jsonb_build_object('batch', p_batch, 'keys', opened, 'locked', p_locked));
+    RETURN opened;
+END $$;
+COMMENT ON FUNCTION fsgov.confirm_batch IS
+    'Another login than the one that wrapped them has opened these: what they were before is destroyed. p_locked: older versions in the key bucket that a lock still keeps. Answers how many.';
+GRANT EXECUTE ON FUNCTION fsgov.confirm_batch TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.rotation_left(p_rotation text, OUT to_wrap bigint, OUT to_confirm bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    PERFORM fsgov.operator('{fsgov_privacy,fsgov_supervisor,fsgov_auditor}');
+    SELECT count(*) FILTER (WHERE k.rotation IS NULL
+               AND NOT (k.recipients @> r.recipients AND k.recipients <@ r.recipients)
+               AND s.state NOT IN ('destroying', 'destroyed')),
+           count(*) FILTER (WHERE k.rotation = r.id)
+    INTO to_wrap, to_confirm
+    FROM fsgov.rotations r JOIN fsgov.segments s ON s.vault = r.vault JOIN fsgov.segment_keys k USING (segment)
+    WHERE r.id = p_rotation;
+END $$;
+COMMENT ON FUNCTION fsgov.rotation_left IS 'How many keys of its vault a rotation has still to wrap, and to have confirmed.';
+GRANT EXECUTE ON FUNCTION fsgov.rotation_left TO fsgov_privacy, fsgov_supervisor, fsgov_auditor;
+
+CREATE FUNCTION fsgov.end_rotation(p_rotation text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    asked fsgov.rotations := fsgov.rotation_for(p_rotation, 'confirm');
+    still record;
+BEGIN
+    still := fsgov.rotation_left(p_rotation);
+    IF still.to_wrap > 0 OR still.to_confirm > 0 THEN
+        RETURN false;
+    END IF;
+    UPDATE fsgov.rotations SET ended_by = person, ended_at = now(), ended_as = 'confirmed' WHERE id = p_rotation;
+    PERFORM fsgov.enter_from_desk(person, 'rotation.ended', p_rotation, jsonb_build_object('outcome', 'confirmed'));
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION fsgov.end_rotation IS
+    'The rotation is over. False: keys are left to wrap or to confirm, and it goes on.';
+GRANT EXECUTE ON FUNCTION fsgov.end_rotation TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.undo_rotation(p_rotation text, p_limit integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy}');
+    asked  fsgov.rotations;
+    back   bigint;
+BEGIN
+    SELECT * INTO asked FROM fsgov.rotations r WHERE r.id = p_rotation FOR UPDATE;
+    IF NOT FOUND OR asked.ended_at IS NOT NULL THEN
+        RAISE EXCEPTION 'there is no such rotation under way' USING ERRCODE = 'FG404', DETAIL = p_rotation;
+    END IF;
+    WITH these AS (
+        SELECT k.segment, k.prior_version FROM fsgov.segment_keys k WHERE k.rotation = p_rotation
+        ORDER BY k.segment LIMIT p_limit FOR UPDATE
+    ), keys AS (
+        UPDATE fsgov.segment_keys k SET wrapped_key = k.prior_key, recipients = k.prior_recipients, rotation = NULL,
+            prior_key = NULL, prior_recipients = NULL, prior_version = NULL
+        FROM these WHERE k.segment = these.segment
+    )
+    UPDATE fsgov.segments s SET key_version_id = these.prior_version FROM these WHERE s.segment = these.segment;
+    GET DIAGNOSTICS back = ROW_COUNT;
+    IF back < p_limit THEN
+        UPDATE fsgov.rotations SET ended_by = person, ended_at = now(), ended_as = 'undone' WHERE id = p_rotation;
+        PERFORM fsgov.enter_from_desk(person, 'rotation.ended', p_rotation, jsonb_build_object('outcome', 'undone'));
+    END IF;
+    RETURN back;
+END $$;
+COMMENT ON FUNCTION fsgov.undo_rotation IS
+    'Keys that are wrapped and not confirmed are as before, at most p_limit; answers how many, and with fewer the rotation is over.';
+GRANT EXECUTE ON FUNCTION fsgov.undo_rotation TO fsgov_privacy;
 
 -- -- the kill switch ---------------------------------------------------------------------------------------
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -63,23 +65,68 @@ def signing(frame: Frame, output: Path | None) -> None:
     frame.facts({"public": str(public), "key": path.absolute(), "public_file": beside.absolute()})
 
 
-@keys.command("list", example="fsgov keys list")
+@keys.command("list", example="fsgov keys list --identity ./identity.txt")
+@click.option("--identity", type=a_path(), help="Tell which of these keys the identities in this file open.")
 @pass_frame
-def list_(frame: Frame) -> None:
-    """Recipients of the vaults and the public key of the log, as the configuration names them."""
+def list_(frame: Frame, identity: Path | None) -> None:
+    """Whom recordings are sealed to, with how many keys each opens, and the public key of the log.
+
+    Recipients are those of the configuration, and any other that keys in the database are still sealed to.
+    ALONE are keys that nobody else opens: lost with that identity. Counted for the roles privacy, auditor and
+    ops, of every tenant; without them, or without the database, what the configuration says is told.
+    """
+    from fsgov.cli.exporting import identities_of
     from fsgov.envelope import Recipient
 
     settings = frame.settings
-    found = [
-        {"use": f"vault.{vault.name}", "key": text, "fingerprint": Recipient.parse(text).fingerprint}
+    at_hand = {each.recipient.fingerprint for each in identities_of(identity)} if identity else None
+    configured = {
+        (vault.name, Recipient.parse(text).fingerprint): text
         for vault in settings.vaults.values()
         for text in vault.recipients
-    ]
-    found.append(_signer(settings.log.signing_key))
-    frame.rows(found, {name: lambda row, name=name: row[name] for name in ("use", "fingerprint", "key")})  # type: ignore[misc]
+    }
+    counted = _counted(frame)
+    found: list[dict[str, Any]] = []
+    for vault, fingerprint in [
+        *configured,
+        *(each for each in sorted(counted or {}) if each not in configured),
+    ]:
+        keys_, alone = (counted or {}).get((vault, fingerprint), (0, 0))
+        found.append(
+            {
+                "use": f"vault.{vault}",
+                "fingerprint": fingerprint,
+                "key": configured.get((vault, fingerprint), "not in the configuration"),
+                "keys": None if counted is None else keys_,
+                "alone": None if counted is None else alone,
+                "at_hand": None if at_hand is None else fingerprint in at_hand,
+            }
+        )
+    found.append(_signer(settings.log.signing_key) | dict.fromkeys(("keys", "alone", "at_hand")))
+    columns = ["use", "fingerprint", "keys", "alone", *(["at_hand"] if at_hand is not None else []), "key"]
+    frame.rows(found, {name.replace("_", " "): lambda row, name=name: row[name] for name in columns})  # type: ignore[misc]
 
 
-def _signer(path: Path) -> dict[str, str]:
+def _counted(frame: Frame) -> dict[tuple[str, str], tuple[int, int]] | None:
+    """Vault and fingerprint -> keys it opens, and keys that it alone opens. None: not for us to know here."""
+    from fsgov.catalog.rotating import Rotating
+
+    try:
+        with frame.database() as dsn, closing(Rotating(dsn)) as person:
+            rows = person.counts()
+    except FsgovError as fault:
+        click.echo(f"keys are not counted: {fault}", err=True)
+        return None
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for row in rows:
+        for fingerprint in row.recipients or ["unknown"]:
+            opened, alone = found.get((row.vault, fingerprint), (0, 0))
+            lonely = row.keys if len(row.recipients) == 1 and not row.prior else 0
+            found[row.vault, fingerprint] = opened + row.keys, alone + lonely
+    return found
+
+
+def _signer(path: Path) -> dict[str, Any]:
     """The log's public key, or why it cannot be told here: a desk has no private key, and needs none."""
     from fsgov.journal import SIGNER
     from fsgov.merkle import PublicKey, load_signing_key

@@ -85,6 +85,27 @@ def unseal(source: BinaryIO, target: BinaryIO, identities: Iterable[Identity]) -
     byte written was authenticated, but only a normal return says that it is all: on an error the caller
     destroys what is in `target`.
     """
+    file_key = _file_key(source, identities)
+    nonce = source.read(_NONCE_LENGTH)
+    if len(nonce) != _NONCE_LENGTH:
+        raise HeaderDamaged("the header of the sealed file is damaged", "the file ends within the nonce")
+    digest = _Digest(None)
+    for plain in decrypted(source, derive(file_key, nonce, b"payload")):
+        _write(target, plain)
+        digest.add(plain)
+    return Opened(digest.hexdigest(), digest.size)
+
+
+def check_opens(source: BinaryIO, identities: Iterable[Identity]) -> None:
+    """Nothing, where one of the identities opens the sealed file; its header is all that is read.
+
+    Raises NotFound, HeaderDamaged and MacDamaged as `unseal`.
+    """
+    _file_key(source, identities)
+
+
+def _file_key(source: BinaryIO, identities: Iterable[Identity]) -> bytes:
+    """The key of the payload, which the header before it holds for the first identity that fits."""
     header = read_header(source)
     file_key = next(
         (key for identity in identities if (key := identity.unwrap(header.stanzas)) is not None), None
@@ -97,14 +118,7 @@ def unseal(source: BinaryIO, target: BinaryIO, identities: Iterable[Identity]) -
         )
     if not hmac.compare_digest(_mac(file_key, header.covered), header.mac):
         raise MacDamaged("the header of the sealed file was changed", "its MAC does not match")
-    nonce = source.read(_NONCE_LENGTH)
-    if len(nonce) != _NONCE_LENGTH:
-        raise HeaderDamaged("the header of the sealed file is damaged", "the file ends within the nonce")
-    digest = _Digest(None)
-    for plain in decrypted(source, derive(file_key, nonce, b"payload")):
-        _write(target, plain)
-        digest.add(plain)
-    return Opened(digest.hexdigest(), digest.size)
+    return file_key
 
 
 def seal_bytes(plaintext: bytes, recipients: Sequence[Recipient], random: Random) -> bytes:

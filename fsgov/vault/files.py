@@ -80,8 +80,10 @@ class FileBucket(Bucket):
     def list(self, prefix: str = "") -> Iterator[Version]:
         with _in_our_words(self.url):
             self._there()
-            start = self.path / prefix.rpartition("/")[0]
-            found = sorted(start.rglob("*.object")) if start.is_dir() else []
+            folder, _, begun = prefix.rpartition("/")
+            start = self.path / folder
+            tops = [top for top in start.iterdir() if top.name.startswith(begun)] if start.is_dir() else []
+            found = sorted(place for top in tops for place in top.rglob("*.object"))
             newest = {place.parent: place for place in found}
             for place in found:
                 key = str(place.parent.relative_to(self.path))

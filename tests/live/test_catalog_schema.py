@@ -26,6 +26,7 @@ TABLES = {
     "copies", "replicas", "locks",
     "anchors", "periods", "retention_moves",
     "artefacts", "artefact_bytes", "bundles",
+    "rotations", "rotation_batches",
 }  # fmt: skip
 GROUPS = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 ROWS = {"calls", "legs", "segments", "masks", "tags", "holds", "consents", "version"}
@@ -36,6 +37,7 @@ COPIES = {"copies", "replicas", "locks"}
 NUMBERS = {"parties", "policies", "activations", "stops", "scrubs", "provenance"} | COPIES
 RETENTION = {"anchors", "periods", "retention_moves"}
 PURGE = {"plans", "plan_items", "certificates", "erased"}
+ROTATIONS = {"rotations", "rotation_batches"}
 # Who may SELECT from what; `calls-` and `consents-`: without the columns that hold numbers.
 MAY_READ = {
     "agent": ROWS - {"calls", "consents"} | {"calls-", "consents-", "stops-"},
@@ -46,15 +48,23 @@ MAY_READ = {
     | {"certificates", "erased"}
     | LOG,
     "integrator": ROWS - {"calls", "consents"} | {"calls-", "consents-"} | LOG,
-    "supervisor": ROWS | NUMBERS | RETENTION | PURGE | LOG,
-    "privacy": ROWS | NUMBERS | {"accesses", "people", "memberships"} | SUBJECTS | RETENTION | PURGE | LOG,
+    "supervisor": ROWS | NUMBERS | RETENTION | PURGE | LOG | ROTATIONS,
+    "privacy": ROWS
+    | NUMBERS
+    | {"accesses", "people", "memberships"}
+    | SUBJECTS
+    | RETENTION
+    | PURGE
+    | LOG
+    | ROTATIONS,
     "auditor": ROWS
     | NUMBERS
     | {"accesses", "people", "memberships", "noted"}
     | SUBJECTS
     | RETENTION
     | PURGE
-    | LOG,
+    | LOG
+    | ROTATIONS,
     "govern": {"version"},
     "ship": {"version"},
     "keep": {"version", "calls-", "legs-", "segments-", "policies"} | RETENTION | LOG,
@@ -89,6 +99,17 @@ FUNCTIONS = {
     "note_difference": {"ops"},
     "difference_resolved": {"ops"},
     "is_accepted": {"supervisor", "privacy", "auditor", "ops"},
+    "key_counts": {"privacy", "auditor", "ops"},
+    "ask_rotation": {"privacy"},
+    "approve_rotation": {"privacy", "supervisor"},
+    "rotation_batch": {"privacy"},
+    "release_batch": {"privacy"},
+    "lock_batch": {"privacy"},
+    "wrapped_batch": {"privacy"},
+    "confirm_batch": {"privacy"},
+    "rotation_left": {"privacy", "supervisor", "auditor"},
+    "end_rotation": {"privacy"},
+    "undo_rotation": {"privacy"},
     "scrub_due": {"keep"},
     "scrubbed": {"keep"},
     "scrub_faults": {"keep"},

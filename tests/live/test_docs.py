@@ -35,6 +35,12 @@ ELSEWHERE = {
     "demo": "tests/acceptance/test_demo.py",
     "report outcomes": "tests/acceptance/test_statement.py",
     "db restored": "tests/acceptance/test_restore_drill.py",
+    "keys rotate": "tests/live/test_key_drills.py",
+    "keys approve": "tests/live/test_key_drills.py",
+    "keys rewrap": "tests/live/test_key_drills.py",
+    "keys confirm": "tests/live/test_key_drills.py",
+    "keys undo": "tests/live/test_key_drills.py",
+    "keys rotations": "tests/live/test_key_drills.py",
 }
 
 # in this order; who: whose configuration (default: alice's)

@@ -26,7 +26,9 @@ from fsgov.errors import BadUsage, FsgovError, Unreachable
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 EXPECTED = {
     "run", "demo", "check", "status", "db init", "db upgrade", "db status", "people add", "people list",
-    "people disable", "keys generate recipient", "keys generate signing", "keys list", "policy check",
+    "people disable", "keys generate recipient", "keys generate signing", "keys list",
+    "keys rotate", "keys approve", "keys rewrap", "keys confirm", "keys undo", "keys rotations",
+    "policy check",
     "policy show", "policy explain", "policy export-dialplan", "policy test", "policy diff", "policy history",
     "policy activate", "policy approve", "policy rollback",
     "policy simulate", "stop", "calls list", "calls show",

@@ -189,6 +189,8 @@ def test_the_desk_enters_what_has_a_schema() -> None:
         "anchor.set", "retention.proposed", "retention.applied",
         "plan.proposed", "plan.approved", "plan.stopped",
         "artefact.attached", "artefact.requested", "evidence.exported",
+        "rotation.asked", "rotation.approved", "rotation.requested", "rotation.wrapped", "rotation.confirmed",
+        "rotation.ended",
     }  # fmt: skip
     assert named <= set(types())
 

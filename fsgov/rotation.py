@@ -1,0 +1,207 @@
+"""Carries a rotation out: wrapped keys are opened where the old identity is, and sealed to other recipients.
+
+Never in a daemon. The order, for each batch; a kill between two of them loses nothing, and the next run goes
+on with what is left:
+
+    1  ask       the batch is a row and a line of the log, committed            rotate.asked
+    2  release   the wrapped keys leave the database, once                      rotate.released
+    3  wrap      opened, sealed anew, opened again with an identity at hand     nothing is stored yet
+    4  lock      rows that are still what was given out; purge waits for us
+    5  put       a new version of keys/<segment>, locked as the one before      rotate.put
+    6  write     the new key, its version, what it was before beside; line      rotate.written
+
+Confirming is another login's, with an identity of the new recipients: 1 and 2 again, then every key has to
+open the header of its recording, older versions in the key bucket go, and only then what the key was before.
+So a garbled key, by mistake or on purpose, destroys no recording.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+from fsgov.catalog.rotating import Batch, Rotating, Settled, WrappedKey
+from fsgov.envelope import Identity, Random, Recipient, check_opens, unwrap_identity, wrap_identity
+from fsgov.errors import Conflict, Damaged, FsgovError, NotFound, NotPermitted, Unreachable
+from fsgov.failpoints import failpoint
+from fsgov.vault import Bucket, Vault
+
+BATCH = 100
+"""Keys of one batch, and of one line."""
+AT_ONCE = 8
+FOLDER = "keys"
+Seen = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was done. faults: segment -> why its key is as it was."""
+
+    keys: int = 0
+    changed: int = 0
+    """Keys that changed, or were destroyed, while they were out: left as they are."""
+    locked: int = 0
+    """Older versions in the key bucket that a lock still keeps: until then the old identity opens them."""
+    faults: dict[str, FsgovError] = field(default_factory=dict)
+
+
+def wrap(
+    catalog: Rotating,
+    vault: Vault,
+    rotation: str,
+    identities: Sequence[Identity],
+    recipients: Sequence[Recipient],
+    random: Random,
+    seen: Seen = lambda _: None,
+) -> Outcome:
+    """Seal every key of the rotation's vault to `recipients`.
+
+    identities: the old ones, and one at least of the new. Raises NotFound without that one, Unreachable where
+    PostgreSQL or the key bucket is away (run it again).
+    """
+    proving = [identity for identity in identities if identity.recipient in recipients]
+    if not proving:
+        raise NotFound(
+            "No identity of the new recipients is at hand",
+            ", ".join(recipient.fingerprint for recipient in recipients),
+            "add one to the identity file: nothing is sealed to whom nobody here can open it for",
+        )
+
+    def anew(key: WrappedKey) -> Settled:
+        identity = unwrap_identity(key.wrapped_key, identities)
+        made = wrap_identity(identity, recipients, random)
+        if unwrap_identity(made, proving) != identity:
+            raise Damaged("The new key does not hold what the old one held", key.segment)
+        return Settled(key.segment, hashlib.sha256(key.wrapped_key).digest(), made)
+
+    done = Outcome()
+    for batch in _batches(catalog, rotation, "wrap"):
+        keys = {key.segment: key for key in catalog.release(batch)}
+        failpoint("rotate.released")
+        made = _each(anew, list(keys.values()), done)
+        with catalog.settling(batch) as settling, ThreadPoolExecutor(AT_ONCE) as pool:
+            locked = settling.locked(made)
+            rest = _among(made, locked)
+            put = list(pool.map(partial(_put, vault.keys), rest, [keys[each.segment] for each in rest]))
+            failpoint("rotate.put")
+            written = settling.wrapped(put)
+        failpoint("rotate.written")
+        done.keys += written
+        done.changed += batch.keys - written - len(keys.keys() & done.faults.keys())
+        seen(batch.keys)
+    return done
+
+
+def confirm(
+    catalog: Rotating,
+    vault: Vault,
+    rotation: str,
+    identities: Sequence[Identity],
+    seen: Seen = lambda _: None,
+) -> Outcome:
+    """Open every key that was wrapped, and with it its recording; then what it was before is destroyed.
+
+    A recording that cannot be looked at keeps both. Raises Unreachable (run it again).
+    """
+
+    def opened(key: WrappedKey) -> Settled:
+        identity = unwrap_identity(key.wrapped_key, identities)
+        if not key.accepted_loss:
+            _open(vault.audio, key, identity)
+        return Settled(
+            key.segment, hashlib.sha256(key.wrapped_key).digest(), version=key.key_version_id or ""
+        )
+
+    done = Outcome()
+    for batch in _batches(catalog, rotation, "confirm"):
+        keys = catalog.release(batch)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            made = _each(opened, keys, done, pool)
+            with catalog.settling(batch) as settling:
+                rest = _among(made, settling.locked(made))
+                locked = sum(pool.map(lambda each: _sweep(vault.keys, each), rest))
+                failpoint("rotate.swept")
+                confirmed = settling.confirmed(rest, locked)
+        done.keys += confirmed
+        done.locked += locked
+        done.changed += len(made) - confirmed
+        seen(batch.keys)
+    return done
+
+
+def _batches(catalog: Rotating, rotation: str, step: str) -> Iterator[Batch]:
+    """One walk along the segments: a key that has a fault does not come again."""
+    after = ""
+    while batch := catalog.ask(rotation, step, after, BATCH):
+        failpoint("rotate.asked")
+        yield batch
+        after = batch.last
+
+
+def _each(
+    step: Callable[[WrappedKey], Settled],
+    keys: Sequence[WrappedKey],
+    done: Outcome,
+    pool: ThreadPoolExecutor | None = None,
+) -> list[Settled]:
+    """What the step makes of each key; what is wrong with one of them holds up no other."""
+
+    def tried(key: WrappedKey) -> Settled | FsgovError:
+        try:
+            return step(key)
+        except (Unreachable, NotPermitted):
+            raise
+        except FsgovError as fault:
+            return fault
+
+    made = []
+    for key, found in zip(keys, map(tried, keys) if pool is None else pool.map(tried, keys), strict=True):
+        if isinstance(found, Settled):
+            made.append(found)
+        else:
+            done.faults[key.segment] = found
+    return made
+
+
+def _among(keys: Sequence[Settled], segments: set[str]) -> list[Settled]:
+    return [key for key in keys if key.segment in segments]
+
+
+def _put(bucket: Bucket, key: Settled, before: WrappedKey) -> Settled:
+    """The new key as a version of its own, as immutable as the one before."""
+    name = f"{FOLDER}/{key.segment}"
+    stored = bucket.put_bytes(name, key.key, {"segment": key.segment})
+    if before.key_version_id:
+        try:
+            was = bucket.stat(name, before.key_version_id)
+        except NotFound:  # the bucket has lost it: now it has one again
+            was = None
+        if was is not None and was.retain_until is not None and was.lock_mode is not None:
+            bucket.lock(name, stored.version_id, was.retain_until, was.lock_mode)
+        if was is not None and was.legal_hold:
+            bucket.hold(name, stored.version_id, True)
+    return Settled(key.segment, key.was, key.key, stored.version_id)
+
+
+def _open(audio: Bucket, key: WrappedKey, identity: Identity) -> None:
+    """Raises NotFound or Damaged where this identity is not that of the recording."""
+    check_opens(io.BytesIO(next(audio.get(key.object_key, key.version_id), b"")), [identity])
+
+
+def _sweep(bucket: Bucket, key: Settled) -> int:
+    """Remove every version of this key but the one its row names; how many a lock still keeps."""
+    name, kept = f"{FOLDER}/{key.segment}", 0
+    versions = [version for version in bucket.list(name) if version.key == name]
+    if key.version not in [version.version_id for version in versions]:
+        return 0  # the bucket lacks what the row names: nothing of what it has is superfluous
+    for version in versions:
+        if version.version_id != key.version:
+            try:
+                bucket.remove(name, version.version_id)
+            except Conflict:
+                kept += 1
+    return kept

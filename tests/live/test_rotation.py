@@ -1,0 +1,597 @@
+"""Rotation of wrapped keys, on a real database and real buckets; judged by what opens the recordings."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from fsgov import rotation
+from fsgov.catalog.rotating import Batch, Rotating, Settled, WrappedKey
+from fsgov.envelope import Identity, Recipient, seal, unseal, unwrap_identity, wrap_identity
+from fsgov.errors import Conflict, Damaged, FsgovError, NotFound, NotPermitted
+from fsgov.vault import Bucket, Vault, open_vault
+from tests.parts.catalog import START, World, call_file, enter, sidecar
+from tests.parts.rgw import Rgw
+from tests.parts.schemas import faults
+
+CALL = "0f6c"
+OLD, NEW, ESCROW = (Identity.generate(lambda n, b=b: bytes([b]) * n) for b in (1, 2, 3))  # type: ignore[misc]
+TO = (NEW.recipient, ESCROW.recipient)
+HOUR = 3_600_000_000
+
+
+def fingerprints(recipients: tuple[Recipient, ...]) -> list[str]:
+    return sorted(recipient.fingerprint for recipient in recipients)
+
+
+@dataclass
+class Firm:
+    """A vault with recordings sealed to OLD; alice and bob are privacy, sue is a supervisor."""
+
+    world: World
+    vault: Vault
+    audio: dict[str, bytes] = field(default_factory=dict)
+
+    def record(self, count: int, *, to: tuple[Recipient, ...] = (OLD.recipient,), first: int = 1) -> None:
+        for n in range(first, first + count):
+            segment = f"{CALL}-{n:02}"
+            identity, content, sealed = Identity.generate(os.urandom), os.urandom(70), io.BytesIO()
+            made = seal(io.BytesIO(content), sealed, [identity.recipient], os.urandom)
+            key = f"default/2026/11/{segment}.age"
+            stored = self.vault.audio.put_bytes(key, sealed.getvalue(), {})
+            wrapped = wrap_identity(identity, to, os.urandom)
+            at = self.vault.keys.put_bytes(f"keys/{segment}", wrapped, {"segment": segment})
+            document = sidecar(
+                segment,
+                sealed={"recipients": [recipient.fingerprint for recipient in to]},
+                stored={
+                    "vault": "eu", "key": key, "version_id": stored.version_id, "size": made.sealed_size,
+                    "sha256": made.sealed_sha256, "key_version_id": at.version_id,
+                },
+            )  # fmt: skip
+            with self.world.ship.entering() as entering:
+                entering.segment(json.dumps(document), wrapped)
+            self.audio[segment] = content
+
+    @contextmanager
+    def person(self, name: str) -> Iterator[Rotating]:
+        with closing(Rotating(self.world.as_person(name))) as person:
+            yield person
+
+    def asked(self, *, approve: bool = True) -> str:
+        with self.person("alice") as alice, self.person("bob") as bob:
+            id_ = alice.ask_for("eu", fingerprints(TO), "bob has left")
+            if approve:
+                bob.approve(id_)
+        return id_
+
+    def wrap(self, id_: str, *identities: Identity, who: str = "alice") -> rotation.Outcome:
+        with self.person(who) as person:
+            return rotation.wrap(person, self.vault, id_, identities or (OLD, NEW), TO, os.urandom)
+
+    def confirm(self, id_: str, identity: Identity = NEW, who: str = "bob") -> rotation.Outcome:
+        with self.person(who) as person:
+            done = rotation.confirm(person, self.vault, id_, [identity])
+            person.end(id_)
+        return done
+
+    def state(self, id_: str) -> str:
+        with self.person("alice") as person:
+            return person.rotation(id_).state
+
+    def wrapped(self) -> dict[str, list[bytes]]:
+        """Every wrapped key of each recording, wherever it is: both columns of its row, every version."""
+        rows = self.world.sql("admin", "SELECT segment, wrapped_key, prior_key FROM fsgov.segment_keys")
+        found = {segment: [bytes(key) for key in keys if key is not None] for segment, *keys in rows}
+        for version in self.vault.keys.list("keys/"):
+            content = b"".join(self.vault.keys.get(version.key, version.version_id))
+            found.setdefault(version.key.removeprefix("keys/"), []).append(content)
+        return found
+
+    def opened_by(self, identity: Identity) -> set[str]:
+        """Recordings that this identity gives back, from any key that is anywhere."""
+        return {
+            segment
+            for segment, keys in self.wrapped().items()
+            if any(self.plain(segment, key, identity) == self.audio[segment] for key in keys)
+        }
+
+    def usual(self, identity: Identity) -> set[str]:
+        """Recordings that this identity gives back by the usual ways: the row, and what the row names."""
+        rows = self.world.sql(
+            "admin",
+            "SELECT segment, wrapped_key, key_version_id"
+            " FROM fsgov.segment_keys JOIN fsgov.segments USING (segment)",
+        )
+        found = set()
+        for segment, in_row, version in rows:
+            in_bucket = b"".join(self.vault.keys.get(f"keys/{segment}", version))
+            assert bytes(in_row) == in_bucket
+            if self.plain(segment, in_bucket, identity) == self.audio[segment]:
+                found.add(segment)
+        return found
+
+    def plain(self, segment: str, wrapped: bytes, identity: Identity) -> bytes | None:
+        audio, key = self.vault.audio, f"default/2026/11/{segment}.age"
+        opened = io.BytesIO()
+        try:
+            inner = unwrap_identity(wrapped, [identity])
+            unseal(io.BytesIO(b"".join(audio.get(key, audio.stat(key).version_id))), opened, [inner])
+        except FsgovError:
+            return None
+        return opened.getvalue()
+
+    def lines(self, about: str) -> list[dict[str, object]]:
+        rows = self.world.sql("admin", "SELECT line FROM fsgov.outbox ORDER BY entered_at, origin, n")
+        ours = [
+            bytes(line)
+            for (line,) in rows
+            if f'"subject":"{about}"'.encode() in bytes(line).replace(b" ", b"")
+        ]
+        assert [fault for line in ours for fault in faults(line)] == []
+        return [json.loads(line) for line in ours]
+
+
+def firm_of(world: World, vault: Vault) -> Firm:
+    vault.audio.create()
+    vault.keys.create()
+    enter(world.ship, call_file(CALL))
+    for name, role in (("alice", "privacy"), ("bob", "privacy"), ("sue", "supervisor")):
+        world.person(name, role)
+    return Firm(world, vault)
+
+
+@pytest.fixture
+def firm(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Firm:
+    monkeypatch.setattr(rotation, "BATCH", 3)
+    return firm_of(world, open_vault("eu", f"file:{tmp_path}/audio", f"file:{tmp_path}/keys"))
+
+
+# -- the way it goes -------------------------------------------------------------------------------------
+
+
+def test_after_a_rotation_the_new_identities_open_everything_and_the_old_one_nothing(firm: Firm) -> None:
+    firm.record(4)
+    everything = set(firm.audio)
+    id_ = firm.asked()
+    assert firm.wrap(id_).keys == 4
+    for identity in (NEW, ESCROW):
+        assert firm.usual(identity) == everything
+    assert firm.opened_by(OLD) == everything, "what the keys were is kept until they are confirmed"
+    assert firm.confirm(id_).keys == 4
+    for identity in (NEW, ESCROW):
+        assert firm.usual(identity) == everything
+    assert firm.opened_by(OLD) == set()
+    assert firm.state(id_) == "confirmed"
+    assert firm.world.sql("admin", "SELECT DISTINCT recipients FROM fsgov.segment_keys") == [
+        (fingerprints(TO),)
+    ]
+
+
+def test_each_batch_is_a_line_before_and_after(firm: Firm) -> None:
+    firm.record(4)
+    id_ = firm.asked()
+    firm.wrap(id_)
+    firm.confirm(id_)
+    told = {}
+    for line in firm.lines(id_):
+        told.setdefault(str(line["type"]).removeprefix("fsgov.rotation.")[:-3], []).append(line["data"])
+    assert {type_: len(found) for type_, found in told.items()} == {
+        "asked": 1, "approved": 1, "requested": 4, "wrapped": 2, "confirmed": 2, "ended": 1,
+    }  # fmt: skip
+    ids = [f"{CALL}-{n:02}" for n in (1, 2, 3)]
+    first = next(each for each in told["requested"] if each["step"] == "wrap" and each["keys"] == 3)
+    assert first["sha256"] == hashlib.sha256("\n".join(ids).encode()).hexdigest()
+    rows = firm.world.sql("admin", "SELECT segments FROM fsgov.rotation_batches ORDER BY n LIMIT 1")
+    assert rows == [(ids,)]
+    assert [sum(each["keys"] for each in told[type_]) for type_ in ("wrapped", "confirmed")] == [4, 4]
+    assert b"left" not in json.dumps(firm.lines(id_)[0]["data"]).encode(), "the reason stays in its row"
+
+
+def test_recordings_that_come_while_it_goes_on_are_done_by_the_next_run(firm: Firm) -> None:
+    firm.record(2)
+    id_ = firm.asked()
+    firm.wrap(id_)
+    firm.record(2, first=11)
+    firm.record(1, first=21, to=TO)
+    assert firm.confirm(id_).keys == 2
+    assert firm.state(id_) == "to be wrapped"
+    assert firm.wrap(id_).keys == 2, "the one that was sealed to the new ones is as it was"
+    firm.confirm(id_)
+    assert firm.state(id_) == "confirmed"
+    assert firm.opened_by(OLD) == set()
+    assert firm.usual(NEW) == set(firm.audio)
+
+
+PROGRAM = """
+import os, sys
+from fsgov import rotation
+from fsgov.catalog.rotating import Rotating
+from fsgov.envelope import Identity
+from fsgov.vault import open_vault
+step, dsn, id_, folder, *secrets = sys.argv[1:]
+rotation.BATCH = 3
+identities = [Identity.parse(secret) for secret in secrets]
+vault = open_vault("eu", f"file:{folder}/audio", f"file:{folder}/keys")
+if step == "wrap":
+    to = [each.recipient for each in identities[1:]]
+    rotation.wrap(Rotating(dsn), vault, id_, identities, to, os.urandom)
+else:
+    rotation.confirm(Rotating(dsn), vault, id_, identities[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "failpoint"),
+    [
+        *(("wrap", f"rotate.{name}:2") for name in ("asked", "released", "put", "written")),
+        *(("confirm", f"rotate.{name}:2") for name in ("asked", "swept")),
+    ],
+)
+def test_killed_there_nothing_is_lost_and_it_goes_on(
+    firm: Firm, tmp_path: Path, step: str, failpoint: str
+) -> None:
+    firm.record(4)
+    everything = set(firm.audio)
+    id_ = firm.asked()
+    if step == "confirm":
+        firm.wrap(id_)
+    dsn = firm.world.as_person("alice" if step == "wrap" else "bob")
+    killed = subprocess.run(
+        [sys.executable, "-c", PROGRAM, step, dsn, id_, str(tmp_path), str(OLD), str(NEW), str(ESCROW)],
+        env={**os.environ, "FSGOV_FAILPOINT": failpoint}, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-1000:]
+    assert firm.usual(OLD) | firm.usual(NEW) == everything
+    if step == "wrap":
+        firm.wrap(id_)
+        assert firm.opened_by(OLD) == everything
+    firm.confirm(id_)
+    assert firm.state(id_) == "confirmed"
+    assert firm.usual(NEW) == everything
+    assert firm.opened_by(OLD) == set()
+    told = [line["data"] for line in firm.lines(id_) if line["type"] == "fsgov.rotation.wrapped.v1"]
+    assert sum(each["keys"] for each in told) == 4, "each key is in the log as wrapped, once"
+
+
+# -- two persons, and no key before its line -------------------------------------------------------------
+
+
+def test_it_takes_two_logins(firm: Firm) -> None:
+    firm.record(2)
+    id_ = firm.asked(approve=False)
+    with firm.person("alice") as alice, firm.person("bob") as bob, firm.person("sue") as sue:
+        with pytest.raises(NotPermitted, match="Nobody approves"):
+            alice.approve(id_)
+        with pytest.raises(Conflict, match="not approved"):
+            alice.ask(id_, "wrap", "", 10)
+        with pytest.raises(NotPermitted):
+            sue.ask_for("us", fingerprints(TO), "why")
+        sue.approve(id_)
+        with pytest.raises(NotPermitted, match="by who asked"):
+            bob.ask(id_, "wrap", "", 10)
+        with pytest.raises(NotPermitted):
+            sue.ask(id_, "wrap", "", 10)
+        with pytest.raises(Conflict, match="under way"):
+            bob.ask_for("eu", fingerprints(TO), "another")
+    firm.wrap(id_)
+    with firm.person("alice") as alice:
+        with pytest.raises(NotPermitted, match="Nobody confirms"):
+            alice.ask(id_, "confirm", "", 10)
+        with pytest.raises(NotPermitted, match="Nobody confirms"):
+            alice.end(id_)
+    firm.confirm(id_)
+    with firm.person("alice") as alice, pytest.raises(Conflict, match="has ended"):
+        alice.ask(id_, "wrap", "", 10)
+
+
+def test_a_rotation_is_for_privacy_of_every_tenant(firm: Firm) -> None:
+    firm.world.person("tess", "privacy", tenants=["default"])
+    firm.world.person("olga", "ops")
+    with firm.person("tess") as tess, firm.person("olga") as olga:
+        for act in (
+            lambda: tess.ask_for("eu", fingerprints(TO), "why"),
+            lambda: olga.ask_for("eu", ["ab" * 8], "why"),
+        ):
+            with pytest.raises(NotPermitted):
+                act()
+        with pytest.raises(NotPermitted):
+            tess.counts()
+        assert olga.counts() == []
+        id_ = firm.asked()
+        for person in (tess, olga):
+            with pytest.raises(NotPermitted):
+                person.undo(id_)
+
+
+@pytest.mark.parametrize("recipients", [[], ["age1x"], ["AB" * 8], [None]])
+def test_recipients_are_fingerprints(firm: Firm, recipients: list[str]) -> None:
+    with firm.person("alice") as alice, pytest.raises(Damaged, match="by fingerprint"):
+        alice.ask_for("eu", recipients, "why")
+
+
+def test_no_key_leaves_before_its_batch_is_committed_and_none_twice(firm: Firm) -> None:
+    firm.record(2)
+    id_ = firm.asked()
+    release = "SELECT * FROM fsgov.release_batch(%s, 1)"
+    with (
+        closing(psycopg2.connect(firm.world.as_person("alice"))) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT fsgov.rotation_batch(%s, 'wrap', '', 10)", (id_,))
+        with pytest.raises(psycopg2.Error, match="not committed"):
+            cursor.execute(release, (id_,))
+        connection.rollback()
+        with pytest.raises(psycopg2.Error, match="no such batch"):
+            cursor.execute(release, (id_,))
+    with firm.person("alice") as alice, firm.person("bob") as bob:
+        batch = alice.ask(id_, "wrap", "", 10)
+        assert batch == Batch(id_, 1, f"{CALL}-02", 2)
+        with pytest.raises(NotFound, match="no such batch"):
+            bob.release(batch)
+        assert len(alice.release(batch)) == 2
+        with pytest.raises(Conflict, match="used"):
+            alice.release(batch)
+        firm.world.sql("admin", "UPDATE fsgov.rotation_batches SET released_at = NULL, xact = '3'")
+        with pytest.raises(Conflict, match="not committed"):
+            alice.release(batch)
+
+
+# -- what changes meanwhile ------------------------------------------------------------------------------
+
+
+def taken(firm: Firm, id_: str, alice: Rotating) -> tuple[Batch, list[Settled]]:
+    """A batch that is out, sealed anew and in the bucket."""
+    batch = alice.ask(id_, "wrap", "", 10)
+    assert batch is not None
+    made = []
+    for key in alice.release(batch):
+        anew = wrap_identity(unwrap_identity(key.wrapped_key, [OLD]), TO, os.urandom)
+        made.append(Settled(key.segment, hashlib.sha256(key.wrapped_key).digest(), anew, "v2"))
+    return batch, made
+
+
+def test_a_row_that_changed_meanwhile_is_not_overwritten(firm: Firm) -> None:
+    firm.record(2)
+    id_ = firm.asked()
+    with firm.person("alice") as alice:
+        batch, made = taken(firm, id_, alice)
+        firm.world.sql(
+            "admin", f"UPDATE fsgov.segment_keys SET wrapped_key = 'other' WHERE segment = '{CALL}-01'"
+        )
+        with alice.settling(batch) as settling:
+            assert settling.locked(made) == {f"{CALL}-02"}
+            assert settling.wrapped(made) == 1
+    rows = firm.world.sql(
+        "admin", "SELECT wrapped_key, prior_key IS NULL FROM fsgov.segment_keys ORDER BY segment"
+    )
+    assert (bytes(rows[0][0]), rows[0][1], rows[1][1]) == (b"other", True, False)
+    assert firm.lines(id_)[-1]["data"]["left"] == 1  # type: ignore[index]
+
+
+def test_a_key_that_is_destroyed_meanwhile_comes_back_nowhere(
+    firm: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Purge destroys the row's key while it is out, and everything in the bucket."""
+    firm.record(3)
+    gone = f"{CALL}-02"
+    id_ = firm.asked()
+
+    released = Rotating.release
+
+    def purged(self: Rotating, batch: Batch) -> list[WrappedKey]:
+        found = released(self, batch)
+        firm.world.sql("admin", f"DELETE FROM fsgov.segment_keys WHERE segment = '{gone}'")
+        for version in list(firm.vault.keys.list(f"keys/{gone}")):
+            firm.vault.keys.remove(version.key, version.version_id)
+        return found
+
+    monkeypatch.setattr(Rotating, "release", purged)
+    assert firm.wrap(id_).keys == 2
+    monkeypatch.undo()
+    assert gone not in firm.wrapped()
+    firm.confirm(id_)
+    assert firm.state(id_) == "confirmed"
+
+
+def test_a_purge_waits_while_a_new_key_is_put_into_the_bucket(firm: Firm) -> None:
+    """So its listing, which comes after, sees what was put."""
+    firm.record(1)
+    id_ = firm.asked()
+    destroy = ("SET lock_timeout = '300ms'", f"DELETE FROM fsgov.segment_keys WHERE segment = '{CALL}-01'")
+    with firm.person("alice") as alice:
+        batch, made = taken(firm, id_, alice)
+        with alice.settling(batch) as settling:
+            settling.locked(made)
+            with pytest.raises(psycopg2.errors.LockNotAvailable):
+                firm.world.sql("admin", *destroy)
+            settling.wrapped(made)
+    firm.world.sql("admin", *destroy)
+
+
+def test_recordings_under_destruction_are_left_alone(firm: Firm) -> None:
+    firm.record(2)
+    firm.world.sql("admin", "ALTER TABLE fsgov.segments DROP CONSTRAINT IF EXISTS segments_state_check")
+    firm.world.sql("admin", f"UPDATE fsgov.segments SET state = 'destroying' WHERE segment = '{CALL}-01'")
+    id_ = firm.asked()
+    assert firm.wrap(id_).keys == 1
+
+
+def test_two_runs_at_once_do_each_key_once(firm: Firm) -> None:
+    firm.record(6)
+    id_ = firm.asked()
+    runs = [threading.Thread(target=firm.wrap, args=(id_,)) for _ in range(2)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(60)
+    firm.confirm(id_)
+    assert firm.usual(NEW) == set(firm.audio)
+    assert firm.opened_by(OLD) == set()
+
+
+# -- what is wrong ---------------------------------------------------------------------------------------
+
+
+def test_nothing_is_sealed_to_whom_nobody_here_can_open_it_for(firm: Firm) -> None:
+    firm.record(1)
+    id_ = firm.asked()
+    with pytest.raises(NotFound, match="No identity of the new recipients"):
+        firm.wrap(id_, OLD)
+    assert firm.world.sql("admin", "SELECT count(*) FROM fsgov.rotation_batches") == [(0,)]
+
+
+def test_a_key_that_no_identity_opens_holds_up_no_other(firm: Firm) -> None:
+    firm.record(2)
+    lost = Identity.generate(os.urandom)
+    firm.record(1, first=5, to=(lost.recipient,))
+    id_ = firm.asked()
+    done = firm.wrap(id_)
+    assert (done.keys, done.changed, set(done.faults)) == (2, 0, {f"{CALL}-05"})
+    firm.confirm(id_)
+    assert firm.state(id_) == "to be wrapped"
+    assert firm.wrap(id_, lost, NEW).keys == 1
+    firm.confirm(id_)
+    assert firm.state(id_) == "confirmed"
+
+
+def garbled(firm: Firm, id_: str, segment: str) -> None:
+    """What a program other than ours, or a broken one, may send: a sound key, of another recording."""
+    with firm.person("alice") as alice:
+        batch = alice.ask(id_, "wrap", "", 10)
+        assert batch is not None
+        (key,) = [key for key in alice.release(batch) if key.segment == segment]
+        wrong = wrap_identity(Identity.generate(os.urandom), TO, os.urandom)
+        with alice.settling(batch) as settling:
+            settling.wrapped([Settled(segment, hashlib.sha256(key.wrapped_key).digest(), wrong, "v2")])
+
+
+def test_a_garbled_key_is_never_confirmed_and_can_be_undone(firm: Firm) -> None:
+    firm.record(3)
+    id_ = firm.asked()
+    garbled(firm, id_, f"{CALL}-02")
+    firm.wrap(id_)
+    done = firm.confirm(id_)
+    assert (done.keys, set(done.faults)) == (2, {f"{CALL}-02"})
+    assert firm.state(id_) == "to be confirmed"
+    with firm.person("bob") as bob:
+        assert not bob.end(id_)
+        assert bob.undo(id_) == 1
+    assert firm.state(id_) == "undone"
+    assert firm.usual(OLD) == {f"{CALL}-02"}
+    assert firm.usual(NEW) == {f"{CALL}-01", f"{CALL}-03"}
+
+
+def test_a_recording_that_cannot_be_looked_at_keeps_both_keys_until_its_loss_is_accepted(firm: Firm) -> None:
+    firm.record(1)
+    segment = f"{CALL}-01"
+    id_ = firm.asked()
+    firm.wrap(id_)
+    (version,) = firm.vault.audio.list("default/")
+    firm.vault.audio.remove(version.key, version.version_id)
+    assert set(firm.confirm(id_).faults) == {segment}
+    assert firm.state(id_) == "to be confirmed"
+    person = firm.world.person("olga", "ops")
+    firm.world.sql(
+        "admin", "INSERT INTO fsgov.noted (kind, subject, noted_by) VALUES ('damaged-object', %s, %s)",
+        values=[segment, person],
+    )  # fmt: skip
+    assert firm.confirm(id_).keys == 1
+
+
+def test_what_is_no_age_file_is_not_written(firm: Firm) -> None:
+    firm.record(1)
+    id_ = firm.asked()
+    with firm.person("alice") as alice:
+        batch, (key,) = taken(firm, id_, alice)
+        with alice.settling(batch) as settling:
+            assert settling.wrapped([Settled(key.segment, key.was, b"nothing", "v2")]) == 0
+    assert firm.usual(OLD) == {f"{CALL}-01"}
+
+
+def test_an_undone_rotation_leaves_everything_as_it_was(firm: Firm) -> None:
+    firm.record(4)
+    rows = (
+        "SELECT k.segment, k.wrapped_key::text, k.recipients, k.prior_key, k.rotation, s.key_version_id"
+        " FROM fsgov.segment_keys k JOIN fsgov.segments s USING (segment) ORDER BY segment"
+    )
+    before = firm.world.sql("admin", rows)
+    id_ = firm.asked()
+    firm.wrap(id_)
+    with firm.person("alice") as alice:
+        assert alice.undo(id_) == 4
+    assert firm.world.sql("admin", rows) == before
+    assert firm.usual(OLD) == set(firm.audio)
+    again = firm.asked()
+    firm.wrap(again)
+    firm.confirm(again)
+    assert firm.opened_by(OLD) == set(), "versions of the undone one are swept as well"
+    assert firm.usual(NEW) == set(firm.audio)
+
+
+def test_keys_are_counted_by_whom_they_are_sealed_to(firm: Firm) -> None:
+    firm.record(2)
+    firm.record(1, first=5, to=TO)
+    id_ = firm.asked()
+    with firm.person("bob") as bob:
+        assert [(row.vault, row.recipients, row.prior, row.keys) for row in bob.counts()] == sorted(
+            [
+                ("eu", fingerprints((OLD.recipient,)), False, 2),
+                ("eu", [each.fingerprint for each in TO], False, 1),
+            ]
+        )
+        firm.wrap(id_)
+        assert ("eu", fingerprints((OLD.recipient,)), True, 2) in [
+            (row.vault, row.recipients, row.prior, row.keys) for row in bob.counts()
+        ]
+        firm.confirm(id_)
+        assert {fingerprint for row in bob.counts() for fingerprint in row.recipients} == set(
+            fingerprints(TO)
+        )
+
+
+# -- on a server that locks ------------------------------------------------------------------------------
+
+
+def test_a_new_version_is_as_immutable_as_the_one_before(world: World, rgw: Rgw) -> None:
+    from fsgov.vault.s3 import S3Bucket
+
+    def bucket(name: str) -> Bucket:
+        return S3Bucket(rgw.endpoint, f"rotation-{os.getpid()}-{name}", rgw.access, rgw.secret, tls=False)
+
+    firm = firm_of(world, Vault("eu", bucket("audio"), bucket("keys")))
+    firm.record(3)
+    until = (START // 1_000_000 + 10**9) * 1_000_000
+    locked, held, free = (f"keys/{CALL}-{n:02}" for n in (1, 2, 3))
+    keys = firm.vault.keys
+    keys.lock(locked, keys.stat(locked).version_id, until, "GOVERNANCE")
+    keys.hold(held, keys.stat(held).version_id, True)
+    id_ = firm.asked()
+    firm.wrap(id_)
+    assert (keys.stat(locked).retain_until, keys.stat(locked).lock_mode) == (until, "GOVERNANCE")
+    assert (keys.stat(held).legal_hold, keys.stat(free).legal_hold, keys.stat(free).lock_mode) == (
+        True,
+        False,
+        None,
+    )
+    done = firm.confirm(id_)
+    assert (done.keys, done.locked) == (3, 2)
+    assert firm.usual(NEW) == set(firm.audio)
+    assert firm.opened_by(OLD) == {f"{CALL}-01", f"{CALL}-02"}, "as long as the lock keeps those versions"
+    assert len(list(keys.list(free))) == 1
+    for name in (locked, held):
+        for version in list(keys.list(name)):
+            keys.hold(name, version.version_id, False)
