@@ -20,16 +20,16 @@ class Met:
     calls: tuple[Call, ...]
     parted: tuple[Call, ...]
     """Of these, the new ones: of people who go on apart from others."""
-    merged: tuple[Call, Call] | None
-    """Of these, the elder and the younger of two that are one now."""
+    merged: tuple[Call, ...]
+    """Of these, those that are one now: the eldest, and whom it has taken over."""
     commands: list[Command]
 
 
 def meet(whose: Mapping[str, Call], event: LegsBridged | RoomJoined) -> Met:
-    """`whose`: the conversations of the legs that the event connects, by leg; at most two.
+    """`whose`: the conversations of the legs that are together now, by leg.
 
     Whoever left others for this goes on alone first, then those who have met are one conversation, and only
-    then anything follows: nobody is recorded on the word of one of two who are together by now.
+    then anything follows: nobody is recorded on the word of some of those who are together by now.
     """
     turns = {call.id: Turn(call, event) for call in whose.values()}
     failures = {call.id: call.failures for call in whose.values()}
@@ -45,20 +45,18 @@ def meet(whose: Mapping[str, Call], event: LegsBridged | RoomJoined) -> Met:
             parting.move(t, new, legs)
             parted.append(new)
             of |= {leg: new for leg in of if leg in new.call.legs}
-    merged = None
-    pair = sorted(set(of.values()), key=lambda t: (t.call.opened, t.call.id))
-    if len(pair) == 2:
-        elder, younger = pair
-        unite(elder, younger)
-        merged = (elder.call, younger.call)
-        changed = [*(t for t in changed if t not in pair), *pair]
+    together = sorted(set(of.values()), key=lambda t: (t.call.opened, t.call.id))
+    for younger in together[1:]:
+        unite(together[0], younger)
+    if together[1:]:
+        changed = [*(t for t in changed if t not in together), *together]
     changed += (t for t in parted if t not in changed)
     for t in reversed(changed):
         if t.call.stage is not Stage.OVER:
             settle(t, failures.get(t.call.id, 0))
     calls = (*(t.call for t in turns.values()), *(t.call for t in parted))
     commands = [command for t in changed for command in seal(t)]
-    return Met(calls, tuple(t.call for t in parted), merged, commands)
+    return Met(calls, tuple(t.call for t in parted), tuple(t.call for t in together), commands)
 
 
 def unite(elder: Turn, younger: Turn) -> None:

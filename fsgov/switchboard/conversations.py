@@ -110,8 +110,8 @@ class Conversations:
         met = meet({leg: self._calls[id_] for leg, id_ in named.items() if id_ in self._calls}, event)
         for new in met.parted:
             self.directory.enlist((*new.legs, new.id), new.id)
-        if met.merged is not None:
-            self._merged(*met.merged)
+        for younger in met.merged[1:]:
+            self._merged(met.merged[0], younger)
         for call in met.calls:
             self.keep(call)
         return met.commands

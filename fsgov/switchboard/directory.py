@@ -84,12 +84,12 @@ class Directory:
 
     # -- rooms -----------------------------------------------------------------------------------------
 
-    def enter(self, room: str, leg: str) -> str:
-        """A leg of those already there ("" when it is the first)."""
+    def enter(self, room: str, leg: str) -> list[str]:
+        """The known legs of those already there."""
         members = self._rooms.setdefault(room, set())
-        known = sorted(member for member in members if member in self._call)
+        known = sorted(member for member in members - {leg} if member in self._call)
         members.add(leg)
-        return known[0] if known else ""
+        return known
 
     def rooms(self, leg: str) -> list[str]:
         """Where it is, as far as it was told."""

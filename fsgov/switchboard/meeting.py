@@ -10,16 +10,16 @@ Met = LegsBridged | LegsUnbridged | RoomJoined | RoomLeft
 
 
 Unknown = dict[str, str]
-"""Legs that nobody knows, each with the one it has met."""
+"""Legs that nobody knows, each with one that it has met."""
 
 
 def met(live: Conversations, event: Met) -> tuple[Unknown, list[Command]]:
     """Whom to ask about, and the commands."""
     match event:
         case LegsBridged(leg=leg, other=other):
-            return _bridged(live, event, leg, other)
+            return _together(live, event, leg, [other])
         case RoomJoined(leg=leg, room=room):
-            return _bridged(live, event, leg, live.directory.enter(room, leg))
+            return _together(live, event, leg, live.directory.enter(room, leg))
         case LegsUnbridged(leg=leg, other=other):
             whose = dict.fromkeys((live.directory.call(leg), live.directory.call(other)))
             return {}, [command for id_ in whose if id_ for command in live.tell(id_, event)]
@@ -28,9 +28,10 @@ def met(live: Conversations, event: Met) -> tuple[Unknown, list[Command]]:
             return {}, live.tell(live.directory.call(leg), event)
 
 
-def _bridged(
-    live: Conversations, event: LegsBridged | RoomJoined, leg: str, other: str
+def _together(
+    live: Conversations, event: LegsBridged | RoomJoined, leg: str, others: list[str]
 ) -> tuple[Unknown, list[Command]]:
-    pair = {leg: other, other: leg} if other else {leg: ""}
-    unknown = {one: met for one, met in pair.items() if live.directory.call(one) is None}
-    return unknown, live.meet(event, pair)
+    """The others of a room may be of several conversations, where the switch's word about one was lost."""
+    legs = {leg: others[0] if others else "", **dict.fromkeys(others, leg)}
+    unknown = {one: met for one, met in legs.items() if live.directory.call(one) is None}
+    return unknown, live.meet(event, legs)

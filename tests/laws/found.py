@@ -194,5 +194,14 @@ SEVERAL = (
         script="call x, answer x, wait 1, press x 1, wait 1, call b, call d, answer d, meet b d, wait 1, "
         "press d 1, wait 1, meet a x, wait 1",
     ),
+    Found(
+        why="who came back to a room was together with one of those in it, who were of two calls by then",
+        mode="notice",
+        opening="call a, answer a, wait 1, press a 1, wait 9",
+        script="call b, answer b, room a 1, room b 1, wait 1, call x, answer x, press x 1, room x 1, wait 9, "
+        "room a 2, room a 1",
+        faults="lost, fine",
+        late=True,
+    ),
 )
 """Of two calls that merge and part."""

@@ -310,7 +310,8 @@ class Several(History):
             return
         for place in set(self.place.values()):
             legs = [leg for leg, at in self.place.items() if at == place and self.speaking(leg)]
-            if len(legs) > 1:
+            refused = any(self.root(leg) in self.refused_among for leg in legs)
+            if len(legs) > 1 and not refused:
                 assert [file for file in running if file.leg in legs], f"nobody records {legs}"
 
     def end(self) -> None:
