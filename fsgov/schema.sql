@@ -383,22 +383,6 @@ CREATE TABLE fsgov.provenance (
 COMMENT ON TABLE fsgov.provenance IS
     'The name of the file that became this segment (difference_resolved). It may hold a number: only for those who may see numbers. Its row of segments comes when ship has stored it.';
 
-CREATE TABLE fsgov.holds (
-    id          text PRIMARY KEY,
-    tenant      text NOT NULL,
-    call        text,
-    segment     text,
-    matter      text NOT NULL,
-    placed_by   text NOT NULL REFERENCES fsgov.people,
-    placed_at   timestamptz NOT NULL DEFAULT now(),
-    released_by text REFERENCES fsgov.people,
-    released_at timestamptz,
-    CHECK ((call IS NULL) <> (segment IS NULL))
-);
-CREATE INDEX holds_call ON fsgov.holds (call) WHERE released_at IS NULL;
-CREATE INDEX holds_segment ON fsgov.holds (segment) WHERE released_at IS NULL;
-COMMENT ON TABLE fsgov.holds IS 'Legal holds. While released_at is null nothing of this call or segment may be destroyed.';
-
 CREATE TABLE fsgov.policies (
     sha256     text PRIMARY KEY,
     tenant     text NOT NULL DEFAULT '*',
@@ -685,6 +669,104 @@ COMMENT ON COLUMN fsgov.retention_moves.applied_at IS
 
 
 -- -- holds and cases ---------------------------------------------------------------------------------------
+
+CREATE TABLE fsgov.holds (
+    id          text PRIMARY KEY,
+    tenant      text NOT NULL CHECK (tenant <> ''),
+    matter      text NOT NULL CHECK (matter <> ''),
+    custodian   text NOT NULL DEFAULT '',
+    reason      text NOT NULL DEFAULT '',
+    placed_by   text NOT NULL REFERENCES fsgov.people,
+    placed_at   timestamptz NOT NULL DEFAULT now(),
+    asked_by    text REFERENCES fsgov.people,
+    asked_at    timestamptz,
+    asked_why   text NOT NULL DEFAULT '',
+    released_by text REFERENCES fsgov.people,
+    released_at timestamptz,
+    CHECK ((asked_by IS NULL) = (asked_at IS NULL)),
+    CHECK ((released_by IS NULL) = (released_at IS NULL)),
+    CHECK (released_by IS NULL OR asked_by IS NOT NULL),
+    CHECK (released_by <> asked_by)
+);
+CREATE INDEX holds_in_force ON fsgov.holds (placed_at) WHERE released_at IS NULL;
+COMMENT ON TABLE fsgov.holds IS
+    'Legal holds. While released_at is null nothing that it has reached may be destroyed, by any path. Written by place_hold and open_case.';
+COMMENT ON COLUMN fsgov.holds.tenant IS 'Whose recordings it reaches: those of the one tenant, or * for every one.';
+COMMENT ON COLUMN fsgov.holds.custodian IS 'Who answers for it in the company: a name or an office.';
+COMMENT ON COLUMN fsgov.holds.asked_by IS
+    'Who asked for its release (ask_release); null: nobody, or what was asked was refused (refuse_release), or the hold has grown since (add_to_hold).';
+COMMENT ON COLUMN fsgov.holds.released_at IS
+    'Null: in force. Set, for good, by approve_release: with the approval of another login than that of asked_by.';
+
+CREATE TABLE fsgov.hold_items (
+    hold   text NOT NULL REFERENCES fsgov.holds,
+    n      integer NOT NULL,
+    tenant text NOT NULL,
+    kind   text NOT NULL CHECK (kind IN ('call', 'segment', 'number', 'subject', 'query', 'case')),
+    value  text NOT NULL DEFAULT '',
+    forms  text[] NOT NULL DEFAULT '{}',
+    filter jsonb,
+    PRIMARY KEY (hold, n),
+    CHECK ((kind = 'query') = (filter IS NOT NULL)),
+    CHECK ((kind = 'number') = (forms <> '{}'))
+);
+CREATE INDEX hold_items_value ON fsgov.hold_items (kind, value);
+CREATE INDEX hold_items_forms ON fsgov.hold_items USING gin (forms);
+COMMENT ON TABLE fsgov.hold_items IS
+    'What a hold is about; never changed, never taken away. It reaches what fits any of them: what is there, and what comes. Written by place_hold, open_case, add_to_hold.';
+COMMENT ON COLUMN fsgov.hold_items.kind IS
+    'call: that conversation, whatever it was merged into, and what parted from it. segment: that recording alone. number: calls with a party of that number. subject: calls with a party that the CRM calls so, as subject find has it (the value of a fact, NAME=VALUE, or its reference for the consents). query: calls that fit the filter. case: what the hold of that case is about.';
+COMMENT ON COLUMN fsgov.hold_items.forms IS 'How a switch may give the number (number_forms).';
+
+CREATE TABLE fsgov.hold_calls (
+    call    text NOT NULL,
+    hold    text NOT NULL REFERENCES fsgov.holds,
+    tenant  text NOT NULL,
+    follows boolean NOT NULL DEFAULT false,
+    since   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (call, hold)
+);
+CREATE INDEX hold_calls_hold ON fsgov.hold_calls (hold, call);
+COMMENT ON TABLE fsgov.hold_calls IS
+    'Calls that a hold has reached, whatever becomes of their rows afterwards: a number that is erased, a tag or an outcome that is another now, releases nothing. Written when the hold is placed or grows (reach), and when a call is entered or changes (reach_call).';
+COMMENT ON COLUMN fsgov.hold_calls.follows IS 'It came by kind call: what this call merges into, and what parts from it, is reached as well.';
+
+CREATE TABLE fsgov.hold_segments (
+    segment text NOT NULL,
+    hold    text NOT NULL REFERENCES fsgov.holds,
+    tenant  text NOT NULL,
+    since   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (segment, hold)
+);
+CREATE INDEX hold_segments_hold ON fsgov.hold_segments (hold, segment);
+COMMENT ON TABLE fsgov.hold_segments IS 'Recordings that a hold names one by one (items of kind segment). Written by reach.';
+
+CREATE TABLE fsgov.cases (
+    id        text PRIMARY KEY,
+    tenant    text NOT NULL,
+    reference text NOT NULL CHECK (reference <> ''),
+    hold      text NOT NULL UNIQUE REFERENCES fsgov.holds,
+    opened_by text NOT NULL REFERENCES fsgov.people,
+    opened_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE fsgov.cases IS
+    'Complaints. Each one is a hold on what it is about (open_case), and is closed when that hold is released.';
+COMMENT ON COLUMN fsgov.cases.reference IS 'Its name in the help desk: free text, only here.';
+
+CREATE VIEW fsgov.holding AS
+    SELECT h.id AS hold, h.tenant, i.n, i.kind, i.value, i.forms, i.filter
+    FROM fsgov.holds h JOIN fsgov.hold_items i ON i.hold = h.id WHERE h.released_at IS NULL AND i.kind <> 'case'
+    UNION ALL
+    SELECT h.id, h.tenant, 0, j.kind, j.value, j.forms, j.filter
+    FROM fsgov.holds h JOIN fsgov.hold_items i ON i.hold = h.id AND i.kind = 'case'
+    JOIN fsgov.cases k ON k.id = i.value AND (h.tenant = '*' OR h.tenant = k.tenant)
+    JOIN fsgov.hold_items j ON j.hold = k.hold AND j.kind <> 'case'
+    WHERE h.released_at IS NULL;
+COMMENT ON VIEW fsgov.holding IS 'Items of the holds in force, those of their cases among them. For the functions; granted to nobody.';
+
+CREATE INDEX parties_key ON fsgov.parties
+    ((coalesce(nullif(ltrim(translate(number, '+ ()./-', ''), '0'), ''), number)));
+CREATE INDEX calls_parted ON fsgov.calls (parted_from) WHERE parted_from IS NOT NULL;
 
 
 -- -- purge: plans, certificates ----------------------------------------------------------------------------
@@ -1137,7 +1219,7 @@ GRANT SELECT (call, tenant, host, core, direction, opened_at, answered_at, ended
     parted_from, segments, counters, entered_at)
     ON fsgov.calls TO fsgov_agent, fsgov_ops, fsgov_integrator;
 GRANT SELECT ON fsgov.calls TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
-GRANT SELECT ON fsgov.legs, fsgov.segments, fsgov.masks, fsgov.tags, fsgov.holds
+GRANT SELECT ON fsgov.legs, fsgov.segments, fsgov.masks, fsgov.tags
     TO fsgov_agent, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_integrator;
 -- consents without `evidence` (a CRM reference may point at a person)
 GRANT SELECT (call, consent, tenant, party, purpose, state, method, mode, at)
@@ -1148,6 +1230,11 @@ GRANT SELECT ON fsgov.activations TO fsgov_supervisor, fsgov_privacy, fsgov_audi
 -- stops without `number` and `reason`
 GRANT SELECT (id, tenant, kind, host, placed_by, placed_at, lifted_by, lifted_at) ON fsgov.stops TO fsgov_agent, fsgov_ops;
 GRANT SELECT ON fsgov.stops TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+-- holds without matter, custodian and reasons; what they are about may be a number
+GRANT SELECT (id, tenant, placed_by, placed_at, asked_by, asked_at, released_by, released_at)
+    ON fsgov.holds TO fsgov_agent, fsgov_ops, fsgov_integrator;
+GRANT SELECT ON fsgov.holds, fsgov.hold_items, fsgov.hold_calls, fsgov.hold_segments, fsgov.cases
+    TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.scrubs TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 GRANT SELECT ON fsgov.noted TO fsgov_auditor, fsgov_ops;
 GRANT SELECT ON fsgov.rotations, fsgov.rotation_batches TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
@@ -1237,7 +1324,7 @@ BEGIN
                OR entry ->> 'id' IS DISTINCT FROM p_origin || '.' || num
                OR entry ->> 'source' IS DISTINCT FROM '/fsgov/' || host
                OR coalesce(entry ->> 'type', '') !~ '^fsgov[.][a-z.]+[.]v[0-9]+$'
-               OR entry ->> 'type' ~ '^fsgov[.](access|people|rotation|log|policy|subject|plan)[.]'
+               OR entry ->> 'type' ~ '^fsgov[.](access|people|rotation|log|policy|subject|plan|hold|case)[.]'
                OR part <> 'keep' AND entry ->> 'type' ~ '^fsgov[.](purge|segment[.]destroy)' THEN
                 RAISE EXCEPTION 'this line is not one its origin may write' USING ERRCODE = 'FG422',
                     DETAIL = format('%s line %s', p_origin, num);
@@ -2331,32 +2418,511 @@ GRANT EXECUTE ON FUNCTION fsgov.approve_retention TO fsgov_privacy, fsgov_superv
 
 -- == Holds and cases =======================================================================================
 
-CREATE FUNCTION fsgov.held_segments() RETURNS TABLE (segment text, hold text) LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION fsgov.lock_holds(p_exclusive boolean) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
-    SELECT s.segment, h.id FROM fsgov.holds h JOIN fsgov.segments s ON s.call = h.call WHERE h.released_at IS NULL
-    UNION SELECT h.segment, h.id FROM fsgov.holds h WHERE h.released_at IS NULL AND h.segment IS NOT NULL
-$$;
-COMMENT ON FUNCTION fsgov.held_segments IS 'Every segment that a hold in force is on, with each of them.';
-GRANT EXECUTE ON FUNCTION fsgov.held_segments TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_keep;
-CREATE FUNCTION fsgov.lock_holds(p_exclusive boolean) RETURNS void LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    level text;
 BEGIN
+    EXECUTE 'SHOW transaction_isolation' INTO level;
+    IF level <> 'read committed' THEN
+        RAISE EXCEPTION 'holds are placed and looked at in a transaction that is READ COMMITTED' USING ERRCODE = 'FG409',
+            DETAIL = level, HINT = 'an older snapshot would not show a hold that was placed since';
+    END IF;
     IF p_exclusive THEN
-        PERFORM pg_advisory_xact_lock(7377473);
+        PERFORM pg_advisory_xact_lock(7377472);
     ELSE
-        PERFORM pg_advisory_xact_lock_shared(7377473);
+        PERFORM pg_advisory_xact_lock_shared(7377472);
     END IF;
 END $$;
 COMMENT ON FUNCTION fsgov.lock_holds IS
-    'Internal, until the end of the transaction: whoever places a hold has it alone, whoever begins to destroy shares it.';
+    'Internal: granted to nobody. Until the end of the transaction: true: nothing begins to be destroyed, and no call or segment is entered (placing a hold); false: no hold is placed (whoever destroys or enters). Look at holds in a statement after it.';
 
 CREATE FUNCTION fsgov.held(p_segment text) RETURNS text[] LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
-    SELECT coalesce(array_agg(h.id ORDER BY h.id), '{}') FROM fsgov.segments s
-    JOIN fsgov.holds h ON h.released_at IS NULL AND (h.segment = s.segment OR h.call = s.call)
-    WHERE s.segment = p_segment
+    SELECT coalesce(array_agg(DISTINCT h.id ORDER BY h.id), '{}')
+    FROM fsgov.segments s
+    CROSS JOIN LATERAL (SELECT c.hold FROM fsgov.hold_calls c WHERE c.call = s.call
+                        UNION ALL SELECT o.hold FROM fsgov.hold_segments o WHERE o.segment = s.segment) AS r
+    JOIN fsgov.holds h ON h.id = r.hold AND h.released_at IS NULL AND (h.tenant = '*' OR h.tenant = s.tenant)
+    WHERE s.segment = p_segment AND s.state NOT IN ('destroying', 'destroyed')
 $$;
-COMMENT ON FUNCTION fsgov.held IS 'Ids of the holds in force over this recording.';
+COMMENT ON FUNCTION fsgov.held IS
+    'Ids of the holds in force on this segment. None where it is being destroyed: a hold that was placed since came too late. Whoever destroys asks after lock_holds(false), in the same transaction.';
+
+CREATE FUNCTION fsgov.mine(p_tenant text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM fsgov.my_tenants() AS t WHERE t IN (p_tenant, '*'))
+$$;
+COMMENT ON FUNCTION fsgov.mine IS 'Internal: whether the person whose login this is acts for that tenant.';
+
+CREATE FUNCTION fsgov.held_segments() RETURNS TABLE (segment text, hold text) LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT DISTINCT f.segment, f.hold FROM (
+        SELECT s.segment, h.id AS hold, s.tenant, s.state, h.tenant AS whose FROM fsgov.holds h
+        JOIN fsgov.hold_calls c ON c.hold = h.id JOIN fsgov.segments s ON s.call = c.call WHERE h.released_at IS NULL
+        UNION ALL
+        SELECT s.segment, h.id, s.tenant, s.state, h.tenant FROM fsgov.holds h
+        JOIN fsgov.hold_segments c ON c.hold = h.id JOIN fsgov.segments s ON s.segment = c.segment
+        WHERE h.released_at IS NULL) AS f
+    WHERE f.whose IN ('*', f.tenant) AND f.state NOT IN ('destroying', 'destroyed')
+        AND (NOT EXISTS (SELECT FROM fsgov.people p WHERE p.login = session_user)
+             OR f.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants()))
+$$;
+COMMENT ON FUNCTION fsgov.held_segments IS
+    'held, of every segment at once: a row for each segment and hold. People see those of their tenants.';
+GRANT EXECUTE ON FUNCTION fsgov.held_segments TO fsgov_keep, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
+
+CREATE FUNCTION fsgov.held_call(p_call text) RETURNS text[] LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT coalesce(array_agg(DISTINCT h.id ORDER BY h.id), '{}')
+    FROM fsgov.calls c
+    CROSS JOIN LATERAL (SELECT r.hold FROM fsgov.hold_calls r WHERE r.call = c.call
+                        UNION ALL SELECT o.hold FROM fsgov.segments s JOIN fsgov.hold_segments o USING (segment)
+                        WHERE s.call = c.call) AS r
+    JOIN fsgov.holds h ON h.id = r.hold AND h.released_at IS NULL AND (h.tenant = '*' OR h.tenant = c.tenant)
+    WHERE c.call = p_call
+$$;
+COMMENT ON FUNCTION fsgov.held_call IS
+    'Ids of the holds in force on this call or a segment of it: its rows (parties, consents, inputs) stay as they are as well.';
+
+CREATE FUNCTION fsgov.is_held(p_call text, p_segment text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT CASE WHEN p_segment IS NULL
+        THEN fsgov.held_call(p_call) <> '{}'
+            AND EXISTS (SELECT FROM fsgov.calls c WHERE c.call = p_call AND fsgov.mine(c.tenant))
+        ELSE fsgov.held(p_segment) <> '{}'
+            AND EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = p_segment AND fsgov.mine(s.tenant)) END
+$$;
+COMMENT ON FUNCTION fsgov.is_held IS 'For people: whether this segment of theirs, or (p_segment null) something of this call, is under a hold.';
+GRANT EXECUTE ON FUNCTION fsgov.is_held TO fsgov_agent, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops,
+    fsgov_integrator;
+
+-- -- what a hold reaches -----------------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.number_key(p_number text) RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT coalesce(nullif(ltrim(translate(p_number, '+ ()./-', ''), '0'), ''), p_number)
+$$;
+COMMENT ON FUNCTION fsgov.number_key IS
+    'Internal: a number without what is only written between digits, and without the zeros (or +) before them. As the index parties_key has it.';
+
+CREATE FUNCTION fsgov.number_forms(p_number text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    plain text := translate(p_number, ' ()./-', '');
+BEGIN
+    IF plain ~ '^00[1-9][0-9]{6,}$' THEN
+        RETURN fsgov.number_forms('+' || ltrim(plain, '0')) || fsgov.number_forms('=' || plain);
+    END IF;
+    IF plain !~ '^[+][0-9]+$' THEN
+        RETURN ARRAY['=' || fsgov.number_key(ltrim(plain, '='))];
+    END IF;
+    RETURN plain || ARRAY(SELECT DISTINCT fsgov.number_key(substr(plain, first)) FROM generate_series(2, 5) AS first
+                          WHERE length(fsgov.number_key(substr(plain, first))) >= 4);
+END $$;
+COMMENT ON FUNCTION fsgov.number_forms IS
+    'Internal: what a party of this number may have in its row. Of +493012345: that; and, for parties whose international form is not known, its key with and without the first one to three digits, one of which is the country. Of 1001 (as the switch gives it): =1001.';
+
+CREATE FUNCTION fsgov.number_tokens(p_e164 text, p_number text) RETURNS text[] LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT array_remove(ARRAY[coalesce(p_e164, fsgov.number_key(p_number)), '=' || fsgov.number_key(p_number)], NULL)
+$$;
+COMMENT ON FUNCTION fsgov.number_tokens IS 'Internal: the forms that a party fits.';
+
+CREATE FUNCTION fsgov.subject_tokens(p_call text) RETURNS text[] LANGUAGE sql STABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT coalesce(array_agg(DISTINCT t.token), '{}') FROM (
+        SELECT unnest(ARRAY[f.value, f.key || '=' || f.value]) AS token
+        FROM fsgov.parties p CROSS JOIN LATERAL jsonb_each_text(p.facts) AS f WHERE p.call = p_call
+        UNION ALL SELECT n.evidence ->> 'row' FROM fsgov.consents n WHERE n.call = p_call) AS t WHERE t.token IS NOT NULL
+$$;
+COMMENT ON FUNCTION fsgov.subject_tokens IS
+    'Internal: what the CRM called the parties of this call: parties_of finds it by each of them.';
+
+CREATE FUNCTION fsgov.filter_where(p_filter jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    known jsonb := jsonb_build_object(
+        'since', 'c.opened_at >= ($1 ->> ''since'')::timestamptz',
+        'until', 'c.opened_at < ($1 ->> ''until'')::timestamptz',
+        'direction', 'c.direction = $1 ->> ''direction''',
+        'outcome', 'coalesce(c.revised_outcome, c.outcome) = $1 ->> ''outcome''',
+        'rule', 'c.rule = $1 ->> ''rule''',
+        'tag', 'EXISTS (SELECT FROM fsgov.tags t WHERE t.call = c.call AND t.tag = $1 ->> ''tag'')',
+        'number', 'EXISTS (SELECT FROM fsgov.parties p WHERE p.call = c.call'
+            ' AND fsgov.number_tokens(p.e164, p.number) && fsgov.number_forms($1 ->> ''number''))',
+        'subject', '$1 ->> ''subject'' = ANY (fsgov.subject_tokens(c.call))');
+    strange text := (SELECT string_agg(key, ', ') FROM jsonb_each(p_filter)
+                     WHERE NOT known ? key OR jsonb_typeof(value) <> 'string');
+BEGIN
+    IF strange IS NOT NULL OR p_filter = '{}' THEN
+        RAISE EXCEPTION 'this is no query over calls' USING ERRCODE = 'FG422', DETAIL = coalesce(strange, 'no condition'),
+            HINT = 'since, until, direction, outcome, rule, tag, number, subject';
+    END IF;
+    PERFORM (p_filter ->> 'since')::timestamptz, (p_filter ->> 'until')::timestamptz;
+    RETURN (SELECT string_agg(known ->> key, ' AND ') FROM jsonb_object_keys(p_filter) AS key);
+END $$;
+COMMENT ON FUNCTION fsgov.filter_where IS
+    'Internal: the conditions of a stored query over calls c, as text that takes its values from $1. Raises FG422 where it is none.';
+
+CREATE FUNCTION fsgov.reach(p_hold text, p_after integer) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    whose text := (SELECT h.tenant FROM fsgov.holds h WHERE h.id = p_hold);
+    item  fsgov.holding;
+BEGIN
+    INSERT INTO fsgov.hold_calls (call, hold, tenant, follows)
+    WITH RECURSIVE same AS (
+        SELECT i.value AS call FROM fsgov.holding i WHERE i.hold = p_hold AND i.kind = 'call' AND (i.n = 0 OR i.n > p_after)
+        UNION
+        SELECT f.call FROM same CROSS JOIN LATERAL (
+            SELECT c.merged_into AS call FROM fsgov.calls c WHERE c.call = same.call AND c.merged_into IS NOT NULL
+            UNION ALL SELECT c.call FROM fsgov.calls c WHERE c.parted_from = same.call) AS f)
+    SELECT same.call, p_hold, whose, true FROM same
+    ON CONFLICT (call, hold) DO UPDATE SET follows = true;
+
+    INSERT INTO fsgov.hold_segments (segment, hold, tenant)
+    SELECT i.value, p_hold, whose FROM fsgov.holding i
+    WHERE i.hold = p_hold AND i.kind = 'segment' AND (i.n = 0 OR i.n > p_after)
+    ON CONFLICT DO NOTHING;
+
+    INSERT INTO fsgov.hold_calls (call, hold, tenant)
+    SELECT p.call, p_hold, whose FROM fsgov.holding i CROSS JOIN LATERAL unnest(i.forms) AS f
+    JOIN fsgov.parties p ON p.e164 = f
+    WHERE i.hold = p_hold AND i.kind = 'number' AND (i.n = 0 OR i.n > p_after) AND whose IN ('*', p.tenant)
+    UNION
+    SELECT p.call, p_hold, whose FROM fsgov.holding i CROSS JOIN LATERAL unnest(i.forms) AS f
+    JOIN fsgov.parties p ON coalesce(nullif(ltrim(translate(p.number, '+ ()./-', ''), '0'), ''), p.number) = ltrim(f, '=')
+    WHERE i.hold = p_hold AND i.kind = 'number' AND (i.n = 0 OR i.n > p_after) AND whose IN ('*', p.tenant)
+        AND (f LIKE '=%' OR p.e164 IS NULL)
+    UNION
+    SELECT w.call, p_hold, whose FROM fsgov.holding i CROSS JOIN LATERAL fsgov.parties_of(whose, '{}', ARRAY[i.value]) AS w
+    WHERE i.hold = p_hold AND i.kind = 'subject' AND (i.n = 0 OR i.n > p_after)
+    ON CONFLICT DO NOTHING;
+
+    FOR item IN SELECT * FROM fsgov.holding i
+        WHERE i.hold = p_hold AND i.kind = 'query' AND (i.n = 0 OR i.n > p_after) LOOP
+        EXECUTE 'INSERT INTO fsgov.hold_calls (call, hold, tenant) SELECT c.call, $2, $3 FROM fsgov.calls c'
+            ' WHERE $3 IN (''*'', c.tenant) AND ' || fsgov.filter_where(item.filter) || ' ON CONFLICT DO NOTHING'
+            USING item.filter, p_hold, whose;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION fsgov.reach IS
+    'Internal: what is there of what this hold is about, by its items after the p_after-th, goes into hold_calls and hold_segments.';
+
+CREATE FUNCTION fsgov.reach_call() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    about fsgov.calls;
+    item  fsgov.holding;
+BEGIN
+    PERFORM fsgov.lock_holds(false);
+    SELECT * INTO about FROM fsgov.calls c WHERE c.call = NEW.call;
+    IF NOT FOUND OR NOT EXISTS (SELECT FROM fsgov.holds h WHERE h.released_at IS NULL) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO fsgov.hold_calls (call, hold, tenant)
+    SELECT DISTINCT about.call, i.hold, i.tenant
+    FROM fsgov.parties p JOIN fsgov.holding i ON i.kind = 'number' AND i.forms && fsgov.number_tokens(p.e164, p.number)
+    WHERE p.call = about.call AND i.tenant IN ('*', about.tenant)
+    UNION
+    SELECT about.call, i.hold, i.tenant FROM fsgov.holding i
+    WHERE i.kind = 'subject' AND i.value = ANY (fsgov.subject_tokens(about.call)) AND i.tenant IN ('*', about.tenant)
+    ON CONFLICT DO NOTHING;
+
+    INSERT INTO fsgov.hold_calls (call, hold, tenant, follows)
+    SELECT about.call, r.hold, r.tenant, true FROM fsgov.hold_calls r JOIN fsgov.holds h ON h.id = r.hold
+    WHERE r.call = about.parted_from AND r.follows AND h.released_at IS NULL
+    UNION
+    SELECT about.merged_into, r.hold, r.tenant, true FROM fsgov.hold_calls r JOIN fsgov.holds h ON h.id = r.hold
+    WHERE r.call = about.call AND about.merged_into IS NOT NULL AND r.follows AND h.released_at IS NULL
+    ON CONFLICT (call, hold) DO UPDATE SET follows = true;
+
+    FOR item IN SELECT * FROM fsgov.holding i WHERE i.kind = 'query' AND i.tenant IN ('*', about.tenant) LOOP
+        EXECUTE 'INSERT INTO fsgov.hold_calls (call, hold, tenant) SELECT c.call, $2, $3 FROM fsgov.calls c'
+            ' WHERE c.call = $4 AND ' || fsgov.filter_where(item.filter) || ' ON CONFLICT DO NOTHING'
+            USING item.filter, item.hold, item.tenant, about.call;
+    END LOOP;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION fsgov.reach_call IS
+    'Trigger at the commit of whoever enters or changes a call: the holds in force that it fits reach it.';
+CREATE CONSTRAINT TRIGGER held_when_it_comes AFTER INSERT OR UPDATE ON fsgov.calls
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fsgov.reach_call();
+
+CREATE FUNCTION fsgov.refuse_held() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    holds text[];
+BEGIN
+    PERFORM fsgov.lock_holds(false);
+    holds := fsgov.held(OLD.segment);
+    -- the ledger that a restore applies tells what was destroyed long ago; ship takes the place of what was adopted
+    IF holds <> '{}' AND NOT EXISTS (SELECT FROM fsgov.erased e WHERE e.segment = OLD.segment)
+       AND NOT (TG_OP = 'DELETE' AND EXISTS (SELECT FROM fsgov.segments s
+                                             WHERE s.segment = OLD.segment AND s.adopted IN ('lost', 'vault'))) THEN
+        RAISE EXCEPTION 'this recording is under a hold' USING ERRCODE = 'FG409',
+            DETAIL = OLD.segment || ': ' || array_to_string(holds, ', '), HINT = 'fsgov hold list';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+COMMENT ON FUNCTION fsgov.refuse_held IS
+    'Trigger of what begins to destroy a recording, whoever does it: not under a hold. The last of several who ask.';
+CREATE TRIGGER not_under_a_hold BEFORE UPDATE OF state ON fsgov.segments FOR EACH ROW
+    WHEN (NEW.state IN ('destroying', 'destroyed') AND OLD.state NOT IN ('destroying', 'destroyed'))
+    EXECUTE FUNCTION fsgov.refuse_held();
+CREATE TRIGGER not_under_a_hold_gone BEFORE DELETE ON fsgov.segments FOR EACH ROW EXECUTE FUNCTION fsgov.refuse_held();
+CREATE TRIGGER not_under_a_hold BEFORE DELETE ON fsgov.segment_keys FOR EACH ROW EXECUTE FUNCTION fsgov.refuse_held();
+
+-- -- people and holds --------------------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.holder() RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    IF NOT (fsgov.in_role(session_user, 'fsgov_privacy') OR fsgov.in_role(session_user, 'fsgov_supervisor')) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'holds are for fsgov_supervisor and fsgov_privacy';
+    END IF;
+    RETURN fsgov.me();
+END $$;
+COMMENT ON FUNCTION fsgov.holder IS 'Internal: the person whose login this is, who may place holds.';
+
+CREATE FUNCTION fsgov.take_items(p_hold text, p_items jsonb) RETURNS integer LANGUAGE plpgsql
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    whose text := (SELECT h.tenant FROM fsgov.holds h WHERE h.id = p_hold);
+    first integer := (SELECT coalesce(max(i.n), 0) FROM fsgov.hold_items i WHERE i.hold = p_hold);
+    wrong text;
+BEGIN
+    IF coalesce(jsonb_typeof(p_items), '') <> 'array' OR p_items = '[]' THEN
+        RAISE EXCEPTION 'a hold is about something' USING ERRCODE = 'FG422',
+            HINT = 'a list of {kind, value}, or {kind: query, filter}';
+    END IF;
+    SELECT coalesce(i ->> 'kind', 'no kind') INTO wrong FROM jsonb_array_elements(p_items) AS i
+    WHERE CASE i ->> 'kind'
+        WHEN 'call' THEN coalesce(i ->> 'value', '') !~ '^[0-9A-Za-z-]{1,64}$'
+        WHEN 'segment' THEN coalesce(i ->> 'value', '') !~ '^[0-9A-Za-z-]{1,64}-[0-9]{2,}$'
+        WHEN 'number' THEN coalesce(btrim(i ->> 'value'), '') = ''
+        WHEN 'subject' THEN coalesce(i ->> 'value', '') = ''
+        WHEN 'query' THEN fsgov.filter_where(i -> 'filter') IS NULL
+        WHEN 'case' THEN NOT EXISTS (SELECT FROM fsgov.cases k
+                                     WHERE k.id = i ->> 'value' AND whose IN ('*', k.tenant) AND k.hold <> p_hold)
+        ELSE true END LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'this is nothing that a hold can be about' USING ERRCODE = 'FG422', DETAIL = wrong;
+    END IF;
+    INSERT INTO fsgov.hold_items (hold, n, tenant, kind, value, forms, filter)
+    SELECT p_hold, first + i.n, whose, i.item ->> 'kind', coalesce(i.item ->> 'value', ''),
+        CASE i.item ->> 'kind' WHEN 'number' THEN fsgov.number_forms(i.item ->> 'value') ELSE '{}' END,
+        CASE i.item ->> 'kind' WHEN 'query' THEN i.item -> 'filter' END
+    FROM jsonb_array_elements(p_items) WITH ORDINALITY AS i(item, n);
+    PERFORM fsgov.reach(p_hold, first);
+    -- holds that are about its case
+    PERFORM fsgov.reach(i.hold, 0) FROM fsgov.hold_items i JOIN fsgov.cases k ON k.id = i.value
+    WHERE k.hold = p_hold AND i.kind = 'case';
+    RETURN jsonb_array_length(p_items);
+END $$;
+COMMENT ON FUNCTION fsgov.take_items IS 'Internal: these, too, are what the hold is about. The answer is how many they are.';
+
+CREATE FUNCTION fsgov.hold_extent(p_hold text, OUT calls bigint, OUT segments bigint, OUT late bigint, OUT unknown bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    WITH about AS (SELECT * FROM fsgov.holds h WHERE h.id = p_hold AND fsgov.mine(h.tenant)),
+    found AS (
+        SELECT DISTINCT s.segment, s.state FROM about h
+        CROSS JOIN LATERAL (
+            SELECT s.* FROM fsgov.hold_calls c JOIN fsgov.segments s ON s.call = c.call WHERE c.hold = h.id
+            UNION ALL
+            SELECT s.* FROM fsgov.hold_segments o JOIN fsgov.segments s ON s.segment = o.segment WHERE o.hold = h.id) AS s
+        WHERE h.tenant IN ('*', s.tenant))
+    SELECT (SELECT count(*) FROM about h JOIN fsgov.hold_calls c ON c.hold = h.id JOIN fsgov.calls k ON k.call = c.call
+            WHERE h.tenant IN ('*', k.tenant)),
+        (SELECT count(*) FROM found WHERE state NOT IN ('destroying', 'destroyed', 'missing')),
+        (SELECT count(*) FROM found WHERE state IN ('destroying', 'destroyed')),
+        (SELECT count(*) FROM about h JOIN fsgov.hold_items i ON i.hold = h.id WHERE CASE i.kind
+            WHEN 'call' THEN NOT EXISTS (SELECT FROM fsgov.calls k WHERE k.call = i.value AND h.tenant IN ('*', k.tenant))
+                AND NOT EXISTS (SELECT FROM fsgov.segments s WHERE s.call = i.value AND h.tenant IN ('*', s.tenant))
+            WHEN 'segment' THEN NOT EXISTS (SELECT FROM fsgov.segments s
+                                            WHERE s.segment = i.value AND h.tenant IN ('*', s.tenant))
+            ELSE false END)
+$$;
+COMMENT ON FUNCTION fsgov.hold_extent IS
+    'Of a hold: calls and segments that it holds now, segments that it came too late for (their destruction had begun), and ids that it names and that are not in the catalog (yet).';
+GRANT EXECUTE ON FUNCTION fsgov.hold_extent TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+
+CREATE FUNCTION fsgov.hold_late(p_hold text) RETURNS TABLE (segment text, call text, state text, reason text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT DISTINCT s.segment, s.call, s.state, s.dispose_reason FROM fsgov.holds h
+    CROSS JOIN LATERAL (
+        SELECT s.* FROM fsgov.hold_calls c JOIN fsgov.segments s ON s.call = c.call WHERE c.hold = h.id
+        UNION ALL
+        SELECT s.* FROM fsgov.hold_segments o JOIN fsgov.segments s ON s.segment = o.segment WHERE o.hold = h.id) AS s
+    WHERE h.id = p_hold AND h.released_at IS NULL AND fsgov.mine(h.tenant) AND h.tenant IN ('*', s.tenant)
+        AND s.state IN ('destroying', 'destroyed') ORDER BY 1
+$$;
+COMMENT ON FUNCTION fsgov.hold_late IS 'What a hold in force came too late for: recordings whose destruction had begun.';
+GRANT EXECUTE ON FUNCTION fsgov.hold_late TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+
+CREATE FUNCTION fsgov.refuse_late(p_hold text) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM fsgov.hold_items i WHERE i.hold = p_hold AND i.kind NOT IN ('call', 'segment'))
+       AND NOT EXISTS (SELECT FROM fsgov.hold_calls r JOIN fsgov.calls c ON c.call = r.call
+                       WHERE r.hold = p_hold AND (c.outcome IS NULL OR EXISTS (
+                           SELECT FROM unnest(c.segments) AS u
+                           WHERE NOT EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = u)))) THEN
+        RAISE EXCEPTION 'this hold comes too late: the destruction of all that it names has begun' USING ERRCODE = 'FG409',
+            DETAIL = (SELECT string_agg(l.segment || ' is ' || l.state
+                                        || CASE l.reason WHEN '' THEN '' ELSE ': ' || l.reason END, E'\n')
+                      FROM (SELECT * FROM fsgov.hold_late(p_hold) LIMIT 20) AS l),
+            HINT = 'fsgov purge certificate ID tells why and by whom';
+    END IF;
+END $$;
+COMMENT ON FUNCTION fsgov.refuse_late IS 'Internal: raises FG409 where this hold, which holds nothing and came too late for something, never will hold anything.';
+
+CREATE FUNCTION fsgov.place_hold(p_items jsonb, p_matter text, p_custodian text, p_reason text, p_tenant text)
+RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.holder();
+    mine   text[] := ARRAY(SELECT fsgov.my_tenants());
+    placed text := fsgov.random_id('h-');
+    whose  text := CASE WHEN p_tenant IS NOT NULL THEN p_tenant
+                        WHEN '*' = ANY (mine) THEN '*' WHEN cardinality(mine) = 1 THEN mine[1] END;
+    items  integer;
+    extent record;
+BEGIN
+    IF whose IS NULL OR NOT (whose = ANY (mine) OR '*' = ANY (mine)) THEN
+        RAISE EXCEPTION 'this login may not hold that' USING ERRCODE = 'FG403', DETAIL = coalesce(whose, 'several tenants'),
+            HINT = 'name one tenant that you act for';
+    END IF;
+    IF coalesce(p_matter, '') = '' THEN
+        RAISE EXCEPTION 'a hold has a matter' USING ERRCODE = 'FG422', HINT = 'the case, the order, the ticket that it is for';
+    END IF;
+    PERFORM fsgov.lock_holds(true);
+    INSERT INTO fsgov.holds (id, tenant, matter, custodian, reason, placed_by)
+        VALUES (placed, whose, p_matter, coalesce(p_custodian, ''), coalesce(p_reason, ''), person);
+    items := fsgov.take_items(placed, p_items);
+    SELECT * INTO extent FROM fsgov.hold_extent(placed);
+    IF extent.late > 0 AND extent.segments = 0 AND extent.unknown = 0 THEN
+        PERFORM fsgov.refuse_late(placed);
+    END IF;
+    PERFORM fsgov.enter_from_desk(person, 'hold.placed', placed, jsonb_build_object('items', items,
+        'calls', extent.calls, 'segments', extent.segments, 'late', extent.late));
+    RETURN placed;
+END $$;
+COMMENT ON FUNCTION fsgov.place_hold IS
+    'From its commit on nothing of all this is destroyed; the answer is the id of the hold, and hold_extent tells how much it is. p_items: a list of {kind, value}, or {kind: query, filter}, as long as it may be. p_tenant null: the one tenant of the login, or every one.';
+GRANT EXECUTE ON FUNCTION fsgov.place_hold TO fsgov_supervisor, fsgov_privacy;
+
+CREATE FUNCTION fsgov.in_force(p_hold text) RETURNS fsgov.holds LANGUAGE plpgsql
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    found_hold fsgov.holds;
+BEGIN
+    SELECT * INTO found_hold FROM fsgov.holds h WHERE h.id = p_hold AND fsgov.mine(h.tenant) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such hold' USING ERRCODE = 'FG404', DETAIL = p_hold, HINT = 'fsgov hold list';
+    END IF;
+    IF found_hold.released_at IS NOT NULL THEN
+        RAISE EXCEPTION 'this hold is released' USING ERRCODE = 'FG409', DETAIL = p_hold, HINT = 'place another';
+    END IF;
+    RETURN found_hold;
+END $$;
+COMMENT ON FUNCTION fsgov.in_force IS 'Internal: this hold, its row locked, where it is in force and of a tenant of this login.';
+
+CREATE FUNCTION fsgov.add_to_hold(p_hold text, p_items jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.holder();
+    items  integer;
+    extent record;
+BEGIN
+    PERFORM fsgov.lock_holds(true);
+    PERFORM fsgov.in_force(p_hold);
+    items := fsgov.take_items(p_hold, p_items);
+    UPDATE fsgov.holds h SET asked_by = NULL, asked_at = NULL, asked_why = '' WHERE h.id = p_hold;
+    SELECT * INTO extent FROM fsgov.hold_extent(p_hold);
+    PERFORM fsgov.enter_from_desk(person, 'hold.extended', p_hold, jsonb_build_object('items', items,
+        'calls', extent.calls, 'segments', extent.segments, 'late', extent.late));
+END $$;
+COMMENT ON FUNCTION fsgov.add_to_hold IS
+    'This hold is about more than it was. What was asked about its release has to be asked again.';
+GRANT EXECUTE ON FUNCTION fsgov.add_to_hold TO fsgov_supervisor, fsgov_privacy;
+
+CREATE FUNCTION fsgov.ask_release(p_hold text, p_why text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.holder();
+    about  fsgov.holds := fsgov.in_force(p_hold);
+BEGIN
+    IF about.asked_by IS NOT NULL THEN
+        RAISE EXCEPTION 'its release was asked for already' USING ERRCODE = 'FG409', DETAIL = p_hold || ' by ' || about.asked_by,
+            HINT = 'another login approves it, or refuses it: fsgov hold approve';
+    END IF;
+    IF coalesce(p_why, '') = '' THEN
+        RAISE EXCEPTION 'a release has a reason' USING ERRCODE = 'FG422', DETAIL = p_hold;
+    END IF;
+    UPDATE fsgov.holds h SET asked_by = person, asked_at = now(), asked_why = p_why WHERE h.id = p_hold;
+    PERFORM fsgov.enter_from_desk(person, 'hold.release.asked', p_hold, '{}');
+END $$;
+COMMENT ON FUNCTION fsgov.ask_release IS 'The first of two logins that release a hold. It stays in force until another approves.';
+GRANT EXECUTE ON FUNCTION fsgov.ask_release TO fsgov_supervisor, fsgov_privacy;
+
+CREATE FUNCTION fsgov.refuse_release(p_hold text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.holder();
+    about  fsgov.holds := fsgov.in_force(p_hold);
+BEGIN
+    IF about.asked_by IS NULL THEN
+        RAISE EXCEPTION 'nobody has asked for its release' USING ERRCODE = 'FG409', DETAIL = p_hold;
+    END IF;
+    UPDATE fsgov.holds h SET asked_by = NULL, asked_at = NULL, asked_why = '' WHERE h.id = p_hold;
+    PERFORM fsgov.enter_from_desk(person, 'hold.release.refused', p_hold,
+        jsonb_build_object('asked_by', about.asked_by));
+END $$;
+COMMENT ON FUNCTION fsgov.refuse_release IS 'The release that was asked for is not to be; also for who has asked.';
+GRANT EXECUTE ON FUNCTION fsgov.refuse_release TO fsgov_supervisor, fsgov_privacy;
+
+CREATE FUNCTION fsgov.approve_release(p_hold text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.holder();
+    about  fsgov.holds := fsgov.in_force(p_hold);
+BEGIN
+    IF NOT fsgov.in_role(session_user, 'fsgov_privacy') THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'fsgov_privacy approves what somebody else has asked for';
+    END IF;
+    IF about.asked_by IS NULL THEN
+        RAISE EXCEPTION 'nobody has asked for its release' USING ERRCODE = 'FG409', DETAIL = p_hold,
+            HINT = 'fsgov hold release, by another login';
+    END IF;
+    IF about.asked_by = person THEN
+        RAISE EXCEPTION 'nobody approves what they have asked for' USING ERRCODE = 'FG403', DETAIL = p_hold,
+            HINT = 'it takes another login: two persons';
+    END IF;
+    UPDATE fsgov.holds h SET released_by = person, released_at = now() WHERE h.id = p_hold;
+    PERFORM fsgov.enter_from_desk(person, 'hold.released', p_hold, jsonb_build_object('asked_by', about.asked_by));
+END $$;
+COMMENT ON FUNCTION fsgov.approve_release IS
+    'The second login: this hold is over. What no other holds goes on its way; a case whose hold it is, is closed.';
+GRANT EXECUTE ON FUNCTION fsgov.approve_release TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.open_case(p_items jsonb, p_reference text, p_custodian text, p_reason text, p_tenant text,
+    OUT id text, OUT hold text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.holder();
+BEGIN
+    id := fsgov.random_id('k-');
+    hold := fsgov.place_hold(p_items, p_reference, p_custodian, p_reason, p_tenant);
+    INSERT INTO fsgov.cases (id, tenant, reference, hold, opened_by)
+        SELECT open_case.id, h.tenant, p_reference, h.id, person FROM fsgov.holds h WHERE h.id = open_case.hold;
+    PERFORM fsgov.enter_from_desk(person, 'case.opened', id, jsonb_build_object('hold', hold));
+END $$;
+COMMENT ON FUNCTION fsgov.open_case IS
+    'A complaint, and the hold that it implies, in one. More is added to its hold (add_to_hold); it is closed by the release of that.';
+GRANT EXECUTE ON FUNCTION fsgov.open_case TO fsgov_supervisor, fsgov_privacy;
 
 
 -- == Purge =================================================================================================
@@ -3144,8 +3710,7 @@ GRANT EXECUTE ON FUNCTION fsgov.copy_gone TO fsgov_keep;
 CREATE FUNCTION fsgov.copy_may_leave(p_copy text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT EXISTS (SELECT FROM fsgov.copies k WHERE k.id = p_copy AND k.state = 'leaving'
-        AND NOT EXISTS (SELECT FROM fsgov.segments s JOIN fsgov.holds h ON (h.call = s.call OR h.segment = s.segment)
-                        WHERE s.segment = k.segment AND h.released_at IS NULL))
+        AND fsgov.held(k.segment) = '{}')
 $$;
 COMMENT ON FUNCTION fsgov.copy_may_leave IS 'Whether no hold is in force for this copy, which is to be removed.';
 GRANT EXECUTE ON FUNCTION fsgov.copy_may_leave TO fsgov_keep;
@@ -3155,8 +3720,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
     SELECT k.vault, count(*) FILTER (WHERE k.state <> 'leaving'),
         count(*) FILTER (WHERE k.state = 'leaving' AND k.said <> '' AND k.again_at < now() + interval '1 day'
             AND NOT EXISTS (SELECT FROM fsgov.locks l WHERE l.segment = k.segment AND l.vault = k.vault AND l.until > now())
-            AND cardinality(ARRAY(SELECT h.id FROM fsgov.holds h JOIN fsgov.segments s ON h.call = s.call OR h.segment = s.segment
-                                  WHERE s.segment = k.segment AND h.released_at IS NULL)) = 0),
+            AND fsgov.held(k.segment) = '{}'),
         min(k.asked_at) FILTER (WHERE k.state <> 'leaving'), coalesce(max(k.said), '')
     FROM fsgov.copies k WHERE k.state IN ('asked', 'copying', 'tried', 'leaving') GROUP BY 1 ORDER BY 1
 $$;

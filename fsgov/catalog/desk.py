@@ -47,11 +47,10 @@ _CALLS = """(
            c.merged_into, c.parted_from, c.segments,
            ARRAY(SELECT u FROM unnest(c.segments) AS u
                  WHERE NOT EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = u) ORDER BY u) AS missing,
-           EXISTS (SELECT FROM fsgov.holds h WHERE h.call = c.call AND h.released_at IS NULL) AS held
+           fsgov.is_held(c.call, NULL) AS held
     FROM fsgov.calls c) AS found"""
 _SEGMENTS = """(
-    SELECT s.*, EXISTS (SELECT FROM fsgov.holds h WHERE (h.call = s.call OR h.segment = s.segment)
-                        AND h.released_at IS NULL) AS held
+    SELECT s.*, fsgov.is_held(s.call, s.segment) AS held
     FROM fsgov.segments s) AS found"""
 
 

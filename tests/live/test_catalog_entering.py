@@ -11,6 +11,7 @@ import psycopg2
 import pytest
 
 from fsgov.catalog.connection import Database
+from fsgov.catalog.holds import Holds
 from fsgov.catalog.ship import storable
 from fsgov.errors import Conflict, Damaged, FsgovError, NotFound, Unreachable
 from tests.parts.catalog import START, World, call_file, enter, line, sidecar
@@ -165,16 +166,17 @@ def test_the_states_of_a_segment(world: World) -> None:
 def test_what_is_held_is_seen(world: World) -> None:
     enter(world.ship, call_file(), sidecar("0f6c-01"))
     enter(world.ship, None, sidecar("0f6c-02"))
-    world.sql("admin", "INSERT INTO fsgov.holds (id, tenant, segment, matter, placed_by)"
-              " SELECT 'h', 'default', '0f6c-01', 'case 7', id FROM fsgov.people")  # fmt: skip
     world.person("alice", "agent")
+    world.person("bob", "privacy")
+    holds = Holds(world.as_person("bob"))
+    world.closing.append(holds.close)
     desk = world.desk("alice")
-    assert {s.segment: s.held for s in desk.segments()} == {"0f6c-01": True, "0f6c-02": False}
     assert not desk.call("0f6c").call.held
-    world.sql("admin", "UPDATE fsgov.holds SET segment = NULL, call = '0f6c'")
+    holds.place([{"kind": "segment", "value": "0f6c-01"}], "case 7")
+    assert {s.segment: s.held for s in desk.segments()} == {"0f6c-01": True, "0f6c-02": False}
+    assert desk.call("0f6c").call.held, "a part of it"
+    holds.place([{"kind": "call", "value": "0f6c"}], "case 8")
     assert {s.segment: s.held for s in desk.segments()} == {"0f6c-01": True, "0f6c-02": True}
-    world.sql("admin", "UPDATE fsgov.holds SET released_at = now()")
-    assert not any(s.held for s in desk.segments())
 
 
 # -- lines -----------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from tests.parts.catalog import World
 
 TABLES = {
     "version", "people", "memberships", "calls", "legs", "parties", "consents", "tags", "segments",
-    "segment_keys", "masks", "holds", "policies", "accesses", "origins", "outbox", "log", "event_log",
+    "holds", "hold_items", "hold_calls", "hold_segments", "cases",
+    "segment_keys", "masks", "policies", "accesses", "origins", "outbox", "log", "event_log",
     "checkpoints", "sinks", "keepers", "activations", "stops", "scrubs", "noted", "provenance",
     "session_counts", "statements", "erased", "retold", "plans", "plan_items", "certificates",
     "subject_requests", "subject_records", "forgotten",
@@ -73,6 +74,11 @@ for _role in ("supervisor", "privacy", "auditor", "ops", "integrator"):
     MAY_READ[_role] |= {"artefacts"}
 for _role in ("privacy", "auditor"):
     MAY_READ[_role] |= {"bundles"}
+HOLDS = {"hold_items", "hold_calls", "hold_segments", "cases"}
+for role in ("agent", "ops", "integrator"):
+    MAY_READ[role] = MAY_READ[role] - {"holds"} | {"holds-"}
+for role in ("supervisor", "privacy", "auditor"):
+    MAY_READ[role] |= HOLDS
 FUNCTIONS = {
     "enter_lines": {"ship", "keep"},
     "entered": {"ship", "keep"},
@@ -91,6 +97,15 @@ FUNCTIONS = {
     "approve_policy": {"privacy", "supervisor"},
     "place_stop": {"privacy", "supervisor"},
     "lift_stop": {"privacy", "supervisor"},
+    "is_held": set(GROUPS),
+    "hold_extent": {"supervisor", "privacy", "auditor"},
+    "hold_late": {"supervisor", "privacy", "auditor"},
+    "place_hold": {"privacy", "supervisor"},
+    "add_to_hold": {"privacy", "supervisor"},
+    "open_case": {"privacy", "supervisor"},
+    "ask_release": {"privacy", "supervisor"},
+    "refuse_release": {"privacy", "supervisor"},
+    "approve_release": {"privacy"},
     "adopt_object": {"ops"},
     "mark_object": {"ops"},
     "restored_object": {"ops"},

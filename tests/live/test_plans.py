@@ -14,6 +14,7 @@ import pytest
 
 from fsgov.catalog.plans import Plans
 from fsgov.errors import Conflict, Damaged, FsgovError, NotFound, NotPermitted
+from tests.parts import holds
 from tests.parts.catalog import World, call_file, enter, sidecar
 from tests.parts.schemas import faults
 
@@ -70,15 +71,6 @@ def lines(world: World) -> list[dict[str, Any]]:
     found = [bytes(row[0]) for row in rows]
     assert [fault for line in found for fault in faults(line)] == []
     return [each for each in map(json.loads, found) if ".plan." in each["type"]]
-
-
-def hold(world: World, segment: str) -> None:
-    world.sql(
-        "admin",
-        "SELECT fsgov.lock_holds(true)",
-        "INSERT INTO fsgov.holds (id, tenant, segment, matter, placed_by)"
-        f" SELECT 'h-' || md5(random()::text), 'default', '{segment}', 'a matter', min(id) FROM fsgov.people",
-    )
 
 
 def test_two_persons_are_two_logins(staffed: World) -> None:
@@ -178,7 +170,7 @@ def test_a_stopped_plan_begins_nothing_more(staffed: World) -> None:
 
 def test_what_is_held_is_not_begun(staffed: World) -> None:
     plan = approved(staffed, SEGMENTS)
-    hold(staffed, SEGMENTS[1])
+    holds.place(staffed, segment=SEGMENTS[1])
     assert begun(staffed, plan, SEGMENTS) == {
         SEGMENTS[0]: "destroying", SEGMENTS[1]: "held", SEGMENTS[2]: "destroying"
     }  # fmt: skip
@@ -206,11 +198,7 @@ def test_a_hold_that_is_being_placed_is_waited_for(staffed: World) -> None:
                 if staffed.sql("admin", waiting) == [(1,)] or not thread.is_alive():
                     break
                 thread.join(0.05)
-            cursor.execute(
-                "INSERT INTO fsgov.holds (id, tenant, segment, matter, placed_by)"
-                " SELECT 'h-late', 'default', %s, 'a matter', min(id) FROM fsgov.people",
-                (SEGMENTS[0],),
-            )
+            cursor.execute(holds.PLACE, (holds.items(segment=SEGMENTS[0]),))
         placing.commit()
         thread.join(30)
     assert found == {SEGMENTS[0]: "held"}
@@ -295,12 +283,12 @@ def test_what_is_destroyed_is_given_to_nobody_and_enters_no_more(staffed: World)
 
 def test_an_erasure_waits_for_the_release_of_a_hold_even_after_its_end(staffed: World) -> None:
     plan = approved(staffed, SEGMENTS[:1], kind="erasure")
-    hold(staffed, SEGMENTS[0])
+    holds.place(staffed, segment=SEGMENTS[0])
     assert begun(staffed, plan, SEGMENTS[:1]) == {SEGMENTS[0]: "held"}
     assert staffed.sql("keep", "SELECT state FROM fsgov.end_plan(%s)", values=[plan]) == [("waiting",)]
+    holds.release(staffed)
     staffed.sql("admin", "SET session_replication_role = replica",
-                "UPDATE fsgov.plans SET expires_at = now() - interval '1 day'",
-                "UPDATE fsgov.holds SET released_at = now()")  # fmt: skip
+                "UPDATE fsgov.plans SET expires_at = now() - interval '1 day'")  # fmt: skip
     assert staffed.sql("keep", "SELECT * FROM fsgov.plan_work()") == [(plan, "waiting")]
     assert begun(staffed, plan, SEGMENTS[:1]) == {SEGMENTS[0]: "destroying"}
 

@@ -17,6 +17,7 @@ from fsgov.catalog.retaining import Retaining, read
 from fsgov.errors import Conflict, Damaged, NotFound, NotPermitted
 from fsgov.policy import Policy, parse
 from fsgov.retention import Disposition, Facts, Verdict, judge
+from tests.parts import holds
 from tests.parts.catalog import START, World, call_file, enter, sidecar
 from tests.parts.schemas import faults
 
@@ -207,19 +208,15 @@ def test_only_what_has_audio_is_judged_and_holds_are_seen(world: World) -> None:
         k: v for k, v in sidecar("ee-01", policy=policy.sha256).items() if k not in ("stored", "sealed")
     }
     enter(world.ship, call_file("ee"), missing)
-    person = world.person("bob", "privacy")
-    world.sql(
-        "admin",
-        f"""INSERT INTO fsgov.holds (id, tenant, call, segment, matter, placed_by, released_at) VALUES
-            ('h-1', 'default', 'bb', NULL, 'x', '{person}', NULL),
-            ('h-2', 'default', NULL, 'bb-01', 'x', '{person}', NULL),
-            ('h-3', 'default', NULL, 'cc-01', 'x', '{person}', now())""",
-        "UPDATE fsgov.segments SET dispose = true WHERE segment = 'dd-01'",
-    )
+    world.person("bob", "privacy")
+    holds.place(world, segment="cc-01")
+    holds.release(world)
+    placed = sorted([holds.place(world, call="bb"), holds.place(world, segment="bb-01")])
+    world.sql("admin", "UPDATE fsgov.segments SET dispose = true WHERE segment = 'dd-01'")
     found = judged(world, START + DAY)
     assert sorted(found) == segments
     assert [found[name].verdict.value for name in segments] == ["keep", "hold", "keep", "destroy"]
-    assert [reason.of for reason in found["bb-01"].reasons] == ["h-1", "h-2", "training"]
+    assert [reason.of for reason in found["bb-01"].reasons] == [*placed, "training"]
     assert live(world, "dd-01") == set()
 
 

@@ -191,6 +191,8 @@ def test_the_desk_enters_what_has_a_schema() -> None:
         "artefact.attached", "artefact.requested", "evidence.exported",
         "rotation.asked", "rotation.approved", "rotation.requested", "rotation.wrapped", "rotation.confirmed",
         "rotation.ended",
+        "hold.placed", "hold.extended", "hold.release.asked", "hold.release.refused", "hold.released",
+        "case.opened",
     }  # fmt: skip
     assert named <= set(types())
 
