@@ -193,6 +193,14 @@ TABLE: Mapping[str, Alarm] = {
             of="name of the sink: file, vault.NAME",
         ),
         Alarm(
+            "purge",
+            KEEP,
+            "What is being destroyed does not come to its end (stuck: at once where a vault refuses, after 5"
+            " minutes where it does not answer), or keep stopped a plan (halted: until keep starts again).",
+            "fsgov purge status says which and why; keep's vault login must list and remove in both buckets.",
+            of="stuck or halted",
+        ),
+        Alarm(
             "scrub",
             KEEP,
             "Stored objects are not what was stored, or (unread) a vault does not let keep read them again.",

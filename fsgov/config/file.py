@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fsgov.config import sections
 from fsgov.config.crm import read_parties
-from fsgov.config.listening import read_health, read_scrub
+from fsgov.config.listening import read_health, read_purge, read_scrub
 from fsgov.config.settings import Settings
 from fsgov.config.vaults import check_apart, read_vault
 from fsgov.errors import BadConfiguration
@@ -77,6 +77,7 @@ def parse(text: str, file: Path) -> Settings:
         parties=read_parties(top, base),
         health=read_health(top),
         scrub=read_scrub(top),
+        purge=read_purge(top),
         tenants={name: sections.read_tenant(name, table) for name, table in top.named_tables("tenant")},
     )
     top.end()

@@ -1,11 +1,11 @@
-"""Reading `[health]`, the TCP addresses of the parts' metrics, and `[scrub]`, what keep reads again."""
+"""Reading `[health]`, addresses of the parts' metrics, `[scrub]` and `[purge]`: what keep reads, destroys."""
 
 from __future__ import annotations
 
 import re
 
 from fsgov.config.sections import length, section
-from fsgov.config.settings import Address, Health, Scrub
+from fsgov.config.settings import Address, Health, Purge, Scrub
 from fsgov.policy.reading import Table
 
 ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[0-9A-Za-z.-]+)):(?P<port>[0-9]{1,5})")
@@ -20,6 +20,19 @@ def read_scrub(top: Table) -> Scrub:
         bytes_per_second=scrub.integer("bytes_per_second", 10_000_000, 1_000, 10_000_000_000),
     )
     scrub.end()
+    return read
+
+
+def read_purge(top: Table) -> Purge:
+    """How fast approved plans are applied, and how carefully they begin."""
+    purge = section(top, "purge")
+    read = Purge(
+        run=purge.flag("run", True),
+        rate=purge.integer("rate", 20, 1, 10_000),
+        canary=purge.integer("canary", 10, 1, 1_000),
+        canary_wait=length(purge, "canary_wait", "10 min", "0 s", "7 d"),
+    )
+    purge.end()
     return read
 
 

@@ -177,6 +177,20 @@ class Parties:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Purge:
+    """How keep applies approved plans of what is to be destroyed."""
+
+    run: bool = True
+    """False: only `fsgov purge apply` does."""
+    rate: int = 20
+    """Recordings a second."""
+    canary: int = 10
+    """How many go first."""
+    canary_wait: Microseconds = 600_000_000
+    """Until the others follow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything one file says. What a part cannot do without is checked by `need`."""
 
@@ -196,6 +210,7 @@ class Settings:
     health: Health = field(default_factory=Health)
     scrub: Scrub = field(default_factory=Scrub)
     ship: Ship = field(default_factory=Ship)
+    purge: Purge = field(default_factory=Purge)
 
     @property
     def regions(self) -> dict[str, str]:

@@ -24,6 +24,7 @@ from fsgov.journal.loop import run
 from fsgov.journal.sequencer import Sequencer
 from fsgov.journal.stating import Statements
 from fsgov.merkle import load_signing_key
+from fsgov.purge.part import Purger, purge_of
 from fsgov.scrub import Scrubber
 from fsgov.scrub.loop import IDLE, Pace
 from fsgov.vault import Bucket, Credentials, open_bucket
@@ -59,8 +60,11 @@ def keep(
         stack.enter_context(serving(application(vitals), settings.health.keep, "keep"))
         stack.enter_context(closing(scrubber))
         scrubber.start()
+        purger = Purger(purge_of(settings, now), run=settings.purge.run)
+        stack.enter_context(closing(purger))
+        purger.start()
         statements = Statements(catalog, settings.host, now)
-        run(sequencer, catalog, alarms, stop, turned, vitals, [scrubber], [statements.turn])
+        run(sequencer, catalog, alarms, stop, turned, vitals, [scrubber, purger], [statements.turn])
 
 
 def scrub(settings: Settings, buckets: Mapping[str, Bucket]) -> Scrubber:

@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +135,14 @@ class Bucket(ABC):
         The version is always named: S3 answers a removal without one by hiding the object behind a marker.
         One that is not there is no error. Must: Conflict while it is locked or held.
         """
+
+    @abstractmethod
+    def uploads(self, key: str) -> Sequence[str]:
+        """Uploads of this key that were begun and never finished: their parts are in no listing."""
+
+    @abstractmethod
+    def abort(self, key: str, upload: str) -> None:
+        """Destroy what such an upload has left; only purge may call it. One that is not there is no error."""
 
     @abstractmethod
     def lock(self, key: str, version_id: str, until: Instant, mode: LockMode) -> Stat:

@@ -18,7 +18,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fsgov.errors import BadConfiguration, BadUsage, Damaged, FsgovError, NotFound, NotPermitted, Unreachable
@@ -80,10 +80,7 @@ class FileBucket(Bucket):
     def list(self, prefix: str = "") -> Iterator[Version]:
         with _in_our_words(self.url):
             self._there()
-            folder, _, begun = prefix.rpartition("/")
-            start = self.path / folder
-            tops = [top for top in start.iterdir() if top.name.startswith(begun)] if start.is_dir() else []
-            found = sorted(place for top in tops for place in top.rglob("*.object"))
+            found = sorted(self._objects(prefix))
             newest = {place.parent: place for place in found}
             for place in found:
                 key = str(place.parent.relative_to(self.path))
@@ -100,9 +97,19 @@ class FileBucket(Bucket):
             place = self._object(key, version_id)
             for path in (place, place.with_suffix(".json")):
                 path.unlink(missing_ok=True)
-            if place.parent.is_dir():
-                _sync(place.parent)
-                self._prune(place.parent)
+            self._tidy(place.parent)
+
+    def uploads(self, key: str) -> Sequence[str]:
+        with _in_our_words(self.url):
+            return sorted(path.stem for path in self._place(key).glob("*.part"))
+
+    def abort(self, key: str, upload: str) -> None:
+        with _in_our_words(self.url):
+            place = self._object(key, upload)
+            place.with_suffix(".part").unlink(missing_ok=True)
+            if not place.exists():
+                place.with_suffix(".json").unlink(missing_ok=True)
+            self._tidy(place.parent)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -157,13 +164,30 @@ class FileBucket(Bucket):
     def _versions(self, place: Path) -> Iterator[str]:
         return (path.stem for path in place.glob("*.object"))
 
-    def _prune(self, place: Path) -> None:
-        """Take away directories that have become empty, up to the bucket's own."""
+    def _objects(self, prefix: str) -> Iterator[Path]:
+        """Files of versions whose key begins with prefix. A directory that goes meanwhile is no fault."""
+        start, _, name = prefix.rpartition("/")
+        try:
+            there = [each for each in (self.path / start).iterdir() if each.name.startswith(name)]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for each in there:
+            for folder, _, files in os.walk(each, onerror=_unless_gone):
+                yield from (Path(folder, file) for file in files if file.endswith(".object"))
+
+    def _tidy(self, place: Path) -> None:
+        """Make the removal durable, and take away directories that have become empty, up to the bucket's own.
+
+        Others may do the same beside us.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            _sync(place)
         with contextlib.suppress(OSError):
             while place != self.path:
                 place.rmdir()
                 place = place.parent
-        _sync(place)
+        with contextlib.suppress(FileNotFoundError):
+            _sync(place)
 
 
 def _write(path: Path, blocks: Iterable[bytes]) -> tuple[int, str]:
@@ -184,6 +208,11 @@ def _make(place: Path, root: Path) -> None:
         _make(place.parent, root)
         place.mkdir(mode=0o700, exist_ok=True)
         _sync(place.parent)
+
+
+def _unless_gone(failure: OSError) -> None:
+    if not isinstance(failure, FileNotFoundError | NotADirectoryError):
+        raise failure
 
 
 def _sync(directory: Path) -> None:

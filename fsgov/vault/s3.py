@@ -12,7 +12,8 @@ import hashlib
 import io
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -152,6 +153,15 @@ class S3Bucket(Bucket):
             # servers answer a removal that a lock forbids as they answer one without the right to it
             self._refuse_if_kept(key, version_id)
             raise failure
+
+    def uploads(self, key: str) -> Sequence[str]:
+        with in_our_words(self.url, key):
+            told = self._client._list_multipart_uploads(self._bucket, prefix=checked_key(key))  # noqa: SLF001
+            return [each.upload_id for each in told.uploads if each.object_name == key and each.upload_id]
+
+    def abort(self, key: str, upload: str) -> None:
+        with suppress(NotFound), in_our_words(self.url, key):
+            self._client._abort_multipart_upload(self._bucket, checked_key(key), upload)  # noqa: SLF001
 
     def lock(self, key: str, version_id: str, until: Instant, mode: LockMode) -> Stat:
         seconds = -(-until // 1_000_000)

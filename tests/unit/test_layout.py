@@ -29,6 +29,7 @@ ALLOWED = {
 GEVENT = {"esl", "recorder", "announcements", "control", "parties", "govern", "daemon", "simulator", "health"}
 PURE = {
     "attested",
+    "certificate",
     "events",
     "commands",
     "dialplan",
