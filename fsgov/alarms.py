@@ -207,6 +207,20 @@ TABLE: Mapping[str, Alarm] = {
             "fsgov scrub names them: restore them from a replica, or accept the loss with fsgov reconcile.",
             of="missing, truncated, corrupted, unlocked, unread",
         ),
+        Alarm(
+            "overdue",
+            KEEP,
+            "Recordings are past their time by more than retention.overdue_after, no hold is on them, and no"
+            " plan that two persons approved has them.",
+            "fsgov retention list --overdue names them; fsgov purge plan, and somebody else approves it.",
+        ),
+        Alarm(
+            "unjudged",
+            KEEP,
+            "Nobody can say how long some recordings are to be kept: their policy, or a purpose in it, is not"
+            " known. They are kept.",
+            "fsgov retention list --unjudged names them; fsgov retention propose lets another policy count.",
+        ),
     )
 }
 

@@ -8,14 +8,15 @@ import click
 
 from fsgov import __version__
 from fsgov.cli import (
+    anchoring,
     artefacts,
-    calls,
     checking,
     database,
     events,
     people,
     reconciling,
     reporting,
+    retaining,
     rotating,
     running,
     scrubbing,
@@ -60,8 +61,9 @@ for command in (
     rotating.keys,
     simulating.policy,
     stopping.stop,
-    calls.calls,
+    anchoring.calls,
     artefacts.recordings,
+    retaining.retention,
     events.events,
     reconciling.reconcile,
     scrubbing.scrub,

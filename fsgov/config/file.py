@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fsgov.config import sections
 from fsgov.config.crm import read_parties
-from fsgov.config.listening import read_health, read_purge, read_scrub
+from fsgov.config.listening import read_health, read_purge, read_retention, read_scrub
 from fsgov.config.settings import Settings
 from fsgov.config.vaults import check_apart, read_vault
 from fsgov.errors import BadConfiguration
@@ -78,6 +78,7 @@ def parse(text: str, file: Path) -> Settings:
         health=read_health(top),
         scrub=read_scrub(top),
         purge=read_purge(top),
+        retention=read_retention(top),
         tenants={name: sections.read_tenant(name, table) for name, table in top.named_tables("tenant")},
     )
     top.end()

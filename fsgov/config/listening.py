@@ -1,11 +1,11 @@
-"""Reading `[health]`, addresses of the parts' metrics, `[scrub]` and `[purge]`: what keep reads, destroys."""
+"""Reading `[health]`, addresses of metrics, and what keep does: `[scrub]`, `[purge]`, `[retention]`."""
 
 from __future__ import annotations
 
 import re
 
 from fsgov.config.sections import length, section
-from fsgov.config.settings import Address, Health, Purge, Scrub
+from fsgov.config.settings import Address, Health, Purge, Retention, Scrub
 from fsgov.policy.reading import Table
 
 ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[0-9A-Za-z.-]+)):(?P<port>[0-9]{1,5})")
@@ -33,6 +33,17 @@ def read_purge(top: Table) -> Purge:
         canary_wait=length(purge, "canary_wait", "10 min", "0 s", "7 d"),
     )
     purge.end()
+    return read
+
+
+def read_retention(top: Table) -> Retention:
+    """When keep finds that something is overdue, and when it forgets whom a call was with."""
+    retention = section(top, "retention")
+    read = Retention(
+        overdue_after=length(retention, "overdue_after", "7 d", "0 s", "365 d"),
+        numbers=length(retention, "numbers", "365 d", "1 d", "3650 d"),
+    )
+    retention.end()
     return read
 
 

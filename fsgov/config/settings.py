@@ -155,6 +155,16 @@ class Scrub:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """What the policy does not say about how long things are kept."""
+
+    overdue_after: Microseconds = 7 * 86_400_000_000
+    """How long a recording may be past its time before that is an alarm."""
+    numbers: Microseconds = 365 * 86_400_000_000
+    """How long after its end the rows of a call may name people, where no recording of it is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFile:
     """The policy in force until the first `policy activate`."""
 
@@ -209,6 +219,7 @@ class Settings:
     tenants: Mapping[str, Tenant]
     health: Health = field(default_factory=Health)
     scrub: Scrub = field(default_factory=Scrub)
+    retention: Retention = field(default_factory=Retention)
     ship: Ship = field(default_factory=Ship)
     purge: Purge = field(default_factory=Purge)
 

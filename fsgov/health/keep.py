@@ -10,8 +10,10 @@ from fsgov.alarms import Alarms, dotted
 from fsgov.errors import FsgovError
 from fsgov.events import Instant
 from fsgov.health.vitals import Readings, by, one
+from fsgov.retention import Tally
 
 if TYPE_CHECKING:
+    from fsgov.expiry import Expiry
     from fsgov.journal.sequencer import Round, Sequencer
     from fsgov.scrub import Scrubber
 
@@ -30,10 +32,12 @@ class KeepVitals:
         alarms: Alarms,
         now: Callable[[], Instant],
         scrubber: Scrubber | None = None,
+        expiry: Expiry | None = None,
     ) -> None:
         self.alarms = alarms
         self._sequencer = sequencer
         self._scrubber = scrubber
+        self._expiry = expiry
         self._now = now
         self._turned = time.monotonic()
         self._leading = False
@@ -76,5 +80,19 @@ class KeepVitals:
             "fsgov_log_failures_total": one(self._failed),
             "fsgov_scrub_objects_total": one(self._scrubber.objects if self._scrubber else 0),
             "fsgov_scrub_bytes_total": one(self._scrubber.bytes if self._scrubber else 0),
+            **self._retention(),
             "fsgov_sink_behind_lines": by({dotted(name): n for name, n in self._sequencer.behind.items()}),
+        }
+
+    def _retention(self) -> Readings:
+        found = (self._expiry.found if self._expiry else None) or Tally()
+        at = self._expiry.counted_at if self._expiry else 0
+        groups = found.verdicts.items()
+        return {
+            "fsgov_retention_recordings": by({verdict.value: group.recordings for verdict, group in groups}),
+            "fsgov_retention_bytes": by({verdict.value: group.size for verdict, group in groups}),
+            "fsgov_retention_overdue_recordings": one(found.overdue.recordings),
+            "fsgov_retention_unjudged_recordings": one(found.unjudged.recordings),
+            "fsgov_retention_age_seconds": one(max(self._now() - at, 0) / 1e6 if at else 0),
+            "fsgov_forgotten_calls_total": one(self._expiry.forgotten if self._expiry else 0),
         }

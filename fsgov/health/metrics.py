@@ -165,6 +165,37 @@ TABLE = (
     Row("fsgov_log_failures_total", C, (), KEEP, "Rounds that failed: PostgreSQL was away, or worse."),
     Row("fsgov_scrub_objects_total", C, (), KEEP, "Stored objects that were read again, and compared."),
     Row("fsgov_scrub_bytes_total", C, (), KEEP, "Bytes of stored objects that were read again."),
+    Row("fsgov_retention_recordings", G, ("verdict",), KEEP, "Recordings by verdict: keep, hold, destroy."),
+    Row("fsgov_retention_bytes", G, ("verdict",), KEEP, "Their sealed audio."),
+    Row(
+        "fsgov_retention_overdue_recordings",
+        G,
+        (),
+        KEEP,
+        "Recordings that are past their time by more than retention.overdue_after, not held, in no approved"
+        " plan.",
+    ),
+    Row(
+        "fsgov_retention_unjudged_recordings",
+        G,
+        (),
+        KEEP,
+        "Recordings of which nobody can say how long they are to be kept.",
+    ),
+    Row(
+        "fsgov_retention_age_seconds",
+        G,
+        (),
+        KEEP,
+        "Since these were counted, each hour by the keep that leads; 0 before the first count.",
+    ),
+    Row(
+        "fsgov_forgotten_calls_total",
+        C,
+        (),
+        KEEP,
+        "Calls without a recording whose rows name nobody any more, since retention.numbers is over.",
+    ),
     Row("fsgov_sink_behind_lines", G, ("sink",), KEEP, "Lines that a sink, or signed ones an anchor, lacks."),
 )
 ROWS = {row.name: row for row in TABLE}

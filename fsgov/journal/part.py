@@ -9,11 +9,15 @@ from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fsgov.catalog.expiring import Expiring
 from fsgov.catalog.keep import Keep
+from fsgov.catalog.retaining import Retaining
 from fsgov.catalog.scrubbing import Scrubbing
 from fsgov.config import Settings
 from fsgov.errors import BadConfiguration, NotPermitted
 from fsgov.events import Instant
+from fsgov.expiry import Expiry
+from fsgov.expiry.loop import Terms
 from fsgov.health.keep import KeepVitals
 from fsgov.health.listener import serving
 from fsgov.health.pages import application
@@ -56,15 +60,18 @@ def keep(
         alarms = Alarms(catalog, settings.host, now)
         sequencer = Sequencer(catalog, key, now, sinks, anchors)
         scrubber = scrub(settings, buckets)
-        vitals = KeepVitals(sequencer, alarms, now, scrubber)
+        expiry = expiring(settings)
+        vitals = KeepVitals(sequencer, alarms, now, scrubber, expiry)
         stack.enter_context(serving(application(vitals), settings.health.keep, "keep"))
         stack.enter_context(closing(scrubber))
         scrubber.start()
         purger = Purger(purge_of(settings, now), run=settings.purge.run)
         stack.enter_context(closing(purger))
         purger.start()
+        stack.enter_context(closing(expiry))
+        expiry.start()
         statements = Statements(catalog, settings.host, now)
-        run(sequencer, catalog, alarms, stop, turned, vitals, [scrubber, purger], [statements.turn])
+        run(sequencer, catalog, alarms, stop, turned, vitals, [scrubber, purger, expiry], [statements.turn])
 
 
 def scrub(settings: Settings, buckets: Mapping[str, Bucket]) -> Scrubber:
@@ -74,6 +81,16 @@ def scrub(settings: Settings, buckets: Mapping[str, Bucket]) -> Scrubber:
     pace = Pace(every, settings.scrub.bytes_per_second)
     idle = min(IDLE, every.total_seconds())
     return Scrubber(catalog, buckets, pace, settings.host, now, idle)
+
+
+def expiring(settings: Settings) -> Expiry:
+    """What counts recordings by what becomes of them, and forgets old rows; not begun."""
+    dsn, password = settings.database.dsn, settings.database.password("keep")
+    terms = Terms(
+        overdue_after=timedelta(microseconds=settings.retention.overdue_after),
+        numbers=timedelta(microseconds=settings.retention.numbers),
+    )
+    return Expiry(Retaining.of_keep(dsn, password), Expiring(dsn, password), terms, settings.host, now)
 
 
 def signing_key(settings: Settings) -> Ed25519PrivateKey:

@@ -1,6 +1,7 @@
 """What must be kept, held or destroyed, and why. No file, clock or randomness."""
 
 from fsgov.retention.comparing import Comparison, Group, compare
+from fsgov.retention.counting import Tally, tally
 from fsgov.retention.disposition import UNJUDGED, Cause, Disposition, Reason, Verdict
 from fsgov.retention.facts import Facts
 from fsgov.retention.judging import judge
@@ -15,8 +16,10 @@ __all__ = [
     "Group",
     "Period",
     "Reason",
+    "Tally",
     "Verdict",
     "compare",
     "judge",
     "period",
+    "tally",
 ]

@@ -36,3 +36,5 @@ class Facts:
     vault: str = ""
     subject_erasure: bool = False
     """A person has asked for its erasure, and that was granted."""
+    planned: bool = False
+    """It is in a plan that two persons have approved, and that has not come to it yet."""

@@ -48,7 +48,7 @@ MAY_READ = {
     | RETENTION
     | {"certificates", "erased"}
     | LOG,
-    "integrator": ROWS - {"calls", "consents"} | {"calls-", "consents-"} | LOG,
+    "integrator": ROWS - {"calls", "consents"} | {"calls-", "consents-", "periods", "retention_moves-"} | LOG,
     "supervisor": ROWS | NUMBERS | RETENTION | PURGE | LOG | ROTATIONS,
     "privacy": ROWS
     | NUMBERS
@@ -172,6 +172,8 @@ FUNCTIONS = {
     "objects_of": {"keep", "privacy", "ops", "auditor"},
     "set_anchor": {"supervisor", "privacy", "integrator"},
     "enter_periods": {"keep"},
+    "forget_calls": {"keep"},
+    "planned_segments": {"supervisor", "privacy", "auditor", "ops", "keep"},
     "propose_retention": {"privacy"},
     "approve_retention": {"privacy", "supervisor"},
     "held_segments": {"supervisor", "privacy", "auditor", "ops", "keep"},

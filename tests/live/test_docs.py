@@ -59,6 +59,8 @@ ORDER: dict[str, str] = {
     "recordings list": "alice", "recordings show": "alice", "recordings export": "alice",
     "recordings attach": "alice", "recordings artefacts": "alice", "recordings verify": "alice",
     "events tail": "alice", "events export": "alice", "events verify": "alice", "events schema": "alice",
+    "calls anchor": "alice", "retention list": "alice", "retention diff": "bob", "retention propose": "bob",
+    "retention approve": "alice", "retention history": "alice",
     "stop": "me", "reconcile": "olga", "scrub": "alice", "run": "host",
 }  # fmt: skip
 
@@ -177,6 +179,8 @@ def test_the_examples_of_a_command_do_what_they_say(place: Place, name: str) -> 
         case "events tail":
             state = place.firm.fsgov("events", "tail", "--json", who="alice").out.splitlines()[0]
             place.replaced["log-akfmpjmjmjdb:1204"] = re.findall(r'"log_id": "([^"]*)"', state)[0] + ":0"
+        case "retention approve":
+            place.replaced["approve 3"] = "approve 1"
         case "events verify":
             place.firm.keep()
             place.replaced["fsgov+244591f5+AVk5OS…"] = place.firm.public

@@ -13,7 +13,8 @@ import psycopg2
 import pytest
 
 from fsgov.catalog import migrate
-from fsgov.catalog.retaining import Retaining, read
+from fsgov.catalog.periods import read
+from fsgov.catalog.retaining import Retaining
 from fsgov.errors import Conflict, Damaged, NotFound, NotPermitted
 from fsgov.policy import Policy, parse
 from fsgov.retention import Disposition, Facts, Verdict, judge
@@ -377,8 +378,8 @@ def test_a_move_is_of_the_operator_and_of_policies_that_are_there(world: World) 
     with of(world, "bob") as bob:
         for from_, to, reason, refusal in (
             ([old.sha256], "ab" * 32, "why", NotFound),
-            (["ab" * 32], old.sha256, "why", NotFound),
-            ([], old.sha256, "why", NotFound),
+            (["no digest"], old.sha256, "why", Damaged),
+            ([], old.sha256, "why", Damaged),
             ([old.sha256], old.sha256, "", Conflict),
         ):
             with pytest.raises(refusal):

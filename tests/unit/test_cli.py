@@ -38,6 +38,8 @@ EXPECTED = {
     "recordings attach", "recordings artefacts",
     "recordings verify", "events tail", "events export", "events verify", "events schema", "reconcile",
     "report outcomes", "db restored", "scrub",
+    "calls anchor", "retention list", "retention diff", "retention propose", "retention approve",
+    "retention history",
 }  # fmt: skip
 
 

@@ -662,7 +662,7 @@ CREATE TABLE fsgov.retention_moves (
 );
 COMMENT ON TABLE fsgov.retention_moves IS
     'Recordings are judged by the policy they were captured under, or by the one that the highest n applied to it says. A row that was applied is never changed, none is ever taken away.';
-COMMENT ON COLUMN fsgov.retention_moves.from_sha256 IS 'Policies they were captured under.';
+COMMENT ON COLUMN fsgov.retention_moves.from_sha256 IS 'Policies they were captured under, in the catalog or not.';
 COMMENT ON COLUMN fsgov.retention_moves.to_sha256 IS 'Whose periods count for them. The same one as they were captured under: as if none had been applied.';
 COMMENT ON COLUMN fsgov.retention_moves.applied_at IS
     'Null: proposed (propose_retention), and waits for approve_retention by another login as long as no higher n is there. Set: counts since then (approve_retention).';
@@ -2261,6 +2261,9 @@ GRANT SELECT (segment, call, tenant, state, purposes, policy_sha256, dispose, qu
 GRANT SELECT ON fsgov.policies TO fsgov_keep;
 GRANT SELECT ON fsgov.anchors, fsgov.periods, fsgov.retention_moves
     TO fsgov_keep, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
+-- who sets an anchor wants to know in which time zone
+GRANT SELECT ON fsgov.periods TO fsgov_integrator;
+GRANT SELECT (n, from_sha256, to_sha256, applied_at) ON fsgov.retention_moves TO fsgov_integrator;
 
 CREATE FUNCTION fsgov.set_anchor(p_call text, p_event text, p_at timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -2373,9 +2376,11 @@ DECLARE
     result bigint;
 BEGIN
     LOCK TABLE fsgov.retention_moves IN SHARE ROW EXCLUSIVE MODE;
-    IF coalesce(cardinality(p_from), 0) = 0 OR NOT EXISTS (SELECT FROM fsgov.policies p WHERE p.sha256 = p_to)
-       OR EXISTS (SELECT FROM unnest(p_from) AS f WHERE f IS NULL OR NOT EXISTS (SELECT FROM fsgov.policies p WHERE p.sha256 = f)) THEN
+    IF NOT EXISTS (SELECT FROM fsgov.policies p WHERE p.sha256 = p_to) THEN
         RAISE EXCEPTION 'there is no such policy in the catalog' USING ERRCODE = 'FG404', DETAIL = p_to;
+    END IF;
+    IF coalesce(cardinality(p_from), 0) = 0 OR EXISTS (SELECT FROM unnest(p_from) AS f WHERE coalesce(f, '') !~ '^[0-9a-f]{64}$') THEN
+        RAISE EXCEPTION 'these are no digests of policies' USING ERRCODE = 'FG422', DETAIL = array_to_string(p_from, ', ');
     END IF;
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'other periods need a reason' USING ERRCODE = 'FG409', DETAIL = p_to;
@@ -2414,6 +2419,59 @@ COMMENT ON FUNCTION fsgov.approve_retention IS
     'The newest proposal counts from now on; never by the login that proposed it.';
 GRANT EXECUTE ON FUNCTION fsgov.approve_retention TO fsgov_privacy, fsgov_supervisor;
 
+
+
+CREATE FUNCTION fsgov.planned_segments() RETURNS TABLE (segment text) LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT DISTINCT i.segment FROM fsgov.plans p JOIN fsgov.plan_items i ON i.plan = p.id
+    WHERE (p.state IN ('approved', 'applying') AND p.expires_at > now() OR p.state = 'waiting')
+        AND i.state IN ('planned', 'held', 'scheduled', 'destroying')
+        AND (NOT EXISTS (SELECT FROM fsgov.people p WHERE p.login = session_user)
+             OR i.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants()))
+$$;
+COMMENT ON FUNCTION fsgov.planned_segments IS
+    'Recordings that two persons have let be destroyed and that are not yet: they are not overdue. People see those of their tenants.';
+GRANT EXECUTE ON FUNCTION fsgov.planned_segments TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_keep;
+
+CREATE FUNCTION fsgov.forget_calls(p_before timestamptz, p_after text, p_limit integer, OUT forgotten bigint, OUT last text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    old    text;
+    whom   integer;
+    needed boolean;
+    looked bigint := 0;
+BEGIN
+    forgotten := 0;
+    PERFORM fsgov.lock_holds(false);
+    FOR old IN SELECT c.call FROM fsgov.calls c
+            WHERE c.call > p_after AND c.outcome IS NOT NULL AND coalesce(c.ended_at, c.opened_at) < p_before
+                AND (c.inputs IS NOT NULL OR EXISTS (SELECT FROM fsgov.tags t WHERE t.call = c.call)
+                     OR EXISTS (SELECT FROM fsgov.parties p WHERE p.call = c.call
+                                AND (p.number IS NOT NULL OR p.e164 IS NOT NULL OR p.facts IS NOT NULL)))
+                AND NOT EXISTS (SELECT FROM fsgov.segments s WHERE s.call = c.call AND s.state NOT IN ('missing', 'destroyed'))
+                AND NOT EXISTS (SELECT FROM unnest(c.segments) AS u
+                                WHERE NOT EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = u))
+            ORDER BY c.call LIMIT p_limit LOOP
+        looked := looked + 1;
+        last := old;
+        needed := fsgov.held_call(old) <> '{}';
+        FOR whom IN SELECT p.party FROM fsgov.parties p WHERE p.call = old LOOP
+            needed := needed OR fsgov.needed_by('', old, whom) <> '{}';
+        END LOOP;
+        CONTINUE WHEN needed;
+        PERFORM fsgov.unname(old, p.party) FROM fsgov.parties p WHERE p.call = old;
+        UPDATE fsgov.calls c SET inputs = NULL, inputs_salt = NULL WHERE c.call = old;
+        DELETE FROM fsgov.tags t WHERE t.call = old;
+        forgotten := forgotten + 1;
+    END LOOP;
+    IF looked < p_limit THEN
+        last := NULL;
+        UPDATE fsgov.stops s SET number = NULL WHERE s.lifted_at < p_before AND s.number IS NOT NULL;
+    END IF;
+END $$;
+COMMENT ON FUNCTION fsgov.forget_calls IS
+    'Of the next p_limit calls after p_after (in the order of their ids) that ended before p_before and have no recording left: nulls what names people, where no hold and no open request needs it. How many; and where to go on, null at the end. At the end stops that were lifted before then lose their number.';
+GRANT EXECUTE ON FUNCTION fsgov.forget_calls TO fsgov_keep;
 
 
 -- == Holds and cases =======================================================================================
