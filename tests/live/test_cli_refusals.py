@@ -118,7 +118,7 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("alice", ("retention", "list", f"{NOBODY}-01"), 6, NOBODY),
     ("alice", ("retention", "diff", "no-such-version"), 6, "no such policy"),
     ("bob", ("retention", "propose", "2026-11-21"), 2, "--reason"),
-    ("alice", ("retention", "propose", "2026-11-21", "--reason", "x", "--yes"), 5, "refuses this"),
+    ("carol", ("retention", "propose", "2026-11-21", "--reason", "x", "--yes"), 5, "refuses this"),
     ("alice", ("retention", "approve", "7", "--yes"), 6, "waits for approval"),
     ("carol", ("calls", "anchor", CALL, "contract_end", "2030-06-30T12:00Z"), 5, "refuses this"),
     ("alice", ("calls", "anchor", NOBODY, "contract_end", "2030-06-30"), 6, NOBODY),
