@@ -11,7 +11,7 @@ What was lost is put back from what lies outside of the database, and nothing is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,9 +20,8 @@ from pathlib import Path
 from fsgov.catalog.restoring import Found, Restoring
 from fsgov.config import Settings
 from fsgov.errors import Damaged, FsgovError, NotFound
-from fsgov.journal import SIGNER
-from fsgov.journal.part import signing_key
-from fsgov.merkle import Checkpoint, PublicKey, open_note
+from fsgov.journal.part import known_keys
+from fsgov.merkle import Checkpoint, PublicKey, signed_by
 from fsgov.vault import Bucket, Credentials, open_bucket
 from fsgov.verify import ENTRIES, read_lines, verify_directory
 
@@ -41,6 +40,8 @@ class Prior:
     root: bytes
     time: str
     note: bytes = b""
+    signer: int = 0
+    """Place of who signed it among the known keys, in the order of time."""
 
 
 @dataclass(slots=True)
@@ -71,10 +72,10 @@ def take_up(settings: Settings, database: Restoring, *, only_look: bool) -> Outc
 
     Raises what the vaults raise: without their word nobody knows where the old log ended.
     """
-    key = PublicKey.of(SIGNER, signing_key(settings))
+    keys = known_keys(settings)
     found = database.found()
-    anchors = [prior for bucket in _buckets(settings) for prior in _anchored(bucket, key)]
-    sunk = _sunk(settings.log.file, key)
+    anchors = [prior for bucket in _buckets(settings) for prior in _anchored(bucket, keys)]
+    sunk = _sunk(settings.log.file, keys)
     prior = _last(found, [*anchors, *sunk])
     outcome = Outcome(prior, found.lines if prior.log_id == found.log_id else 0)
     if found.opened_again and not found.lines and not any(each.log_id == found.log_id for each in anchors):
@@ -83,7 +84,7 @@ def take_up(settings: Settings, database: Restoring, *, only_look: bool) -> Outc
     if prior.size == 0:
         raise NotFound("No checkpoint of the log is known", found.log_id, "was keep ever running here?")
     outcome.erased = sorted(set(_ledger(settings)))
-    outcome.copy = _copy(settings.log.file, prior, key)
+    outcome.copy = _copy(settings.log.file, prior, keys)
     if only_look:
         return outcome
     if outcome.copy is not None:
@@ -100,7 +101,12 @@ def take_up(settings: Settings, database: Restoring, *, only_look: bool) -> Outc
 def _last(found: Found, known: list[Prior]) -> Prior:
     """The newest of all checkpoints. Its time is the signer's, and grows from log to log."""
     own = Prior(found.log_id, found.signed, found.root, found.signed_at)
-    return max([own, *known], key=lambda prior: (prior.time, prior.size))
+    newest = max([own, *known], key=lambda prior: (prior.time, prior.size))
+    for prior in known:
+        if newest.note and prior.signer > newest.signer:
+            hint = "somebody signs with a key that has ended; find out who before anything goes on"
+            raise Damaged("A key signed a checkpoint after its end", f"{newest.log_id} {newest.size}", hint)
+    return newest
 
 
 def _buckets(settings: Settings) -> Iterator[Bucket]:
@@ -111,7 +117,7 @@ def _buckets(settings: Settings) -> Iterator[Bucket]:
             yield bucket
 
 
-def _anchored(bucket: Bucket, key: PublicKey) -> Iterator[Prior]:
+def _anchored(bucket: Bucket, keys: Sequence[PublicKey]) -> Iterator[Prior]:
     """The largest checkpoint of each log that this vault has."""
     largest: dict[str, str] = {}
     for version in bucket.list("log/"):
@@ -119,10 +125,10 @@ def _anchored(bucket: Bucket, key: PublicKey) -> Iterator[Prior]:
         largest[log_id] = max(largest.get(log_id, ""), name)
     for log_id, name in largest.items():
         path = f"log/{log_id}/{name}"
-        yield _checked(b"".join(bucket.get(path, bucket.stat(path).version_id)), key, f"{bucket.url} {path}")
+        yield _checked(b"".join(bucket.get(path, bucket.stat(path).version_id)), keys, f"{bucket.url} {path}")
 
 
-def _sunk(directory: Path | None, key: PublicKey) -> Iterator[Prior]:
+def _sunk(directory: Path | None, keys: Sequence[PublicKey]) -> Iterator[Prior]:
     """The last checkpoint of each log in the file sink."""
     from fsgov.verify import CHECKPOINTS, read_notes
 
@@ -130,23 +136,27 @@ def _sunk(directory: Path | None, key: PublicKey) -> Iterator[Prior]:
         with path.open("rb") as file:
             notes = list(read_notes(file))
         if notes:
-            yield _checked(notes[-1], key, str(path))
+            yield _checked(notes[-1], keys, str(path))
 
 
-def _checked(note: bytes, key: PublicKey, where: str) -> Prior:
+def _checked(note: bytes, keys: Sequence[PublicKey], where: str) -> Prior:
     try:
-        checkpoint = Checkpoint.parse(open_note(note, [key]))
+        text, by = signed_by(note, keys)
+        if not by:
+            raise Damaged("No known key signed it")
+        checkpoint = Checkpoint.parse(text)
     except FsgovError as fault:
-        hint = "a log of another key, or a forged one: it has to be looked at before anything goes on"
+        hint = "a log of another key (log.earlier_keys names those), or a forged one: look at it first"
         raise Damaged("A checkpoint of the old log does not hold", f"{where}: {fault}", hint) from fault
-    return Prior(checkpoint.log_id, checkpoint.size, checkpoint.root, checkpoint.time, note)
+    signer = max(place for place, key in enumerate(keys) if key in by)
+    return Prior(checkpoint.log_id, checkpoint.size, checkpoint.root, checkpoint.time, note, signer)
 
 
-def _copy(directory: Path | None, prior: Prior, key: PublicKey) -> Path | None:
+def _copy(directory: Path | None, prior: Prior, keys: Sequence[PublicKey]) -> Path | None:
     """The file sink of that log, verified up to its last checkpoint; None where there is none."""
     if directory is None or not (directory / prior.log_id / ENTRIES).exists() or not prior.note:
         return None
-    verify_directory(directory / prior.log_id, key, prior.note)
+    verify_directory(directory / prior.log_id, keys, prior.note)
     return directory / prior.log_id
 
 

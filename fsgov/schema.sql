@@ -1325,7 +1325,7 @@ BEGIN
                OR entry ->> 'source' IS DISTINCT FROM '/fsgov/' || host
                OR coalesce(entry ->> 'type', '') !~ '^fsgov[.][a-z.]+[.]v[0-9]+$'
                OR entry ->> 'type' ~ '^fsgov[.](access|people|rotation|log|policy|subject|plan|hold|case)[.]'
-               OR part <> 'keep' AND entry ->> 'type' ~ '^fsgov[.](purge|segment[.]destroy)' THEN
+               OR part <> 'keep' AND entry ->> 'type' ~ '^fsgov[.](purge|segment[.]destroy|signer)' THEN
                 RAISE EXCEPTION 'this line is not one its origin may write' USING ERRCODE = 'FG422',
                     DETAIL = format('%s line %s', p_origin, num);
             END IF;

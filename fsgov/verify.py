@@ -8,22 +8,25 @@ An export is a directory:
 
 The public key is not in it: the verifier has it from elsewhere. A line's leaf is the RFC 6962 hash of its
 bytes without the newline; JSON is never parsed. A checkpoint states its time on the extension line
-`time …Z`, by the clock of the signer. What is found: an edited, removed, added or swapped line up to the last
-checkpoint, always; a log cut together with its checkpoints, where the verifier holds a later checkpoint
-(`expect`). Lines after the last checkpoint are counted as not yet covered: nobody has signed them.
+`time …Z`, by the clock of the signer; one that hands over to another key names it on the line `next …`, and
+both have signed it (`merkle.signers`).
+
+What is found: an edited, removed, added or swapped line up to the last checkpoint, always; a log cut together
+with its checkpoints, where the verifier holds a later checkpoint (`expect`). Lines after the last checkpoint
+are counted as not yet covered: nobody has signed them.
 """
 
 from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from fsgov.errors import Conflict, Damaged, NotFound
-from fsgov.merkle import Checkpoint, Frontier, PublicKey, leaf_hash, open_note
+from fsgov.merkle import Checkpoint, Frontier, PublicKey, Signers, Span, Stranger, leaf_hash, signed_by
 
 ENTRIES = "entries.jsonl"
 CHECKPOINTS = "checkpoints.txt"
@@ -59,6 +62,10 @@ class Report:
     time: str
     checkpoints: int
     expected: bool
+    signers: tuple[Span, ...] = ()
+    """Whose keys signed which lines first."""
+    unjudged: int = 0
+    """Checkpoints before the first of a key that was given. The lines they cover are covered by that key."""
 
     @property
     def uncovered(self) -> int:
@@ -67,21 +74,35 @@ class Report:
     def __str__(self) -> str:
         at = f" at {self.time}" if self.time else ""
         rest = f", {self.uncovered} lines not yet covered" if self.uncovered else ""
+        rest += f", {self.unjudged} checkpoints of a key before were not judged" if self.unjudged else ""
+        for span in self.signers:
+            if span.how == "handed over":
+                rest += f"; from {span.first} on signed by {span.key.key_id.hex()}, handed over"
+            if span.how == "alone":
+                rest += f"; from {span.first} on signed by {span.key.key_id.hex()} without a handover: "
+                rest += f"lines {span.first} to {span.known - 1} rest on its word alone"
         return f"complete to {self.covered}{at}{rest}"
 
 
 def verify_export(
-    lines: Iterable[bytes], checkpoints: Iterable[bytes], key: PublicKey, expect: bytes | None = None
+    lines: Iterable[bytes],
+    checkpoints: Iterable[bytes],
+    keys: PublicKey | Sequence[PublicKey],
+    expect: bytes | None = None,
 ) -> Report:
     """What the lines (each with its newline) and the signed checkpoints (in the order of size) prove.
 
-    Raises BrokenLog where a line, a root or the order does not fit, Damaged where a note cannot be trusted.
-    Memory is constant in both.
+    keys: those that the verifier knows of, in the order of time. One is enough where keys were handed over;
+    after a loss the next one has to be given too. Raises BrokenLog where a line, a root or the order does not
+    fit, Damaged where a note cannot be trusted. Memory is constant in both.
     """
-    held = [_opened(expect, key)] if expect is not None else []
+    notes = _Notes(Signers([keys] if isinstance(keys, PublicKey) else keys))
+    held = [_stated(expect)] if expect is not None else []
     walk = _Walk(iter(lines))
     count = 0
-    for checkpoint in heapq.merge(_ascending(checkpoints, key, walk), held, key=lambda each: each.size):
+    for checkpoint in heapq.merge(notes.ascending(checkpoints, walk), held, key=lambda each: each.size):
+        if expect is not None and checkpoint is held[0]:
+            notes.signers.check(expect)
         walk.reach(checkpoint)
         count += 1
     covered = walk.frontier.size
@@ -96,12 +117,14 @@ def verify_export(
         time=last.time if last else "",
         checkpoints=count - len(held),
         expected=bool(held),
+        signers=notes.signers.spans,
+        unjudged=notes.unjudged,
     )
 
 
 def verify_directory(
     directory: Path,
-    key: PublicKey,
+    keys: PublicKey | Sequence[PublicKey],
     expect: bytes | None = None,
     seen: Callable[[int], None] = lambda _: None,
 ) -> Report:
@@ -111,7 +134,7 @@ def verify_directory(
     """
     try:
         with (directory / ENTRIES).open("rb") as entries, (directory / CHECKPOINTS).open("rb") as notes:
-            return verify_export(_told(read_lines(entries), seen), read_notes(notes), key, expect)
+            return verify_export(_told(read_lines(entries), seen), read_notes(notes), keys, expect)
     except FileNotFoundError as error:
         raise NotFound(
             "not an exported log", f"{error.filename} is missing", "fsgov events export writes one"
@@ -217,26 +240,46 @@ class _Walk:
         return count
 
 
-def _ascending(notes: Iterable[bytes], key: PublicKey, walk: _Walk) -> Iterator[Checkpoint]:
-    before = 0
-    for note in notes:
-        try:
-            checkpoint = _opened(note, key)
-        except Damaged as error:
-            raise BrokenLog(error.message, error.detail, walk.frontier.size, None) from None
-        if checkpoint.size < before:
-            raise BrokenLog(
-                "the checkpoints are out of order",
-                f"{checkpoint.size} after {before}",
-                walk.frontier.size,
-                None,
-            )
-        before = checkpoint.size
-        yield checkpoint
+class _Notes:
+    """The checkpoints as they are opened: `unjudged` of them came before the first of a key that is known."""
+
+    def __init__(self, signers: Signers) -> None:
+        self.signers = signers
+        self.unjudged = 0
+
+    def ascending(self, notes: Iterable[bytes], walk: _Walk) -> Iterator[Checkpoint]:
+        before, opened = 0, False
+        strange: Stranger | None = None
+        for note in notes:
+            try:
+                checkpoint = self.signers.open(note)
+            except Stranger as error:
+                if opened:
+                    raise _broken(error, walk) from None
+                strange = strange or error
+                self.unjudged += 1
+                continue
+            except Damaged as error:
+                raise _broken(error, walk) from None
+            if strange is not None and not opened and checkpoint.successor is None:
+                raise _broken(strange, walk)  # nobody handed over to the key that is known
+            opened = True
+            if checkpoint.size < before:
+                detail = f"{checkpoint.size} after {before}"
+                raise BrokenLog("the checkpoints are out of order", detail, walk.frontier.size, None)
+            before = checkpoint.size
+            yield checkpoint
+        if strange is not None and not opened:
+            raise _broken(strange, walk)
 
 
-def _opened(note: bytes, key: PublicKey) -> Checkpoint:
-    return Checkpoint.parse(open_note(note, [key]))
+def _broken(fault: Damaged, walk: _Walk) -> BrokenLog:
+    return BrokenLog(fault.message, fault.detail, walk.frontier.size, None)
+
+
+def _stated(note: bytes) -> Checkpoint:
+    """What a note says, whoever says it."""
+    return Checkpoint.parse(signed_by(note, ())[0])
 
 
 def _whole(line: bytes, seq: int) -> bytes:

@@ -64,12 +64,13 @@ def signing(settings: Settings) -> Iterator[Finding]:
     from fsgov.merkle import PublicKey
 
     key = signing_key(settings)
-    path = settings.log.signing_key
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        detail = f"log.signing_key: {path}, mode {mode:04o}"
-        hint = f"chmod 600 {path}; whoever could read it could have signed another log"
-        raise BadConfiguration("The signing key of the log can be read by others", detail, hint)
+    prior = settings.log.prior_key
+    for path in (settings.log.signing_key, *([prior] if prior is not None else [])):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            detail = f"{path}, mode {mode:04o}"
+            hint = f"chmod 600 {path}; whoever could read it could have signed another log"
+            raise BadConfiguration("The signing key of the log can be read by others", detail, hint)
     yield ok("signing key", str(PublicKey.of(SIGNER, key)))
 
 

@@ -18,6 +18,7 @@ from fsgov.errors import BadUsage, NotFound
 
 if TYPE_CHECKING:
     from fsgov.catalog.rows import LineRow
+    from fsgov.merkle import PublicKey
 
 POLL = 1.0
 """Seconds between two looks at the log."""
@@ -117,13 +118,23 @@ def export(frame: Frame, directory: Path) -> None:
 @events.command(example="fsgov events verify ./log-2026-11 --key fsgov+244591f5+AVk5OS…")
 @click.argument("directory", type=a_path(), required=False)
 @click.option("--live", is_flag=True, help="Verify the log in the database instead of an export.")
-@click.option("--key", required=True, help="The log's public key: its line, or a file that holds it.")
+@click.option(
+    "--key",
+    "keys",
+    required=True,
+    multiple=True,
+    help="A public key of the log: its line, or a file of such lines. Repeat it where a key was lost.",
+)
 @click.option("--expect", type=a_path(), help="A checkpoint from elsewhere: finds a log that was cut.")
 @pass_frame
-def verify(frame: Frame, directory: Path | None, live: bool, key: str, expect: Path | None) -> None:
+def verify(
+    frame: Frame, directory: Path | None, live: bool, keys: tuple[str, ...], expect: Path | None
+) -> None:
     """Whether the log is what was signed: finds each line that was edited, removed, added or moved.
 
     A log cut together with its checkpoints is found with --expect, a checkpoint kept elsewhere (sink, vault).
+    One key is enough where each handed over to the next. Where one was lost give both, the older first: what
+    it had signed is proven by it, and what rests on the next one's word alone is told.
     """
     from fsgov import verify as verifier
 
@@ -131,7 +142,7 @@ def verify(frame: Frame, directory: Path | None, live: bool, key: str, expect: P
         raise BadUsage(
             "Name an export, or --live", "", "fsgov events verify DIRECTORY --key … | --live --key …"
         )
-    public = _public_key(key)
+    public = [key for text in keys for key in _public_keys(text)]
     wanted = read_text(expect, "checkpoint").encode() if expect is not None else None
     facts: dict[str, Any] = {}
     if directory is not None:
@@ -154,6 +165,17 @@ def verify(frame: Frame, directory: Path | None, live: bool, key: str, expect: P
         "time": report.time,
         "checkpoints": report.checkpoints,
         "expected": report.expected,
+        "unjudged": report.unjudged,
+        "signers": [
+            {
+                "key": str(span.key),
+                "first": span.first,
+                "last": span.last,
+                "how": span.how,
+                "known": span.known,
+            }
+            for span in report.signers
+        ],
     }
     waiting = facts.get("waiting", 0)
     rest = f", {waiting} entered and waiting for their place" if waiting else ""
@@ -174,13 +196,14 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _public_key(text: str) -> Any:
+def _public_keys(text: str) -> list[PublicKey]:
     from fsgov.merkle import PublicKey
 
     path = Path(text)
     if "+" not in text or path.is_file():
-        return PublicKey.parse(read_text(path, "public key"))
-    return PublicKey.parse(text)
+        lines = read_text(path, "public key").splitlines()
+        return [PublicKey.parse(line) for line in lines if line.strip()] or [PublicKey.parse("")]
+    return [PublicKey.parse(text)]
 
 
 @events.command(example="fsgov events schema segment.masked")

@@ -102,7 +102,10 @@ def list_(frame: Frame, identity: Path | None) -> None:
                 "at_hand": None if at_hand is None else fingerprint in at_hand,
             }
         )
-    found.append(_signer(settings.log.signing_key) | dict.fromkeys(("keys", "alone", "at_hand")))
+    signers = [_earlier(line) for line in settings.log.earlier_keys]
+    signers += [_signer(settings.log.prior_key, "log, before")] if settings.log.prior_key else []
+    signers.append(_signer(settings.log.signing_key, "log"))
+    found += [each | dict.fromkeys(("keys", "alone", "at_hand")) for each in signers]
     columns = ["use", "fingerprint", "keys", "alone", *(["at_hand"] if at_hand is not None else []), "key"]
     frame.rows(found, {name.replace("_", " "): lambda row, name=name: row[name] for name in columns})  # type: ignore[misc]
 
@@ -126,15 +129,21 @@ def _counted(frame: Frame) -> dict[tuple[str, str], tuple[int, int]] | None:
     return found
 
 
-def _signer(path: Path) -> dict[str, Any]:
-    """The log's public key, or why it cannot be told here: a desk has no private key, and needs none."""
+def _earlier(line: str) -> dict[str, Any]:
+    from fsgov.merkle import PublicKey
+
+    return {"use": "log, once", "key": line, "fingerprint": PublicKey.parse(line).key_id.hex()}
+
+
+def _signer(path: Path, use: str) -> dict[str, Any]:
+    """A public key of the log, or why it cannot be told here: a desk has no private key, and needs none."""
     from fsgov.journal import SIGNER
     from fsgov.merkle import PublicKey, load_signing_key
 
     try:
         public = PublicKey.of(SIGNER, load_signing_key(path.read_bytes()))
     except OSError as fault:
-        return {"use": "log", "key": f"{path}: {fault.strerror}", "fingerprint": ""}
+        return {"use": use, "key": f"{path}: {fault.strerror}", "fingerprint": ""}
     except FsgovError as fault:
-        return {"use": "log", "key": f"{path}: {fault}", "fingerprint": ""}
-    return {"use": "log", "key": str(public), "fingerprint": public.key_id.hex()}
+        return {"use": use, "key": f"{path}: {fault}", "fingerprint": ""}
+    return {"use": use, "key": str(public), "fingerprint": public.key_id.hex()}

@@ -18,6 +18,7 @@ from fsgov.config.settings import (
     Switch,
 )
 from fsgov.config.sizes import rate, watermarks
+from fsgov.errors import BadConfiguration
 from fsgov.policy import Tenant
 from fsgov.policy.numbers import is_country, pattern
 from fsgov.policy.reading import Table, nearest
@@ -201,6 +202,19 @@ def read_admin(top: Table, base: Path) -> Admin:
     return read
 
 
+def earlier_keys(log: Table) -> tuple[str, ...]:
+    """Public keys of a log, a line each; what is none is a fault."""
+    from fsgov.merkle import PublicKey
+
+    found = log.texts("earlier_keys")
+    for text in found:
+        try:
+            PublicKey.parse(text)
+        except BadConfiguration as fault:
+            log.fault("earlier_keys", f"{text[:20]}… is {fault.message}", fault.hint)
+    return tuple(found)
+
+
 def read_log(top: Table, base: Path) -> Log:
     log = section(top, "log")
     level = log.text("level", "info")
@@ -208,6 +222,8 @@ def read_log(top: Table, base: Path) -> Log:
         log.fault("level", f"{level!r} is not known", nearest(level, LEVELS))
     read = Log(
         signing_key=path(log, "signing_key", base, "/etc/fsgov/log.key"),
+        prior_key=path(log, "prior_key", base) if log.has("prior_key") else None,
+        earlier_keys=earlier_keys(log),
         file=path(log, "file", base) if log.has("file") else None,
         level=level,
     )

@@ -112,6 +112,10 @@ class Log:
     """The event log's key and sink, and how much the parts say."""
 
     signing_key: Path
+    prior_key: Path | None = None
+    """The private key that signed before, until it has handed over."""
+    earlier_keys: tuple[str, ...] = ()
+    """Public lines of keys that signed the log once, in the order of time."""
     file: Path | None = None
     """Directory of the file sink."""
     level: str = "info"

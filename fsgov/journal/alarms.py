@@ -32,7 +32,7 @@ class Alarms(alarms.Alarms):
         self._host = host
         self._origin = f"{host}.keep.{now() // 1000}"
         self._n = 0
-        self._waiting: list[tuple[str, Instant, Mapping[str, str]]] = []
+        self._waiting: list[tuple[str, Instant, Mapping[str, entries.Fact]]] = []
         self._clock = clock
         self._said: dict[str, str] | None = None
         self._said_at = 0.0
@@ -61,10 +61,14 @@ class Alarms(alarms.Alarms):
             self._keep.say(self._host, self.up)
             self._said, self._said_at = dict(self.up), self._clock()
 
-    def _wait(self, type_: str, time: Instant, facts: Mapping[str, str]) -> None:
+    def tell(self, type_: str, facts: Mapping[str, entries.Fact]) -> None:
+        """Another entry of keep's own, about its host."""
+        self._wait(type_, self._now(), facts)
+
+    def _wait(self, type_: str, time: Instant, facts: Mapping[str, entries.Fact]) -> None:
         self._waiting.append((type_, time, facts))
 
-    def _enter_one(self, type_: str, time: Instant, facts: Mapping[str, str]) -> None:
+    def _enter_one(self, type_: str, time: Instant, facts: Mapping[str, entries.Fact]) -> None:
         line = entries.line(
             origin=self._origin,
             n=self._n + 1,

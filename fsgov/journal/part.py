@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from datetime import timedelta
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -26,8 +27,9 @@ from fsgov.journal.anchor import VaultAnchor
 from fsgov.journal.files import FileSink
 from fsgov.journal.loop import run
 from fsgov.journal.sequencer import Sequencer
+from fsgov.journal.signing import SIGNER, Signer
 from fsgov.journal.stating import Statements
-from fsgov.merkle import load_signing_key
+from fsgov.merkle import PublicKey, load_signing_key
 from fsgov.purge.part import Purger, purge_of
 from fsgov.scrub import Scrubber
 from fsgov.scrub.loop import IDLE, Pace
@@ -42,7 +44,7 @@ def keep(
     turned: called each time the loop has gone round, with what it is at, in words.
     """
     settings.need("keep")
-    key = signing_key(settings)
+    signer = signer_of(settings)
     with ExitStack() as stack:
         catalog = Keep(settings.database.dsn, settings.database.password("keep"))
         sinks = []
@@ -58,7 +60,7 @@ def keep(
             buckets[vault.name] = stack.enter_context(closing(bucket))
             anchors.append(VaultAnchor(vault.name, bucket))
         alarms = Alarms(catalog, settings.host, now)
-        sequencer = Sequencer(catalog, key, now, sinks, anchors)
+        sequencer = Sequencer(catalog, signer, now, sinks, anchors, alarms.tell)
         scrubber = scrub(settings, buckets)
         expiry = expiring(settings)
         vitals = KeepVitals(sequencer, alarms, now, scrubber, expiry)
@@ -93,16 +95,32 @@ def expiring(settings: Settings) -> Expiry:
     return Expiry(Retaining.of_keep(dsn, password), Expiring(dsn, password), terms, settings.host, now)
 
 
-def signing_key(settings: Settings) -> Ed25519PrivateKey:
-    """The key that signs checkpoints."""
-    path = settings.log.signing_key
+def signer_of(settings: Settings) -> Signer:
+    """Who signs, with the keys that signed before, as configured."""
+    prior = settings.log.prior_key
+    handing = None if prior is None else signing_key(settings, prior, "log.prior_key")
+    return Signer(signing_key(settings), handing, known_keys(settings)[:-1])
+
+
+def known_keys(settings: Settings) -> list[PublicKey]:
+    """Every key that signs or signed the log, in the order of time: what a verifier here has."""
+    earlier = [PublicKey.parse(line) for line in settings.log.earlier_keys]
+    if settings.log.prior_key is not None:
+        earlier.append(PublicKey.of(SIGNER, signing_key(settings, settings.log.prior_key, "log.prior_key")))
+    own = PublicKey.of(SIGNER, signing_key(settings))
+    return [*dict.fromkeys(key for key in earlier if key != own), own]
+
+
+def signing_key(
+    settings: Settings, path: Path | None = None, named: str = "log.signing_key"
+) -> Ed25519PrivateKey:
+    """The key that signs checkpoints, or another private key of the log."""
+    path = path or settings.log.signing_key
     try:
         return load_signing_key(path.read_bytes())
     except FileNotFoundError:
         hint = "fsgov keys generate signing"
-        raise BadConfiguration(
-            "The signing key of the log is missing", f"log.signing_key: {path}", hint
-        ) from None
+        raise BadConfiguration("The signing key of the log is missing", f"{named}: {path}", hint) from None
     except PermissionError:
         raise NotPermitted("The signing key of the log is not for this user", str(path)) from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,13 +14,14 @@ from fsgov.catalog.keep import Edge, Keep
 from fsgov.errors import Damaged, FsgovError
 from fsgov.events import Instant
 from fsgov.failpoints import failpoint
+from fsgov.journal.signing import SIGNER, Signer
 from fsgov.journal.sink import Anchor, Sink
-from fsgov.merkle import Checkpoint, Frontier, leaf_hash, sign_note
+from fsgov.merkle import Checkpoint, Frontier, leaf_hash
+
+__all__ = ["SIGNER", "Round", "Sequencer"]
 
 log = structlog.get_logger()
 
-SIGNER = "fsgov"
-"""The name under which checkpoints are signed; the key's hash tells installations apart."""
 BATCH = 1000
 SIGN_EVERY = 60_000_000
 """Microseconds between two checkpoints of a growing log."""
@@ -40,19 +41,23 @@ class Sequencer:
     """Moves lines into the log as long as it leads. Not for threads.
 
     troubles: name of each sink or anchor that failed last time -> why. A sink that fails holds up nothing.
+    tell: takes type and facts of an entry of keep's own.
     """
 
     def __init__(
         self,
         keep: Keep,
-        key: Ed25519PrivateKey,
+        key: Ed25519PrivateKey | Signer,
         now: Callable[[], Instant],
         sinks: Sequence[Sink] = (),
         anchors: Sequence[Anchor] = (),
+        tell: Callable[[str, Mapping[str, entries.Fact]], None] = lambda _, __: None,
     ) -> None:
         self.troubles: dict[str, FsgovError] = {}
         self._keep = keep
-        self._key = key
+        self._signer = key if isinstance(key, Signer) else Signer(key)
+        self._tell_of = tell
+        self._told_of = False
         self._now = now
         self._sinks = sinks
         self._anchors = anchors
@@ -129,6 +134,17 @@ class Sequencer:
         self._compared, self._told, self._held = set(), {}, {}
         self.newest = self._keep.signed_at(log_id)
         log.info("log.found", log_id=log_id, size=frontier.size, signed=edge.size)
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Whether this key may go on with the log. Where it is the first time, the log is told of it."""
+        newest = self._keep.checkpoints(self._log_id, self._signed - 1)[-1:] if self._signed else []
+        for checkpoint in newest:
+            self._signer.take_up(checkpoint.note.encode())
+        if self._signer.due and not self._told_of:
+            self._told_of = True
+            facts = {"key": str(self._signer.public), "prior": str(self._signer.before)}
+            self._tell_of("signer.changed", {**facts, "handed_over": self._signer.due == "handed over"})
 
     def _compare(self) -> None:
         """No copy outside may be ahead of the log: after a restore that is not told, it would fork."""
@@ -170,13 +186,14 @@ class Sequencer:
         size, now = self._frontier.size, self._now()
         if size == self._signed:
             return
-        due = self._signed_at is None or now - self._signed_at >= SIGN_EVERY
+        due = self._signed_at is None or now - self._signed_at >= SIGN_EVERY or self._signer.due
         if not (due or at_once):
             return
         edge = Edge(size, self._frontier.root(), self._frontier.hashes)
-        text = Checkpoint(self._log_id, size, edge.root, entries.iso(now)).text()
-        self._keep.store_checkpoint(self._log_id, edge, sign_note(text, SIGNER, self._key).decode())
+        note = self._signer.sign(Checkpoint(self._log_id, size, edge.root, entries.iso(now)))
+        self._keep.store_checkpoint(self._log_id, edge, note.decode())
         failpoint("keep.checkpoint.row")
+        self._signer.due = None
         self._signed, self._signed_at, self.newest = size, now, now
         log.info("log.signed", log_id=self._log_id, size=size)
 

@@ -1,7 +1,7 @@
 """The verifiable log's mathematics: RFC 6962 trees and proofs, C2SP signed notes and checkpoints. Pure.
 
 `tree` grows, `proof` shows that a line is in it and that it only grew, `checkpoint` is what is said about it,
-`note` who says so.
+`note` who says so, `signers` which keys may.
 """
 
 from fsgov.merkle.checkpoint import Checkpoint
@@ -13,6 +13,7 @@ from fsgov.merkle.note import (
     only,
     open_note,
     sign_note,
+    signed_by,
     signing_key_pem,
 )
 from fsgov.merkle.proof import (
@@ -23,6 +24,7 @@ from fsgov.merkle.proof import (
     verify_consistency,
     verify_inclusion,
 )
+from fsgov.merkle.signers import Signers, Span, Stranger
 from fsgov.merkle.tree import EMPTY_ROOT, Frontier, leaf_hash, node_hash, root
 
 __all__ = [
@@ -30,6 +32,9 @@ __all__ = [
     "Checkpoint",
     "Frontier",
     "PublicKey",
+    "Signers",
+    "Span",
+    "Stranger",
     "alone",
     "consistency_proof",
     "generate_signing_key",
@@ -43,6 +48,7 @@ __all__ = [
     "root",
     "sides",
     "sign_note",
+    "signed_by",
     "signing_key_pem",
     "verify_consistency",
     "verify_inclusion",

@@ -11,7 +11,8 @@ import binascii
 import re
 from dataclasses import dataclass
 
-from fsgov.errors import Damaged
+from fsgov.errors import BadConfiguration, Damaged
+from fsgov.merkle.note import PublicKey
 from fsgov.merkle.tree import HASH_LENGTH
 
 _PREFIX = "fsgov/"
@@ -19,16 +20,21 @@ _LOG_ID = re.compile(r"[0-9A-Za-z._-]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 _TIME_WORD = "time "
+_NEXT_WORD = "next "
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The log `log_id` had `size` lines and this root at `time` (RFC 3339, UTC, "" when not stated)."""
+    """The log `log_id` had `size` lines and this root at `time` (RFC 3339, UTC, "" when not stated).
+
+    successor: the key that signs from here on; such a checkpoint counts only where both have signed it.
+    """
 
     log_id: str
     size: int
     root: bytes
     time: str = ""
+    successor: PublicKey | None = None
 
     def __post_init__(self) -> None:
         if not _LOG_ID.fullmatch(self.log_id) or self.size < 0 or len(self.root) != HASH_LENGTH:
@@ -45,6 +51,8 @@ class Checkpoint:
         lines = [self.origin, str(self.size), base64.b64encode(self.root).decode("ascii")]
         if self.time:
             lines.append(_TIME_WORD + self.time)
+        if self.successor:
+            lines.append(f"{_NEXT_WORD}{self.successor}")
         return "".join(line + "\n" for line in lines)
 
     @classmethod
@@ -55,17 +63,19 @@ class Checkpoint:
             raise _damaged("it is not at least three full lines")
         origin, size, encoded, *extensions = lines
         times = [line.removeprefix(_TIME_WORD) for line in extensions if line.startswith(_TIME_WORD)]
+        nexts = [line.removeprefix(_NEXT_WORD) for line in extensions if line.startswith(_NEXT_WORD)]
         try:
             root = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):
             raise _damaged("the root is not base64") from None
-        if not origin.startswith(_PREFIX) or not _SIZE.fullmatch(size) or len(times) > 1:
-            raise _damaged("origin, size or time is malformed")
+        if not origin.startswith(_PREFIX) or not _SIZE.fullmatch(size) or len(times) > 1 or len(nexts) > 1:
+            raise _damaged("origin, size, time or the next key is malformed")
         if base64.b64encode(root).decode("ascii") != encoded:
             raise _damaged("the root is not canonical base64")
         try:
-            return cls(origin.removeprefix(_PREFIX), int(size), root, *times)
-        except ValueError as error:
+            successor = PublicKey.parse(nexts[0]) if nexts else None
+            return cls(origin.removeprefix(_PREFIX), int(size), root, "".join(times), successor)
+        except (ValueError, BadConfiguration) as error:
             raise _damaged(str(error)) from None
 
 

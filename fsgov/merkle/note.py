@@ -107,14 +107,16 @@ def load_signing_key(pem: bytes) -> Ed25519PrivateKey:
     return key
 
 
-def sign_note(text: str, name: str, key: Ed25519PrivateKey) -> bytes:
-    """`text` (which ends with a newline) as a note signed under `name`."""
+def sign_note(text: str, name: str, *keys: Ed25519PrivateKey) -> bytes:
+    """`text` (which ends with a newline) as a note signed under `name`, by each of the keys."""
     body = text.encode()
     if not text.endswith("\n") or _CONTROL.search(body):
         raise ValueError("a note ends with a newline and has no other control characters")
-    public = PublicKey.of(name, key)
-    signature = base64.b64encode(public.key_id + key.sign(body)).decode("ascii")
-    return body + f"\n{_MARK}{name} {signature}\n".encode()
+    lines = [
+        f"{_MARK}{name} {base64.b64encode(PublicKey.of(name, key).key_id + key.sign(body)).decode('ascii')}\n"
+        for key in keys
+    ]
+    return body + f"\n{''.join(lines)}".encode()
 
 
 def open_note(note: bytes, keys: Iterable[PublicKey]) -> str:
@@ -123,19 +125,25 @@ def open_note(note: bytes, keys: Iterable[PublicKey]) -> str:
     Signatures by others are ignored. Damaged when the note is malformed, when no known key signed it, or when
     a signature that names a known key is wrong.
     """
+    text, by = signed_by(note, keys)
+    if not by:
+        raise _damaged("no known key signed it")
+    return text
+
+
+def signed_by(note: bytes, keys: Iterable[PublicKey]) -> tuple[str, frozenset[PublicKey]]:
+    """The text of a note, and which of `keys` signed it: maybe none. Damaged as `open_note` otherwise."""
     body, signatures = _parted(note)
     known = {(key.name, key.key_id): key for key in keys}
-    verified = False
+    by = set()
     for name, value in signatures:
         key = known.get((name, value[:4]))
         if key is None:
             continue
         if not key.signed(body, value[4:]):
             raise _damaged(f"the signature of {name} is wrong")
-        verified = True
-    if not verified:
-        raise _damaged("no known key signed it")
-    return body.decode()
+        by.add(key)
+    return body.decode(), frozenset(by)
 
 
 def alone(note: bytes, key: PublicKey) -> tuple[bytes, bytes]:

@@ -41,7 +41,8 @@ def ended(lines: list[bytes]) -> Iterator[bytes]:
 def test_a_sound_log_is_complete_to_its_last_checkpoint() -> None:
     report = verify.verify_export(ended(LINES), NOTES, KEY)
     root = merkle.root([merkle.leaf_hash(line) for line in LINES[:20]]).hex()
-    assert report == verify.Report("L1", 23, 20, root, "2026-11-21T16:20:29.114Z", 3, False)
+    signed = (merkle.Span(KEY, 0, 20, "given", 3),)
+    assert report == verify.Report("L1", 23, 20, root, "2026-11-21T16:20:29.114Z", 3, False, signed)
     assert str(report) == "complete to 20 at 2026-11-21T16:20:29.114Z, 3 lines not yet covered"
     assert (
         str(verify.verify_export(ended(LINES[:20]), NOTES, KEY))
