@@ -48,8 +48,8 @@ class Signers:
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """Whose lines were whose; keys that signed none are left out."""
-        return tuple(span for span in self._spans if span.last > span.first)
+        """Whose lines were whose."""
+        return tuple(self._spans)
 
     def open(self, note: bytes) -> Checkpoint:
         """The next checkpoint. Raises Damaged where nobody signed it who may: then nothing has changed."""

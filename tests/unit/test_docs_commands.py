@@ -19,7 +19,7 @@ EXECUTED: dict[str, set[str]] = {
     "docs/cli.md": {"tests/live/test_docs.py", "tests/unit/test_cli_completion.py"},
     "docs/installation.md": {"tests/live/test_installation.py", "tests/live/test_service.py"},
     "docs/metrics.md": {"tests/live/test_service.py"},
-    "docs/operations.md": {"tests/live/test_docs.py"},
+    "docs/operations.md": {"tests/live/test_docs.py", "tests/live/test_key_drills.py"},
     "docs/policy.md": {"tests/live/test_docs.py"},
 }
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
