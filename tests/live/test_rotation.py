@@ -325,6 +325,22 @@ def test_nothing_is_sealed_to_whom_nobody_here_can_open_it_for(firm: Firm) -> No
     assert firm.world.sql("admin", "SELECT count(*) FROM fsgov.rotation_batches") == [(0,)]
 
 
+def test_a_key_is_opened_again_before_it_is_written(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever sealing does wrong: to other recipients, or another key than was opened."""
+    firm.record(2)
+    id_ = firm.asked()
+    other = Identity.generate(os.urandom)
+    for wrong in (
+        lambda i, _, r: wrap_identity(i, [OLD.recipient], r),
+        lambda _, to, r: wrap_identity(other, to, r),
+    ):
+        monkeypatch.setattr(rotation, "wrap_identity", wrong)
+        done = firm.wrap(id_)
+        assert (done.keys, len(done.faults)) == (0, 2)
+    monkeypatch.undo()
+    assert firm.usual(OLD) == set(firm.audio)
+
+
 def test_a_key_that_no_identity_opens_holds_up_no_other(firm: Firm) -> None:
     firm.record(2)
     lost = Identity.generate(os.urandom)

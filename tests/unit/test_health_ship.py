@@ -14,6 +14,7 @@ from fsgov.health.keep import KeepVitals
 from fsgov.health.metrics import TABLE
 from fsgov.health.ship import ShipVitals
 from fsgov.journal.sequencer import Round, Sequencer
+from fsgov.merkle import generate_signing_key
 from fsgov.shipper.pauses import Pauses
 from fsgov.shipper.probing import PROBE_EVERY, Probing
 from fsgov.shipper.storing import Destination
@@ -200,7 +201,7 @@ class Copy:
 def test_keep_tells_how_its_rounds_go_and_who_is_behind() -> None:
     sequencer = Sequencer(
         cast(Keep, None),
-        cast(Any, None),
+        generate_signing_key(bytes),
         lambda: 1,
         [cast(Any, Copy("file"))],
         [cast(Any, Copy("vault:eu"))],
