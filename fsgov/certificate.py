@@ -183,9 +183,9 @@ class Verdict:
     signed_at: str
 
 
-def verify(certificate: Certificate, key: PublicKey) -> Verdict:
-    """What it proves, by this key alone. Raises Damaged: which of its parts does not hold."""
-    checkpoint = Checkpoint.parse(open_note(certificate.checkpoint, [key]))
+def verify(certificate: Certificate, keys: Sequence[PublicKey]) -> Verdict:
+    """What it proves, by one of these keys alone. Raises Damaged: which of its parts does not hold."""
+    checkpoint = Checkpoint.parse(open_note(certificate.checkpoint, keys))
     entry, batch = certificate.entry, certificate.batch
     for name, each in (("line", entry), ("batch", batch)):
         if not verify_inclusion(leaf_hash(each.line), each.seq, checkpoint.size, each.proof, checkpoint.root):

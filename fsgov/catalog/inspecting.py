@@ -29,7 +29,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     | {"copy_key", "copy_failed", "copy_refused", "copy_proven", "copy_gone", "copy_may_leave"}
     | {"add_to_plan", "seal_plan", "begin_plan", "plan_work", "plan_next", "put_off"}
     | {"begin_destruction", "unfinished", "note_versions", "destroy_keys", "certify", "destruction_waits"}
-    | {"canary_done", "end_plan", "halt_plan", "be_purger"},
+    | {"canary_done", "end_plan", "halt_plan", "be_purger", "item_counts"},
 }
 """The functions of schema.sql that each part's login may call (a test compares them with its grants)."""
 POWERS = ("superuser", "bypasses row security", "may create roles", "may create databases", "may replicate")

@@ -12,7 +12,7 @@ from psycopg2.extras import Json
 
 from fsgov.catalog.connection import Cursor, Database
 from fsgov.catalog.rows import selected
-from fsgov.errors import NotFound
+from fsgov.errors import NotFound, NotPermitted
 
 _PLANS = """(
     SELECT p.*, CASE WHEN p.state IN ('proposed', 'approved', 'applying') AND p.expires_at <= now()
@@ -93,12 +93,32 @@ class Plans:
     """One person's plans. Raises NotPermitted, NotFound, Conflict, Damaged as the database does."""
 
     def __init__(self, dsn: str) -> None:
-        self._database = Database(dsn, application="fsgov purge", connections=2)
+        self.database = Database(dsn, application="fsgov purge", connections=2)
+
+    def whose(self, tenant: str | None) -> tuple[str, int]:
+        """The tenant of a plan of everything (*: of all), and how many recordings there are of it.
+
+        Raises NotPermitted for who has several tenants and names none.
+        """
+        with self.database.transaction() as cursor:
+            if tenant is None:
+                cursor.execute("SELECT tenants FROM fsgov.whoami()")
+                (mine,) = cursor.fetchone() or ([],)
+                if "*" not in mine and len(mine) != 1:
+                    raise NotPermitted("A plan is for one tenant", ", ".join(mine), "--tenant names it")
+                tenant = "*" if "*" in mine else str(mine[0])
+            cursor.execute(
+                "SELECT count(*) FROM fsgov.segments WHERE %s IN (tenant, '*')"
+                " AND state IN ('stored', 'quarantined')",
+                (tenant,),
+            )
+            (count,) = cursor.fetchone() or (0,)
+        return tenant, int(count)
 
     @contextmanager
     def drafting(self, kind: str, tenant: str, reason: str, most: int, valid: timedelta) -> Iterator[Draft]:
         """One transaction: what is not sealed at the end of the block should be rolled back by an error."""
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0")
             cursor.execute("SELECT fsgov.draft_plan(%s, %s, %s, %s, %s)", (kind, tenant, reason, most, valid))
             (plan,) = cursor.fetchone() or ("",)
@@ -108,7 +128,7 @@ class Plans:
         self, kind: str, segments: Sequence[str], causes: Sequence[str], reason: str, valid: timedelta
     ) -> Proposal:
         """A plan of the recordings that are named, each for its cause, or all for one."""
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             return selected(
                 cursor,
                 Proposal,
@@ -130,12 +150,12 @@ class Plans:
             f"{_PLANS} WHERE (%s OR shown NOT IN ('done', 'stopped', 'expired'))"
             " ORDER BY proposed_at DESC, id LIMIT %s"
         )
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             return selected(cursor, PlanRow, query, (over, limit))
 
     def plan(self, plan: str) -> PlanRow:
         """Raises NotFound."""
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             found = selected(cursor, PlanRow, f"{_PLANS} WHERE id = %s", (plan,))
         if not found:
             raise NotFound("There is no such plan", plan, "fsgov purge status --all")
@@ -143,7 +163,7 @@ class Plans:
 
     def counts(self, plan: str) -> dict[str, int]:
         """How many of its recordings are in which state."""
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             cursor.execute(
                 "SELECT state, count(*) FROM fsgov.plan_items WHERE plan = %s GROUP BY 1 ORDER BY 1", (plan,)
             )
@@ -152,12 +172,12 @@ class Plans:
     def items(self, plan: str, states: Sequence[str], limit: int = 100) -> list[ItemRow]:
         """Its recordings in these states."""
         query = "fsgov.plan_items WHERE plan = %s AND state = ANY (%s) ORDER BY segment LIMIT %s"
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             return selected(cursor, ItemRow, query, (plan, list(states), limit))
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
 
     def _act(self, question: str, *values: str) -> None:
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             cursor.execute(question, values)

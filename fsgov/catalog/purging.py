@@ -180,12 +180,20 @@ class Purging:
     def certified(self, batch: str, bodies: Mapping[str, bytes], origin: str, lines: Sequence[Line]) -> None:
         """tx3."""
         with self.transaction() as cursor:
+            first = entered(cursor, origin) + 1
             cursor.execute(
-                "SELECT fsgov.certify(%s, %s::text[], %s::bytea[])",
-                (batch, list(bodies), [Binary(each) for each in bodies.values()]),
+                "SELECT fsgov.certify(%s, %s::text[], %s::bytea[], %s, %s)",
+                (batch, list(bodies), [Binary(each) for each in bodies.values()], origin, first),
             )
             _enter(cursor, origin, lines)
         failpoint("purge.certified")
+
+    def counts(self, plan: str) -> dict[str, int]:
+        """How many recordings of it are in which state."""
+        with self.transaction() as cursor:
+            cursor.execute("SELECT fsgov.item_counts(%s)", (plan,))
+            (counts,) = cursor.fetchone() or ({},)
+        return dict(counts)
 
     def canary_done(self, plan: str) -> None:
         with self.transaction() as cursor:

@@ -73,6 +73,11 @@ class Entering:
         """The log that is written. Another than the last time: the database was restored meanwhile."""
         return str(self._ask("SELECT fsgov.current_log()"))
 
+    def erased(self, segments: Sequence[str]) -> list[str]:
+        """Those of them whose keys are destroyed."""
+        self._cursor.execute("SELECT fsgov.erased_among(%s::text[])", (list(segments),))
+        return [str(segment) for (segment,) in self._cursor.fetchall()]
+
     def is_retold(self, subject: str, type_: str) -> bool:
         """Lines that tell this have been put back from a copy of the log."""
         return bool(self._ask("SELECT fsgov.is_retold(%s, %s)", subject, f"fsgov.{type_}.v1"))

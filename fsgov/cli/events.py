@@ -142,7 +142,7 @@ def verify(
         raise BadUsage(
             "Name an export, or --live", "", "fsgov events verify DIRECTORY --key … | --live --key …"
         )
-    public = [key for text in keys for key in _public_keys(text)]
+    public = [key for text in keys for key in public_keys(text)]
     wanted = read_text(expect, "checkpoint").encode() if expect is not None else None
     facts: dict[str, Any] = {}
     if directory is not None:
@@ -196,7 +196,7 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _public_keys(text: str) -> list[PublicKey]:
+def public_keys(text: str) -> list[PublicKey]:
     from fsgov.merkle import PublicKey
 
     path = Path(text)

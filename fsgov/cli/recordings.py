@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ARTEFACT = "d-"
 """How the id of an artefact begins."""
-STATES = ("stored", "quarantined", "missing")
+STATES = ("stored", "quarantined", "missing", "destroying", "destroyed")
 IDENTITY = click.option(
     "--identity", type=a_path(), help="File with the age identity of a recipient; else FSGOV_IDENTITY."
 )

@@ -9,6 +9,7 @@ import click
 from fsgov import __version__
 from fsgov.cli import (
     anchoring,
+    applying,
     artefacts,
     checking,
     database,
@@ -64,6 +65,7 @@ for command in (
     anchoring.calls,
     artefacts.recordings,
     retaining.retention,
+    applying.purge,
     events.events,
     reconciling.reconcile,
     scrubbing.scrub,

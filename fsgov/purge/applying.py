@@ -53,6 +53,8 @@ class _Course:
     after: str = ""
     rest_until: float = 0.0
     began: bool = False
+    seen: bool = False
+    """A person has looked at the canary."""
 
 
 class Purge:
@@ -72,6 +74,8 @@ class Purge:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.pause = 0.0
+        self.leads = False
+        """Whether it was the one who purges, at its last turn."""
         self.failing = Failing(clock)
         self.halted: dict[str, FsgovError] = {}
         """Plans that were stopped here, and why; of this process."""
@@ -98,7 +102,8 @@ class Purge:
         only: of this plan alone. 0: there is nothing to do now. Raises what the catalog raises.
         """
         self.pause = 0.0
-        if not self._catalog.lead():
+        self.leads = self._catalog.lead()
+        if not self.leads:
             return 0
         if rows := self._begun():
             done = self._finisher.finish(rows)
@@ -114,6 +119,18 @@ class Purge:
             except Conflict as fault:
                 log.info("plan.left", plan=plan, why=fault.message)
         return 0
+
+    def counts(self, plan: str) -> dict[str, int]:
+        """How many recordings of the plan are in which state."""
+        return self._catalog.counts(plan)
+
+    def canary_waits(self, plan: str) -> bool:
+        """Whether the others of this plan wait for its canary to be old enough."""
+        return plan in self._courses and self._canary_runs(self._courses[plan])
+
+    def go_on(self, plan: str) -> None:
+        """A person has seen its canary: wait no more."""
+        self._courses[plan].seen = True
 
     def _begun(self) -> list[Unfinished]:
         """Some of what is being destroyed, without what has failed a moment ago."""
@@ -136,7 +153,7 @@ class Purge:
             self._catalog.canary_done(plan)
             course.plan = self._catalog.begin(plan)
             log.info("plan.canary", plan=plan)
-        if self._canary_runs(course.plan):
+        if self._canary_runs(course):
             return 0
         size = BATCH if course.plan.canary_at is not None else min(self._limits.canary, BATCH)
         items = self._catalog.next(plan, course.after, size)
@@ -168,9 +185,10 @@ class Purge:
                 return None
         return self._courses[plan]
 
-    def _canary_runs(self, plan: Plan) -> bool:
+    def _canary_runs(self, course: _Course) -> bool:
         """Whether its canary is not old enough yet; none is waited for where nothing else would follow."""
-        if plan.canary_at is None or plan.items <= self._limits.canary:
+        plan = course.plan
+        if course.seen or plan.canary_at is None or plan.items <= self._limits.canary:
             return False
         return plan.canary_at.timestamp() + self._limits.canary_wait > self._now() / 1e6
 

@@ -95,6 +95,10 @@ class Purger:
         self.troubles = troubles
 
 
+def now() -> Instant:
+    return time.time_ns() // 1000
+
+
 def purge_of(settings: Settings, now: Callable[[], Instant]) -> Purge:
     """What applies plans, as configured: with the database and the vaults of keep."""
     vaults = {}

@@ -5,14 +5,18 @@ from __future__ import annotations
 import heapq
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+
+import structlog
 
 from fsgov.errors import BadUsage, Damaged
 from fsgov.events import Instant
 from fsgov.shipper.sidecar import Sidecar, Step, parse
 from fsgov.spool import Spool, Stamp
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -128,14 +132,34 @@ class Belt:
 
     def drop(self, segment: str) -> bool:
         """Let go of sealed copy and sidecar; False while its call may still take segment numbers."""
-        item = self.items[segment]
+        item = self.items.get(segment)
+        if item is None:  # destroyed before
+            return False
         if item.discarding or self._spool.call_stamp(item.sidecar.call) is not None:
             self.keep(item.sidecar)
             return False
+        self._forget(segment)
+        return True
+
+    def entered(self) -> list[str]:
+        """Segments of which nothing is left here but the sealed copy and the sidecar."""
+        return [segment for segment, item in self.items.items() if item.sidecar.step is Step.KEEP]
+
+    def destroyed(self, segments: Iterable[str]) -> None:
+        """These recordings are destroyed: copies go at once, a sidecar as soon as its call is over."""
+        for segment in segments:
+            item = self.items.get(segment)
+            if item is None or item.busy:
+                continue
+            self._spool.sealed(segment).unlink(missing_ok=True)
+            if not item.discarding and self._spool.call_stamp(item.sidecar.call) is None:
+                self._forget(segment)
+                log.info("segment.dropped", segment=segment, destroyed=True)
+
+    def _forget(self, segment: str) -> None:
         self._spool.sealed(segment).unlink(missing_ok=True)
         self._spool.forget_segment(segment)
         del self.items[segment]
-        return True
 
     def frames(self, call: Call) -> list[int] | None:
         """Frames of each file the switch recorded for this call; None while the call file is still needed."""

@@ -70,6 +70,11 @@ class Rows:
         self.discard(entered)
         return entered
 
+    def erased(self, segments: list[str]) -> list[str]:
+        """Which of these are destroyed, so that no copy of them may be kept."""
+        with self._catalog.entering() as entering:
+            return entering.erased(segments)
+
     def again(self, sidecar: Sidecar) -> bool:
         """The database was restored: enter a segment that was entered before. Whether it was not there."""
         if sidecar.never_opened:

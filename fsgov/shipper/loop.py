@@ -170,9 +170,8 @@ class Shipper:
             if self._round is None and self._pauses.open("database"):
                 self._start_round()
             self._next_look = self._clock() + max(LOOK_EVERY, 10 * (time.thread_time() - began))
-        for segment in list(self._belt.expired(self._now() - self._keep_sealed)):
-            if self._belt.drop(segment):
-                log.info("segment.dropped", segment=segment)
+        for segment in filter(self._belt.drop, list(self._belt.expired(self._now() - self._keep_sealed))):
+            log.info("segment.dropped", segment=segment)
 
     def _start_round(self) -> None:
         self._pauses.probe("database")
@@ -267,6 +266,7 @@ class Shipper:
         self.raised.over(report.taken, self._paperwork.there)
         for name, fault in report.refused.items():
             self.raised.raise_(name, fault)
+        self._belt.destroyed(report.erased)
 
     def _succeeded(self, item: Item, gate: str, after: Sidecar) -> None:
         before = item.sidecar

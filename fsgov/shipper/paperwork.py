@@ -13,6 +13,8 @@ from fsgov.shipper.belt import Belt, Call
 from fsgov.shipper.entering import Rows
 from fsgov.spool import Spool, Stamp
 
+ERASED_EVERY = 60_000_000
+"""Microseconds between two questions about what is destroyed of all that is kept here."""
 SETTLED = 2_000_000
 """Microseconds for which the file of a call that is over must not have changed before it goes."""
 
@@ -27,6 +29,8 @@ class Report:
     """What it refused for good, by name of the alarm: the rest of the round is not held up by it."""
     taken: list[str] = field(default_factory=list)
     """Names of alarms that are over if they were up."""
+    erased: list[str] = field(default_factory=list)
+    """Segments that are destroyed: nothing of them may stay here."""
 
 
 class Paperwork:
@@ -43,12 +47,17 @@ class Paperwork:
         self._entered: dict[str, Stamp] = {}
         self._over: dict[str, Call] = {}
         self._policies: set[str] = set()
+        self._ask_erased: Instant = 0
 
     def prepare(self) -> Callable[[], Report]:
         """Look at the call files; the job that enters what is new."""
         new = list(self._belt.calls(self._entered))
         over = [(call, frames) for call in self._over.values() if (frames := self._settled(call)) is not None]
-        return lambda: self._round(new, over)
+        kept = list[str]()
+        if self._now() >= self._ask_erased:
+            self._ask_erased = self._now() + ERASED_EVERY
+            kept = self._belt.entered()
+        return lambda: self._round(new, over, kept)
 
     def there(self, alarm: str) -> bool:
         """Whether the file that an alarm is about is still in the spool; true where it is about no file."""
@@ -70,12 +79,14 @@ class Paperwork:
         old = self._now() - call.stamp.modified_ns // 1000 >= SETTLED
         return self._belt.frames(call) if old and self._spool.call_stamp(call.call) == call.stamp else None
 
-    def _round(self, new: list[Call], over: list[tuple[Call, list[int]]]) -> Report:
+    def _round(self, new: list[Call], over: list[tuple[Call, list[int]]], kept: list[str]) -> Report:
         """Lines first: they never wait for anything else. Raises what concerns PostgreSQL as a whole."""
         report = Report()
         self._kept.look()
         report.asked, report.refused, report.taken = self._rows.lines()
         report.asked = report.asked or bool(new or over)
+        if kept:
+            report.asked, report.erased = True, self._rows.erased(kept)
         self._enter_policies(report)
         for call in new:
             self._enter(call, report)

@@ -197,6 +197,7 @@ FUNCTIONS = {
     "halt_plan": {"keep"},
     "destruction_waits": {"keep"},
     "be_purger": {"keep"},
+    "item_counts": {"keep"},
     "erased_among": {"ship"},
     "attach": {"supervisor", "privacy", "integrator"},
     "request_artefact": {"supervisor", "privacy"},

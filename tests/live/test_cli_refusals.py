@@ -149,6 +149,22 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     # scrub
     ("carol", ("scrub",), 5, "refuses this to the login"),
     ("away", ("scrub",), 4, "PostgreSQL does not answer"),
+    # purge
+    ("alice", ("purge", "plan", FIRST, "--yes"), 5, "fsgov_privacy"),
+    ("carol", ("purge", "plan", "--dry-run"), 5, ""),
+    ("bob", ("purge", "plan", NOBODY, "--yes"), 7, "nothing to destroy"),
+    ("bob", ("purge", "plan", "../x", "--yes"), 2, "no id"),
+    ("bob", ("purge", "plan", FIRST, "--valid", "60 d", "--yes"), 8, "30 days"),
+    ("away", ("purge", "plan", "--dry-run"), 4, "PostgreSQL does not answer"),
+    ("alice", ("purge", "approve", "pl-nobody", "--yes"), 6, "no such plan"),
+    ("alice", ("purge", "stop", "x", "--yes"), 2, "no id of a plan"),
+    ("carol", ("purge", "status"), 5, "refuses this to the login"),
+    ("host", ("purge", "apply", "pl-nobody"), 6, "no such plan"),
+    ("alice", ("purge", "apply", "pl-nobody"), 3, "keep needs"),
+    ("alice", ("purge", "certificate"), 2, "Name a recording"),
+    ("alice", ("purge", "certificate", FIRST), 7, "not destroyed"),
+    ("alice", ("purge", "certificate", NOBODY), 6, "no such segment"),
+    ("alice", ("purge", "certificate", "--verify", "host.toml", "--key", "other.pub"), 8, "no certificate"),
     # exports
     ("alice", (*EXPORT, FIRST, *WHY), 2, "No identity"),
     ("alice", (*EXPORT, FIRST, *WHY, "--identity", "nowhere"), 6, "no identity file"),

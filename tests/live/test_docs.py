@@ -32,6 +32,10 @@ from tests.unit.test_cli import ALL, documented, lines_of
 DOCS = Path(__file__).parents[2] / "docs"
 OLDER, NEWER = "2026-10-01", "2026-11-21"
 ELSEWHERE = {
+    **dict.fromkeys(
+        ("purge plan", "purge approve", "purge stop", "purge status", "purge apply", "purge certificate"),
+        "tests/live/test_cli_purge.py",
+    ),
     "demo": "tests/acceptance/test_demo.py",
     "report outcomes": "tests/acceptance/test_statement.py",
     "db restored": "tests/acceptance/test_restore_drill.py",

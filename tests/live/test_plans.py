@@ -220,7 +220,9 @@ def body(of: str, by: str, **changes: object) -> bytes:
 
 def certify(world: World, segment: str, content: bytes) -> None:
     world.sql(
-        "keep", "SELECT fsgov.certify('b-abcdefghijkl', %s, %s::bytea[])", values=[[segment], [content]]
+        "keep",
+        "SELECT fsgov.certify('b-abcdefghijkl', %s, %s::bytea[], 'fs1.keep.1', 1)",
+        values=[[segment], [content]],
     )
 
 

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 from fsgov.catalog import migrate
@@ -69,6 +70,19 @@ def test_a_segment_goes_the_whole_way(site: Site) -> None:
     assert plaintext(site) == []
     assert site.types(segment) == ["fsgov.segment.checked.v1", "fsgov.segment.stored.v1"]
     assert site.ask("SELECT call FROM fsgov.calls") == [(CALL,)]
+
+
+def test_nothing_is_kept_of_what_is_destroyed(site: Site) -> None:
+    gone, kept = site.capture(1, talk(100)), site.capture(2, talk(100))
+    site.ship()
+    with closing(psycopg2.connect(site.dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO fsgov.erased (segment, keys_at) VALUES (%s, now())", (gone,))
+    site.ship()
+    with closing(Spool(site.spool_directory, "status")) as spool:
+        assert not spool.sealed(gone).exists()
+        assert spool.segment(gone) is None
+        assert spool.sealed(kept).exists()
+        assert spool.segment(kept) is not None
 
 
 def test_the_sealed_copy_stays_and_then_goes(site: Site) -> None:

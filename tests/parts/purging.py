@@ -34,6 +34,9 @@ class Yard:
     segments: list[str] = field(default_factory=list)
     skew: int = 0
     """Microseconds that the clock of purge is ahead."""
+    server: Any = None
+    bucket: str = ""
+    """Where the vault is a server: that, and its bucket of audio."""
 
     def now(self) -> int:
         return time.time_ns() // 1000 + self.skew

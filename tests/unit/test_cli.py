@@ -40,6 +40,7 @@ EXPECTED = {
     "report outcomes", "db restored", "scrub",
     "calls anchor", "retention list", "retention diff", "retention propose", "retention approve",
     "retention history",
+    "purge plan", "purge approve", "purge stop", "purge status", "purge apply", "purge certificate",
 }  # fmt: skip
 
 

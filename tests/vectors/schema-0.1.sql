@@ -841,6 +841,9 @@ CREATE TABLE fsgov.certificates (
     plan           text,
     batch          text NOT NULL,
     place          integer NOT NULL,
+    origin         text NOT NULL,
+    n              bigint NOT NULL,
+    batch_n        bigint NOT NULL,
     body           bytea NOT NULL,
     sha256         text NOT NULL CHECK (sha256 = encode(sha256(body), 'hex')),
     destroyed_at   timestamptz NOT NULL,
@@ -851,6 +854,7 @@ COMMENT ON TABLE fsgov.certificates IS
     'That a recording is destroyed, one for each: written by certify with the tombstone (its row in state destroyed), never changed.';
 COMMENT ON COLUMN fsgov.certificates.body IS 'The exact bytes that the line segment.destroyed has the SHA-256 of.';
 COMMENT ON COLUMN fsgov.certificates.batch IS 'Certified together; the line purge.certified has the Merkle root of all bodies by place, from 0.';
+COMMENT ON COLUMN fsgov.certificates.n IS 'Its line segment.destroyed, of this origin; batch_n is the line purge.certified.';
 COMMENT ON COLUMN fsgov.certificates.complete_after IS
     'By then the last copies of its key, in dumps of the database and in the spools, have aged out.';
 
@@ -3350,7 +3354,7 @@ COMMENT ON FUNCTION fsgov.destroy_keys IS
     'tx2 of a destruction: every wrapped key of these recordings is gone. Only after the ledger (erased/ in the key buckets) names them.';
 GRANT EXECUTE ON FUNCTION fsgov.destroy_keys TO fsgov_keep;
 
-CREATE FUNCTION fsgov.certify(p_batch text, p_segments text[], p_bodies bytea[]) RETURNS void
+CREATE FUNCTION fsgov.certify(p_batch text, p_segments text[], p_bodies bytea[], p_origin text, p_first bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
     gone  fsgov.erased;
@@ -3370,8 +3374,10 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION 'this recording is not being destroyed' USING ERRCODE = 'FG409', DETAIL = p_segments[place];
         END IF;
-        INSERT INTO fsgov.certificates (segment, tenant, plan, batch, place, body, sha256, destroyed_at, complete_after)
-        SELECT s.segment, s.tenant, gone.plan, p_batch, place - 1, p_bodies[place], encode(sha256(p_bodies[place]), 'hex'),
+        INSERT INTO fsgov.certificates (segment, tenant, plan, batch, place, origin, n, batch_n, body, sha256,
+            destroyed_at, complete_after)
+        SELECT s.segment, s.tenant, gone.plan, p_batch, place - 1, p_origin, p_first + place - 1,
+            p_first + cardinality(p_segments), p_bodies[place], encode(sha256(p_bodies[place]), 'hex'),
             (said ->> 'destroyed_at')::timestamptz, (said ->> 'complete_after')::timestamptz
         FROM fsgov.segments s WHERE s.segment = gone.segment;
         UPDATE fsgov.plan_items i SET state = 'destroyed', why = '', again_at = NULL
@@ -3381,7 +3387,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION fsgov.certify IS
-    'tx3 of a destruction: tombstone and certificate. The bodies name what erased has, and no key of theirs is left.';
+    'tx3 of a destruction: tombstone and certificate. The bodies name what erased has, and no key of theirs is left. Their lines are p_first and the following of p_origin, in the same transaction; that of all of them together is the last.';
 GRANT EXECUTE ON FUNCTION fsgov.certify TO fsgov_keep;
 
 CREATE FUNCTION fsgov.canary_done(p_plan text) RETURNS void
@@ -3396,7 +3402,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
     SELECT coalesce(jsonb_object_agg(found.state, found.n), '{}')
     FROM (SELECT i.state, count(*) AS n FROM fsgov.plan_items i WHERE i.plan = p_plan GROUP BY 1) AS found
 $$;
-COMMENT ON FUNCTION fsgov.item_counts IS 'Internal: how many recordings of a plan are in which state.';
+COMMENT ON FUNCTION fsgov.item_counts IS 'How many recordings of a plan are in which state.';
+GRANT EXECUTE ON FUNCTION fsgov.item_counts TO fsgov_keep;
 
 CREATE FUNCTION fsgov.end_plan(p_plan text, OUT state text, OUT counts jsonb, OUT changed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$

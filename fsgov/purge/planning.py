@@ -1,0 +1,73 @@
+"""What a plan would destroy, keep and spare, counted: a dry run and a plan are the same walk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fsgov.retention import Disposition, Facts, Verdict
+
+BATCH = 10_000
+LEAST = 100
+"""A plan of so few needs no leave to be larger than its share."""
+SHARE = 10
+"""One of so many may be destroyed by a plan that says nothing about its size."""
+
+Take = Callable[[list[str], list[str]], object]
+"""Is given recordings to destroy, each with its cause."""
+
+
+def usual_most(recordings: int) -> int:
+    """The blast radius of a plan that names none: a tenth of everything there is."""
+    return max(LEAST, recordings // SHARE)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Recordings by what becomes of them; size: bytes of sealed objects that go."""
+
+    judged: int = 0
+    keep: int = 0
+    hold: int = 0
+    destroy: int = 0
+    size: int = 0
+    overdue: int = 0
+    unjudged: int = 0
+    """Kept for want of knowing: no period can be worked out."""
+    causes: Counter[str] = field(default_factory=Counter)
+
+    def facts(self) -> dict[str, Any]:
+        return {"judged": self.judged, "keep": self.keep, "hold": self.hold, "destroy": self.destroy,
+                "size": self.size, "overdue": self.overdue, "unjudged": self.unjudged,
+                "causes": dict(self.causes)}  # fmt: skip
+
+
+def walk(rows: Iterable[tuple[Facts, Disposition]], tenant: str, take: Take) -> Tally:
+    """Count everything of this tenant (*: of all), and hand over what is due, a batch at a time."""
+    told = Tally()
+    segments, causes = list[str](), list[str]()
+    for facts, found in rows:
+        if tenant not in ("*", facts.tenant) or facts.state == "destroying":
+            continue
+        told.judged += 1
+        told.overdue += found.overdue
+        told.unjudged += found.unjudged
+        if found.verdict is Verdict.KEEP:
+            told.keep += 1
+        elif found.verdict is Verdict.HOLD:
+            told.hold += 1
+        else:
+            cause = found.reasons[0].cause.value
+            told.destroy += 1
+            told.size += facts.size
+            told.causes[cause] += 1
+            segments.append(facts.segment)
+            causes.append(cause)
+            if len(segments) == BATCH:
+                take(segments, causes)
+                segments, causes = [], []
+    if segments:
+        take(segments, causes)
+    return told

@@ -1,0 +1,97 @@
+"""fsgov purge from the plan to a certificate that anybody verifies; the commands of docs/cli.md among it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.cli import NOBODY, QUARANTINED, Company, company, fsgov
+from tests.live.shipping import CALL
+
+FIRST, SECOND = f"{CALL}-01", f"{CALL}-02"
+
+
+@pytest.fixture(scope="module")
+def firm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    with company(tmp_path_factory.mktemp("firm")) as found:
+        host = (found.root / "host.toml").read_text()
+        (found.root / "host.toml").write_text(
+            host + '[purge]\nrun = false\ncanary = 1\ncanary_wait = "1 h"\n'
+        )
+        yield found
+
+
+def test_from_a_plan_to_a_certificate(firm: Company, tmp_path: Path) -> None:
+    counted = firm.fsgov("purge", "plan", "--dry-run", "--json", who="bob").json
+    assert (counted["judged"], counted["destroy"], counted["keep"]) == (3, 0, 3)
+    made = firm.fsgov(
+        "purge", "plan", FIRST, SECOND, NOBODY, "--reason", "by mistake", "--yes", "--json", who="bob"
+    ).json
+    assert (made["state"], made["items"], made["left_out"]) == ("proposed", 2, [NOBODY])
+    plan = made["plan"]
+    assert "by mistake" in firm.fsgov("purge", "approve", plan, "--dry-run", who="alice").out
+    refused = firm.fsgov("purge", "approve", plan, "--yes", who="bob", code=5)
+    assert "nobody approves what they have proposed" in refused.err.lower()
+    firm.fsgov("purge", "approve", plan, "--yes", who="alice")
+    done = firm.fsgov("purge", "apply", plan, "--yes", "--json").json
+    assert done == {"plan": plan, "counts": {"destroyed": 2}}
+    firm.keep()
+
+    file = tmp_path / "certificate.json"
+    firm.fsgov("purge", "certificate", FIRST, "--output", str(file), who="alice")
+    alone = tmp_path / "elsewhere"
+    alone.mkdir()
+    (alone / "log.pub").write_text(firm.public)
+    shutil.move(file, alone / "certificate.json")
+    verify = ("purge", "certificate", "--verify", "certificate.json", "--key", "log.pub")
+    told = fsgov(*verify, "--json", cwd=alone)
+    assert told.code == 0, told
+    said = told.json["said"]
+    row = firm.fsgov("purge", "status", plan, "--json", who="bob").json
+    assert (said["segment"], said["plan"]) == (FIRST, plan)
+    assert (said["proposed_by"], said["approved_by"]) == (row["proposed_by"], row["approved_by"])
+    assert "the certificate holds" in fsgov(*verify, cwd=alone).out
+    text = (alone / "certificate.json").read_text()
+    (alone / "certificate.json").write_text(text.replace(FIRST, SECOND))
+    assert fsgov(*verify, cwd=alone).code == 8
+
+    shown = firm.fsgov("recordings", "list", "--state", "destroyed", "--json", who="alice").json
+    assert {row["segment"] for row in shown} == {FIRST, SECOND}
+    over = firm.fsgov("purge", "status", "--all", "--json", who="alice").json
+    assert [(row["plan"], row["state"]) for row in over] == [(plan, "done")]
+
+
+def test_a_plan_is_stopped(firm: Company) -> None:
+    made = firm.fsgov("purge", "plan", f"{QUARANTINED}-01", "--yes", "--json", who="bob").json
+    firm.fsgov("purge", "stop", made["plan"], "--reason", "the wrong one", "--yes", who="alice")
+    again = firm.fsgov("purge", "approve", made["plan"], "--yes", who="alice", code=7)
+    assert "does not wait" in again.err
+
+
+def test_keep_applies_what_is_approved(firm: Company) -> None:
+    host = (firm.root / "host.toml").read_text()
+    (firm.root / "host.toml").write_text(host.replace("run = false", "run = true"))
+    made = firm.fsgov("purge", "plan", f"{QUARANTINED}-01", "--yes", "--json", who="bob").json
+    firm.fsgov("purge", "approve", made["plan"], "--yes", who="alice")
+    with firm.part("keep"):
+        until = time.monotonic() + 60
+        while firm.site.ask(f"SELECT state FROM fsgov.plans WHERE id = '{made['plan']}'") != [("done",)]:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    assert firm.site.ask("SELECT state, count(*) FROM fsgov.segments GROUP BY 1 ORDER BY 1") == [
+        ("destroyed", 3), ("missing", 1)
+    ]  # fmt: skip
+    left = [path for path in (firm.root / "vault").rglob("*.object") if "/erased/" not in str(path)]
+    assert [path for path in left if "/log/" not in str(path)] == []
+
+
+@pytest.mark.parametrize("name", ["plan", "approve", "stop", "status", "apply", "certificate"])
+def test_docs_cli_md_has_what_this_file_executes(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    assert f"### fsgov purge {name}" in page
+    assert json.dumps(name) in Path(__file__).read_text()
