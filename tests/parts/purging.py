@@ -18,6 +18,7 @@ from fsgov.catalog.purging import Purging
 from fsgov.purge.applying import Judge, Limits, Purge
 from fsgov.purge.removing import Vaults
 from fsgov.vault import Vault, open_vault
+from tests.parts import holds
 from tests.parts.catalog import World, call_file, enter, sidecar
 from tests.parts.schemas import faults
 
@@ -137,15 +138,11 @@ class Yard:
         return wanted
 
     def hold(self, segment: str) -> None:
-        self.world.sql(
-            "admin",
-            "SELECT fsgov.lock_holds(true)",
-            "INSERT INTO fsgov.holds (id, tenant, segment, matter, placed_by)"
-            f" SELECT 'h-{segment}', 'default', '{segment}', 'a matter', min(id) FROM fsgov.people",
-        )
+        holds.place(self.world, segment=segment)
 
     def release(self) -> None:
-        self.world.sql("admin", "UPDATE fsgov.holds SET released_at = now(), released_by = placed_by")
+        """Every hold, by two persons."""
+        holds.release(self.world)
 
     def whole(self) -> None:
         """Laws 7 and 8 of what is there, by rows and vault: one tombstone, one certificate, nothing left."""
