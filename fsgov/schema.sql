@@ -4355,7 +4355,7 @@ BEGIN
     IF coalesce(p_recipient, '') = '' OR coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'evidence is given to somebody, for a reason' USING ERRCODE = 'FG409', DETAIL = p_call;
     END IF;
-    bundle := fsgov.random_id('b-');
+    bundle := fsgov.random_id('e-');
     INSERT INTO fsgov.bundles (id, tenant, call, segments, sha256, recipient, reason, made_by)
         VALUES (bundle, whose, p_call, p_segments, p_sha256, p_recipient, p_reason, origin);
     PERFORM fsgov.enter_from_desk(origin, 'evidence.exported', bundle, jsonb_build_object('call', p_call,

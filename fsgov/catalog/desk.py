@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from fsgov.catalog import statements
 from fsgov.catalog.artefacts import Artefacts
+from fsgov.catalog.bundling import Bundling
 from fsgov.catalog.connection import Cursor, Database
 from fsgov.catalog.log import Log
 from fsgov.catalog.proving import EvidenceRow
@@ -76,6 +77,7 @@ class Desk:
         self.login = who.login
         self.log = Log(self._database)
         self.artefacts = Artefacts(self._database)
+        self.bundling = Bundling(self._database)
 
     def whoami(self) -> Identity:
         """Login, person, roles and tenants, as the database sees them."""

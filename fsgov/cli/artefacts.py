@@ -15,12 +15,13 @@ import click
 
 from fsgov.cli import output
 from fsgov.cli.frame import Frame, a_call, a_path, pass_frame, write_new
-from fsgov.cli.recordings import recordings as recordings
-from fsgov.cli.recordings import segments_of
+from fsgov.cli.recordings import recordings, segments_of
 from fsgov.errors import BadUsage, Conflict, Damaged, NotFound, NotPermitted
 
 if TYPE_CHECKING:
     from fsgov.envelope import Identity
+
+__all__ = ["export", "recordings"]
 
 LARGEST = 32 * 1024 * 1024 - 1024
 """Bytes of an artefact; with its seal it fits what the database takes."""

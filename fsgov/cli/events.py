@@ -197,6 +197,7 @@ def _size(path: Path) -> int:
 
 
 def public_keys(text: str) -> list[PublicKey]:
+    """The key that the text is, or those of the file of that name. Raises BadConfiguration, NotFound."""
     from fsgov.merkle import PublicKey
 
     path = Path(text)

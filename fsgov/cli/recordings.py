@@ -87,19 +87,38 @@ def show(frame: Frame, id_: str) -> None:
 @click.option("--output", "target", type=a_path(), required=True, help="A directory, or a new .wav file.")
 @IDENTITY
 @click.option("--as-found", is_flag=True, help="Exactly as the switch wrote it, with a broken header too.")
+@click.option("--evidence", is_flag=True, help="A bundle that proves its life, in a new directory.")
+@click.option("--recipient", default="", help="With --evidence: who gets the bundle.")
+@click.option("--key", help="With --evidence: the log's public key, as its line or a file.")
 @pass_frame
 def export(
-    frame: Frame, id_: str, purpose: str, reason: str, target: Path, identity: Path | None, as_found: bool
+    frame: Frame,
+    id_: str,
+    purpose: str,
+    reason: str,
+    target: Path,
+    identity: Path | None,
+    as_found: bool,
+    evidence: bool,
+    recipient: str,
+    key: str | None,
 ) -> None:
     """Write the exact audio to a file, and a manifest beside it.
 
     The access is in the log before the key is released; key and audio are opened here, with your identity.
     A file appears only when every byte of it was proven. A header that the switch could not close is
     repaired in the copy, and the manifest states both digests; --as-found leaves it.
+
+    With --evidence: everything that proves the life of the recording, alive or destroyed, which recordings
+    prove checks anywhere. Without an identity the recording is in it sealed, and nothing is opened.
     """
-    from fsgov.cli import artefacts, exporting
+    from fsgov.cli import artefacts, bundling, exporting
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no half of a file is left
+    if evidence:
+        found = exporting.identities_of(identity)
+        bundling.export(frame, id_, target, found, key, purpose=purpose, reason=reason, recipient=recipient)
+        return
     identities = _needed(exporting.identities_of(identity))
     if id_.startswith(ARTEFACT):
         artefacts.export(frame, a_call(id_), purpose, reason, target, identities)

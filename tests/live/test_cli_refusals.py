@@ -20,6 +20,7 @@ ID = ("--identity", "desk/id.txt")
 ATTACH = ("recordings", "attach", FIRST, "failing.toml")
 SCORE = ("--kind", "score", "--purpose", "evidence")
 NONE = "x+00000000+AAAA"
+FOR, KEY = ("--recipient", "court"), ("--key", "keys/log.key.pub")
 SINCE = ("--since", "2026-11-01")
 
 # who, words, code, a part of what is said. who: the configuration of that name
@@ -189,6 +190,14 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("carol", (*ATTACH, *SCORE), 5, ""),
     ("alice", ("recordings", "artefacts", NOBODY), 6, NOBODY),
     ("alice", (*EXPORT, "d-abcdefghijkl", *WHY, *ID), 6, "no such artefact"),
+    # evidence
+    ("alice", (*EXPORT, FIRST, "--evidence", *WHY), 2, "--recipient"),
+    ("alice", (*EXPORT, FIRST, "--evidence", *WHY, *FOR, "--key", NONE), 3, "not a public key"),
+    ("alice", (*EXPORT, FIRST, "--evidence", *WHY[:-1], "taken", *FOR, *KEY), 7, "is there already"),
+    ("carol", (*EXPORT, FIRST, "--evidence", *WHY, *FOR, *KEY), 5, ""),
+    ("absent", ("recordings", "prove", "nowhere", *KEY), 6, "no evidence bundle"),
+    ("absent", ("recordings", "prove", "filled"), 2, "--key"),
+    ("absent", ("recordings", "prove", "filled", "--key", NONE), 3, "not a public key"),
     # live acts: no daemon runs
     ("alice", ("calls", "start", CALL), 4, "govern does not answer"),
     ("alice", ("calls", "stop", "no/../id"), 2, "no id"),

@@ -1,0 +1,545 @@
+"""The evidence bundle: of a recording that lives and of one that is destroyed; every byte of it counts.
+
+The oracle of the hand-made checks is sha256sum, openssl and age, as the bundle's own README uses them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsgov import bundle, entries, evidence
+from fsgov.bundle import layout
+from fsgov.catalog.artefacts import Made
+from fsgov.envelope import Identity, seal_bytes, wrap_identity
+from fsgov.errors import Damaged, NotFound
+from fsgov.journal.sequencer import SIGNER, Sequencer
+from fsgov.merkle import PublicKey, generate_signing_key, sign_note
+from fsgov.policy import decide, describe, parse
+from fsgov.policy.grounds import digest as inputs_digest
+from fsgov.shipper.artefacts import Stowing
+from fsgov.vault import open_bucket
+from tests.live.cli import POLICY, environment_of, write_private
+from tests.live.shipping import talk
+from tests.parts.catalog import START, World, call_file, sidecar
+from tests.parts.schemas import faults
+
+CALL = "0f6c2d1e-aaaa-4bbb-8ccc-0123456789ab"
+FIRST, SECOND = f"{CALL}-01", f"{CALL}-02"
+SOUND = talk(700, silent=(100, 300))
+SALT = "ab" * 16
+DESK_KEY = Identity.generate(os.urandom)
+TRANSCRIPT = b"hallo"
+YES = f"c-{CALL}-1"
+CONSENT = {"id": YES, "party": 1, "purpose": "evidence", "state": "given", "method": "key",
+           "mode": "opt_in", "at": START, "evidence": {"digit": "1", "prompt": "de"}}  # fmt: skip
+RECIPIENT, REASON = "court of Berlin", "file 17 `C` 3"
+
+
+@dataclass
+class Place:
+    """A catalog with one call whose life has lines, its vault, whoever asks for evidence; keep at work."""
+
+    root: Path
+    world: World
+    key: PublicKey
+    origins: dict[str, int] = field(default_factory=dict)
+
+    def tell(self, origin: str, *told: tuple[str, str, dict[str, entries.Fact]]) -> None:
+        """Lines as a host enters them: type, subject, facts."""
+        first = self.origins.get(origin, 0) + 1
+        lines = [
+            entries.line(origin=origin, n=first + n, host="fs1", type_=type_, subject=subject, time=START + n,
+                         facts=facts)
+            for n, (type_, subject, facts) in enumerate(told)
+        ]  # fmt: skip
+        assert [fault for line in lines for fault in faults(line)] == []
+        with self.world.ship.entering() as entering:
+            self.origins[origin] = entering.lines(origin, first, lines)
+
+    def fsgov(self, *words: str, who: str = "petra", code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "fsgov", "--config", str(self.root / f"{who}.toml"), *words],
+            cwd=self.root, env=environment_of(), capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done
+        return done
+
+    def export(self, name: str, *words: str, id_: str = FIRST, who: str = "petra", code: int = 0) -> Path:
+        self.fsgov(
+            "recordings", "export", id_, "--evidence", "--purpose", "audit", "--reason", REASON,
+            "--recipient", RECIPIENT, "--key", str(self.key), "--output", name, *words, who=who, code=code,
+        )  # fmt: skip
+        return self.root / name
+
+    @contextmanager
+    def keep(self, key: Any) -> Iterator[None]:
+        """The log goes on, and is signed whenever it grew."""
+        sequencer = Sequencer(self.world.keep, key, lambda: time.time_ns() // 1000)
+        stop = threading.Event()
+
+        def run() -> None:
+            while not stop.wait(0.05):
+                sequencer.run_once(sign=True)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def place(finished: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    finished.empty()
+    root = tmp_path_factory.mktemp("evidence")
+    key = generate_signing_key(os.urandom)
+    made = Place(root, finished, PublicKey.of(SIGNER, key))
+    for login, role in (
+        ("petra", "privacy"),
+        ("audrey", "auditor"),
+        ("sven", "supervisor"),
+        ("ingo", "integrator"),
+    ):
+        finished.person(login, role)
+        user, password = finished.logins[login]
+        write_private(root / f"{login}.password", password)
+        server = finished.dsn.rpartition("@")[2]
+        (root / f"{login}.toml").write_text(
+            f'[admin]\ndsn = "postgresql://{server}"\nuser = "{user}"\npassword = "file:{login}.password"\n'
+            f'[vault.eu]\nurl = "file:{root}/audio"\n'
+        )
+    write_private(root / "identity.txt", f"{DESK_KEY}\n")
+    live(made)
+    with made.keep(key):
+        yield made
+    finished.close()
+
+
+def live(place: Place) -> None:
+    """A call: asked, a yes, two recordings with a pause, checked, stored; a transcript of one of them."""
+    policy = parse(POLICY)
+    inputs = describe(caller="+493012345", dialled="+493090182012", call=CALL)
+    bucket = open_bucket(f"file:{place.root}/audio", None)
+    bucket.create()
+    consents = {YES: evidence.digest(**{**{k: v for k, v in CONSENT.items() if k != "id"}, "call": CALL,
+                                          "consent": YES})}  # type: ignore[arg-type]  # fmt: skip
+    with place.world.ship.entering() as entering:
+        entering.policy(policy.version, POLICY)
+        entering.call(json.dumps(call_file(
+            CALL, policy={"version": policy.version, "sha256": policy.sha256}, inputs=inputs.to_json(),
+            inputs_salt=SALT, decision=decide(policy, inputs).to_json(), outcome="recorded",
+            ended=START + 9_000_000, consents=[CONSENT], segments=[FIRST, SECOND],
+        )))  # fmt: skip
+    digests = {}
+    for segment in (FIRST, SECOND):
+        own = Identity.generate(os.urandom)
+        sealed = seal_bytes(SOUND, [own.recipient], os.urandom)
+        digests[segment] = hashlib.sha256(sealed).hexdigest()
+        stored = bucket.put_bytes(f"default/2026/11/{segment}.age", sealed, {})
+        document = sidecar(
+            segment, policy=policy.sha256, consents=[YES], evidence=consents, purposes=["evidence"],
+            masks=[{"by": "mask", "from_ms": 100, "to_ms": 300, "asked": START, "acknowledged": START + 1,
+                    "ended": START + 2, "actor": None}],
+            reported_ms=700, reported_size=len(SOUND),
+        )  # fmt: skip
+        document["checked"] |= {"ms": 700, "size": len(SOUND), "sha256": hashlib.sha256(SOUND).hexdigest()}
+        document["sealed"] |= {"recipient": str(own.recipient)}
+        document["stored"] |= {
+            "sha256": digests[segment],
+            "size": len(sealed),
+            "version_id": stored.version_id,
+        }
+        with place.world.ship.entering() as entering:
+            entering.segment(json.dumps(document), wrap_identity(own, [DESK_KEY.recipient], os.urandom))
+    decided = decide(policy, inputs)
+    given = {"consent": YES, "party": 1, "purpose": "evidence", "method": "key", "mode": "opt_in"}
+    place.tell(
+        "fs1.govern.1",
+        ("call.opened", CALL, {"tenant": "default", "leg_direction": "inbound"}),
+        ("call.opened", "another", {"tenant": "default", "leg_direction": "inbound"}),
+        ("call.decided", CALL, {
+            "rule": decided.rule, "policy": policy.sha256, "version": policy.version, "direction": "inbound",
+            "record": "always", "sampled": True, "consent": "none", "floors": [], "curbs": [],
+            "purposes": ["evidence"],
+            "inputs": inputs_digest(SALT, [{"policy": policy.sha256, "inputs": inputs.to_json()}]),
+        }),
+        ("consent.given", CALL, dict(given)),
+        *(("segment.opened", f"{CALL}-{n:02}", {
+            "call": CALL, "leg": "a", "n": n, "rule": decided.rule, "purposes": ["evidence"],
+            "consents": [YES], "armed": False, "start_lost_ms": 60}) for n in (1, 2)),
+        ("call.over", CALL, {"outcome": "recorded", "cause": "", "segments": [FIRST, SECOND]}),
+    )  # fmt: skip
+    place.tell("fs1.ship.1", *(
+        told for segment in (FIRST, SECOND) for told in (
+            ("segment.checked", segment, {
+                "call": CALL, "frames": 5600, "ms": 700, "size": len(SOUND), "truncated": False, "lost_ms": 0,
+                "sha256": hashlib.sha256(SOUND).hexdigest(), "mask_proof": "proven", "findings": []}),
+            ("segment.stored", segment, {
+                "call": CALL, "vault": "eu", "size": 1, "sha256": digests[segment]}),
+        )
+    ))  # fmt: skip
+    desk = place.world.desk("ingo")
+    recipient = desk.artefacts.recipient(FIRST)
+    assert recipient is not None
+    from fsgov.envelope import Recipient
+
+    content = seal_bytes(TRANSCRIPT, [Recipient.parse(recipient)], os.urandom)
+    desk.artefacts.attach(Made(FIRST, "transcript", "text/plain", "evidence", "", len(TRANSCRIPT),
+                               hashlib.sha256(TRANSCRIPT).hexdigest(), content))  # fmt: skip
+    Stowing(place.world.ship, {"eu": bucket}).run_once()
+
+
+@pytest.fixture(scope="module")
+def whole(place: Place) -> Path:
+    """With audio: made by privacy, with an identity."""
+    return place.export("whole", "--identity", "identity.txt")
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "copy"))
+
+
+def names(directory: Path) -> set[str]:
+    return {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
+
+
+# -- what is in it ---------------------------------------------------------------------------------------
+
+
+def test_it_has_everything_of_the_recording_and_proves_it(place: Place, whole: Path) -> None:
+    report = bundle.verify(whole, [place.key])
+    assert (report.call, report.segments) == (CALL, (FIRST,))
+    proven = {each.what: each.says for each in report.proven}
+    assert proven["decision"] == "rule german service line, inputs as the log tells, decided again: the same"
+    assert proven[f"audio of {FIRST}"] == "as the switch wrote it, and what the sealed object holds"
+    assert proven[f"pauses of {FIRST}"] == "silent in the audio"
+    assert proven[f"consents of {FIRST}"] == "1 as they were when it was opened"
+    assert proven[f"digests of {FIRST}"] == "audio and sealed object: as the log tells"
+    assert proven["accesses"].startswith("1, ")
+    assert proven["artefacts"].startswith("1, ")
+    assert (whole / f"recordings/{FIRST}.wav").read_bytes() == SOUND
+    rows = json.loads((whole / layout.ROWS).read_text())
+    assert [row["e164"] for row in rows["parties"]] == ["+493012345"]
+    assert [row["reason"] for row in rows["accesses"]] == [REASON]
+    told = [json.loads(line)["type"] for line in (whole / layout.LINES).read_text().splitlines()]
+    assert "fsgov.call.over.v1" in told
+    assert "fsgov.artefact.attached.v1" in told
+    assert "another" not in (whole / layout.LINES).read_text()
+    assert (whole.stat().st_mode & 0o077) == 0
+    assert not [path for path in place.root.iterdir() if path.name.endswith(".part")]
+
+
+def test_the_log_knows_it_and_who_got_it_stands_in_the_row(place: Place, whole: Path) -> None:
+    ((id_, segments, sha256, recipient),) = place.world.sql(
+        "admin", "SELECT id, segments, sha256, recipient FROM fsgov.bundles WHERE reason = %s LIMIT 1",
+        values=(REASON,),
+    )  # fmt: skip
+    line = json.loads((whole / layout.ANCHOR).read_bytes())
+    assert faults((whole / layout.ANCHOR).read_bytes()) == []
+    assert (line["subject"], line["data"]["segments"]) == (id_, segments)
+    assert line["data"]["sha256"] == sha256 == hashlib.sha256((whole / layout.SUMS).read_bytes()).hexdigest()
+    assert recipient == RECIPIENT
+    assert RECIPIENT not in json.dumps(line)
+
+
+def test_without_an_identity_nothing_is_opened(place: Place) -> None:
+    before = place.world.sql("admin", "SELECT count(*) FROM fsgov.accesses")
+    sealed = place.export("sealed", id_=CALL, who="audrey")  # an auditor opens nothing
+    assert place.world.sql("admin", "SELECT count(*) FROM fsgov.accesses") == before
+    assert {name for name in names(sealed) if name.startswith(("recordings/", "keys/"))} == {
+        f"recordings/{FIRST}.age", f"recordings/{SECOND}.age",
+    }  # fmt: skip
+    report = bundle.verify(sealed, [place.key])
+    assert report.segments == (FIRST, SECOND)
+    assert {each.says for each in report.proven if each.what.startswith("audio")} == {"sealed, not opened"}
+
+
+@pytest.mark.parametrize(
+    ("words", "who", "code"),
+    [
+        (("--recipient", " "), "petra", 2),
+        (("--key", "nowhere.pub"), "petra", 6),
+        (("--output", "audio"), "petra", 7),
+        ((), "sven", 5),
+        (("--identity", "identity.txt"), "audrey", 5),
+    ],
+)
+def test_what_is_refused_leaves_nothing(place: Place, words: tuple[str, ...], who: str, code: int) -> None:
+    before = {*place.root.iterdir()}
+    bundles = place.world.sql("admin", "SELECT count(*) FROM fsgov.bundles")
+    place.export("refused", *words, who=who, code=code)
+    assert {*place.root.iterdir()} == before
+    assert place.world.sql("admin", "SELECT count(*) FROM fsgov.bundles") == bundles
+
+
+# -- every byte counts -----------------------------------------------------------------------------------
+
+
+def test_each_file_that_is_changed_is_found(place: Place, copy: Path) -> None:
+    assert {*layout.PROOF, layout.SUMS, layout.ROWS, layout.README} <= names(copy)
+    assert len(names(copy)) == 17
+    for name in sorted(names(copy)):
+        content = (copy / name).read_bytes()
+        for at in {0, len(content) // 2, len(content) - 1}:
+            for flip in (0x01, 0x20):
+                changed = bytearray(content)
+                changed[at] ^= flip
+                (copy / name).write_bytes(changed)
+                with pytest.raises(Damaged):
+                    bundle.verify(copy, [place.key])
+        for changed_ in (content[:-1], content + b"\n", b""):
+            (copy / name).write_bytes(changed_)
+            with pytest.raises(Damaged):
+                bundle.verify(copy, [place.key])
+        (copy / name).unlink()
+        with pytest.raises((Damaged, NotFound)):
+            bundle.verify(copy, [place.key])
+        (copy / name).write_bytes(content)
+    bundle.verify(copy, [place.key])
+
+
+@pytest.mark.parametrize("name", ["recordings/other.wav", "proof/other.txt", "other", "log/other.jsonl"])
+def test_a_file_that_nobody_signed_is_found(place: Place, copy: Path, name: str) -> None:
+    (copy / name).write_text("{}")
+    with pytest.raises(Damaged, match=r"nobody signed it"):
+        bundle.verify(copy, [place.key])
+
+
+def test_a_link_is_no_file_of_a_bundle(place: Place, copy: Path, tmp_path: Path) -> None:
+    (copy / layout.ROWS).rename(tmp_path / "rows.json")
+    (copy / layout.ROWS).symlink_to(tmp_path / "rows.json")
+    with pytest.raises(Damaged):
+        bundle.verify(copy, [place.key])
+
+
+def test_another_key_proves_nothing(place: Place, copy: Path) -> None:
+    """Whoever signs everything again with a key of his own has changed who signed."""
+    mine = generate_signing_key(os.urandom)
+    text = (copy / layout.SIGNED).read_text()
+    note = sign_note(text, SIGNER, mine)
+    public = PublicKey.of(SIGNER, mine)
+    for name, content in {
+        layout.NOTE: note, layout.SIGNATURE: mine.sign(text.encode()), layout.KEY: f"{public}\n".encode(),
+        layout.KEY_PEM: layout.pem(public).encode(),
+    }.items():  # fmt: skip
+        (copy / name).write_bytes(content)
+    with pytest.raises(Damaged, match="no known key"):
+        bundle.verify(copy, [place.key])
+    with pytest.raises(Damaged):
+        bundle.verify(copy, [public])
+
+
+# -- rows that were changed, and everything signed again by whoever has the key of the log -----------------
+
+
+@dataclass
+class Forged:
+    """A bundle whose maker signs whatever is in it: only what older lines tell can contradict it."""
+
+    directory: Path
+    key: Any = field(default_factory=lambda: generate_signing_key(os.urandom))
+
+    def rows(self, change: Callable[[dict[str, Any]], None]) -> None:
+        path = self.directory / layout.ROWS
+        rows = json.loads(path.read_text())
+        change(rows)
+        path.write_text(json.dumps(rows))
+        self.sign()
+
+    def sign(self) -> PublicKey:
+        from fsgov.merkle import Checkpoint, inclusion_proofs, leaf_hash
+
+        public = PublicKey.of(SIGNER, self.key)
+        old = Checkpoint.parse((self.directory / layout.SIGNED).read_text())
+        self.write(layout.KEY, f"{public}\n".encode())
+        self.write(layout.KEY_PEM, layout.pem(public).encode())
+        sums = layout.sums_text({
+            name: hashlib.sha256((self.directory / name).read_bytes()).hexdigest()
+            for name in names(self.directory) - layout.PROOF - {layout.SUMS}
+        }).encode()  # fmt: skip
+        self.write(layout.SUMS, sums)
+        anchor = json.loads((self.directory / layout.ANCHOR).read_bytes())
+        anchor["data"]["sha256"] = hashlib.sha256(sums).hexdigest()
+        line = json.dumps(anchor, separators=(",", ":")).encode()
+        self.write(layout.ANCHOR, line + b"\n")
+        lines = [*(self.directory / layout.LINES).read_bytes().splitlines(), line]
+        size, root, proofs = inclusion_proofs(map(leaf_hash, lines), range(len(lines)))
+        ways = [layout.Way(n, tuple(proofs[n])) for n in range(size)]
+        self.write(layout.PATHS, layout.paths_text(size, ways).encode())
+        text = Checkpoint(old.log_id, size, root, old.time).text()
+        self.write(layout.SIGNED, text.encode())
+        self.write(layout.SIGNATURE, self.key.sign(text.encode()))
+        self.write(layout.NOTE, sign_note(text, SIGNER, self.key))
+        return public
+
+    def write(self, name: str, content: bytes) -> None:
+        (self.directory / name).write_bytes(content)
+
+    def verify(self) -> bundle.Report:
+        return bundle.verify(self.directory, [PublicKey.of(SIGNER, self.key)])
+
+
+def changed(table: str, **values: Any) -> Callable[[dict[str, Any]], None]:
+    def change(rows: dict[str, Any]) -> None:
+        rows[table][0] |= values
+
+    return change
+
+
+def without(table: str) -> Callable[[dict[str, Any]], None]:
+    return lambda rows: rows[table].clear()
+
+
+def another_input(rows: dict[str, Any]) -> None:
+    inputs = rows["calls"][0]["inputs"]
+    inputs["parties"][0]["e164"] = "+493099999"
+
+
+FORGERIES = {
+    "consent given by another party": (changed("consents", party=2), f"consent {YES}"),
+    "evidence of a consent": (changed("consents", evidence={"digit": "9"}), f"consent {YES} is not what"),
+    "a refusal that became a yes": (changed("consents", state="refused"), f"consent {YES} is not what"),
+    "consent not there": (without("consents"), "missing"),
+    "rests on no consent": (changed("segments", consents=[], evidence={}), "rests on other consents"),
+    "another rule": (changed("calls", rule="rest"), "another rule"),
+    "another decision": (changed("calls", decision={"rule": "german service line"}), "do not lead to it"),
+    "another caller": (another_input, "not those that the log tells"),
+    "another policy": (changed("segments", policy_sha256="ab" * 32), "it is missing"),
+    "digest of the audio": (changed("segments", audio_sha256="ab" * 32), "another digest"),
+    "digest of the sealed object": (changed("segments", sealed_sha256="ab" * 32), "another digest"),
+    "an access that was left out": (without("accesses"), "has no row"),
+    "an access for another purpose": (changed("accesses", purpose="evidence"), "is not the one"),
+    "an artefact that was left out": (without("artefacts"), "has no row"),
+    "another artefact": (changed("artefacts", sealed_sha256="ab" * 32), "is not the one"),
+    "a pause somewhere else": (changed("masks", from_ms=300, to_ms=500), "not silent"),
+    "another call": (changed("calls", call="another"), "its call is another"),
+    "another recording": (changed("segments", segment=SECOND), "others than those"),
+    "said to be destroyed": (changed("segments", state="destroyed"), "not what its lines"),
+}  # fmt: skip
+
+
+def test_what_is_signed_again_unchanged_holds(copy: Path) -> None:
+    forged = Forged(copy)
+    forged.rows(lambda rows: None)
+    forged.verify()
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_row_that_contradicts_a_line_is_found_though_everything_is_signed(copy: Path, name: str) -> None:
+    change, words = FORGERIES[name]
+    forged = Forged(copy)
+    forged.rows(change)
+    with pytest.raises(Damaged) as fault:
+        forged.verify()
+    assert words in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (f"recordings/{FIRST}.wav", talk(700), "not the audio"),
+        (f"recordings/{FIRST}.age", b"other", "not the object"),
+        (f"keys/{FIRST}.txt", f"{DESK_KEY}\n".encode(), "not what the sealed object holds"),
+    ],
+)
+def test_audio_that_is_not_what_was_recorded_is_found(
+    copy: Path, name: str, content: bytes, words: str
+) -> None:
+    forged = Forged(copy)
+    forged.write(name, content)
+    forged.sign()
+    with pytest.raises(Damaged, match=words):
+        forged.verify()
+
+
+# -- where nothing else is ---------------------------------------------------------------------------------
+
+ALONE = """import sys
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("psycopg2", "minio", "urllib3", "gevent", "greenswitch", "falcon"):
+            raise ImportError(f"there is no {name} here")
+sys.meta_path.insert(0, Nothing())
+import socket
+def refused(*words): raise OSError("there is no network here")
+socket.socket.connect = socket.getaddrinfo = refused
+from fsgov.cli import main
+main()
+"""
+
+
+def test_it_is_verified_on_a_fresh_machine(place: Place, whole: Path, tmp_path: Path) -> None:
+    """No configuration, no database client, no network, nothing but the bundle and a key."""
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, "recordings", "prove", str(whole), "--key", str(place.key), "--json"],
+        cwd=tmp_path, env=environment_of(HOME=str(tmp_path)), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done
+    found = json.loads(done.stdout)
+    assert (found["call"], found["segments"]) == (CALL, [FIRST])
+    assert [*tmp_path.iterdir()] == []
+
+
+BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def by_hand(directory: Path, code: int = 0) -> str:
+    """What the steps of the README say, each as it is written; the first that fails ends it."""
+    blocks = BLOCK.findall((directory / layout.README).read_text())
+    script = "set -eu -o pipefail\n" + "".join(
+        block for block in blocks if "age --decrypt" not in block or shutil.which("age")
+    )
+    done = subprocess.run(["bash", "-c", script], cwd=directory, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (code == 0), done
+    return done.stdout
+
+
+@pytest.mark.installed("openssl")
+def test_the_steps_of_its_readme_prove_it_with_public_tools(whole: Path) -> None:
+    said = by_hand(whole)
+    assert "Signature Verified Successfully" in said
+    assert said.count("is in the log") == len((whole / layout.PATHS).read_text().splitlines())
+    assert said.count("is what was stored") == 2
+    assert said.count("is what decided") == 1
+    assert not shutil.which("age") or "was sealed as it is" in said
+    page = (whole / layout.README).read_text()
+    assert RECIPIENT in page
+    assert "file 17 'C' 3" in page
+    assert "@" not in page
+
+
+@pytest.mark.installed("openssl")
+@pytest.mark.parametrize(
+    "name",
+    [layout.SIGNED, layout.SIGNATURE, layout.PATHS, layout.LINES, layout.ANCHOR, layout.SUMS, layout.ROWS,
+     f"recordings/{FIRST}.wav"],
+)  # fmt: skip
+def test_the_steps_of_its_readme_find_what_was_changed(copy: Path, name: str) -> None:
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    by_hand(copy, code=1)
+
+
+@pytest.mark.installed("openssl")
+def test_the_steps_of_its_readme_find_a_file_that_nobody_signed(copy: Path) -> None:
+    (copy / "other").touch()
+    by_hand(copy, code=1)
