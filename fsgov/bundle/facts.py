@@ -115,6 +115,7 @@ def proven(bundle: Bundle) -> Iterator[Proven]:
         yield from _end(bundle, segment)
     yield from _accesses(bundle)
     yield from _artefacts(bundle)
+    yield from _holds(bundle)
 
 
 def _policies(bundle: Bundle) -> Iterator[Proven]:
@@ -296,3 +297,16 @@ def _artefacts(bundle: Bundle) -> Iterator[Proven]:
             raise damaged(file, "it is not what was attached")
     if rows:
         yield Proven("artefacts", f"{len(rows)}, each as it was attached")
+
+
+def _holds(bundle: Bundle) -> Iterator[Proven]:
+    """Each hold was placed, and is released where and only where the log tells it."""
+    placed = {line.subject for line in bundle.told("hold.placed")}
+    released = {line.subject for line in bundle.told("hold.released")}
+    rows = bundle.table("holds")
+    for row in rows:
+        if row["id"] not in placed or (row["released_at"] is not None) != (row["id"] in released):
+            raise damaged(layout.ROWS, f"hold {row['id']} is not what the log tells")
+    if rows:
+        over = sum(row["released_at"] is not None for row in rows)
+        yield Proven("holds", f"{len(rows)}, {over} of them released, as the log tells")

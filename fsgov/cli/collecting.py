@@ -123,6 +123,7 @@ def words_of(rows: Rows) -> list[str]:
     words = {call, f"{call}-"}
     words |= {row["artefact"] for row in rows["artefacts"] or ()}
     words |= {row["plan"] for row in rows["plan_items"] or ()}
+    words |= {row["id"] for row in rows["holds"] or ()}
     words |= _policies(rows)
     return sorted(words)
 

@@ -318,3 +318,12 @@ def test_purge_removes_it_with_its_recording_however_far_ship_came(place: Place)
     assert objects(place) == both
     place.world.sql("admin", "INSERT INTO fsgov.replicas (vault, of, by_store) VALUES ('uk', 'eu', true)")
     assert objects(place) - both == {("uk", key, "replica") for _, key, _ in both}
+
+
+def test_what_waits_goes_when_its_recording_does(place: Place) -> None:
+    artefact = place.attach()
+    place.world.sql("admin", "UPDATE fsgov.segments SET state = 'destroying'")  # as begin_destruction does
+    assert place.state(artefact) == ("destroyed", False)
+    assert place.stow() == 0
+    row = place.world.desk("alice").artefacts.one(artefact)
+    assert (row.sha256, row.made_by) == (None, "")
