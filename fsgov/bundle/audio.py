@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from fsgov import media
-from fsgov.bundle.facts import Bundle, Proven, Row
 from fsgov.bundle.layout import ROWS, damaged
+from fsgov.bundle.told import Bundle, Proven, Row
 from fsgov.envelope import parse_identities, unseal
 from fsgov.errors import FsgovError
 

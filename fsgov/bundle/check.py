@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from fsgov.bundle import audio, facts, layout
-from fsgov.bundle.facts import Bundle, Line, Proven
 from fsgov.bundle.layout import damaged
+from fsgov.bundle.told import Bundle, Line, Proven
 from fsgov.errors import Damaged
 from fsgov.merkle import Checkpoint, PublicKey, alone, leaf_hash, open_note, verify_inclusion
 

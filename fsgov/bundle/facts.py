@@ -7,14 +7,13 @@ compared, and one difference is enough to refuse the bundle.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from fsgov.bundle import layout
 from fsgov.bundle.layout import damaged
+from fsgov.bundle.told import About, Bundle, Proven, Row
 from fsgov.errors import Damaged, FsgovError
 from fsgov.evidence import digest as consent_digest
 from fsgov.merkle import Checkpoint
@@ -22,62 +21,6 @@ from fsgov.policy import decide, parse
 from fsgov.policy.grounds import again, as_stored, canonical, digest, leaves, read
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """One thing that was looked at, and what was found: nothing that contradicts it."""
-
-    what: str
-    says: str
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the log, parsed."""
-
-    seq: int
-    entry: Row
-
-    @property
-    def type(self) -> str:
-        return str(self.entry["type"]).removeprefix("fsgov.").removesuffix(".v1")
-
-    @property
-    def subject(self) -> str:
-        return str(self.entry.get("subject", ""))
-
-    @property
-    def facts(self) -> Row:
-        return dict(self.entry["data"])
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """Whose life a bundle proves."""
-
-    call: str
-    segments: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """A bundle whose bytes are what was signed. digests: of each file by its name."""
-
-    directory: Path
-    digests: Mapping[str, str]
-    about: Row
-    rows: Row
-    lines: tuple[Line, ...]
-
-    def table(self, name: str) -> list[Row]:
-        """The rows of a table; none where whoever made the bundle might not read it."""
-        return list(self.rows.get(name) or ())
-
-    def told(self, type_: str, subject: str | None = None) -> list[Line]:
-        """The lines of a type, in their order."""
-        return [line for line in self.lines if line.type == type_ and subject in (None, line.subject)]
 
 
 def checked_manifest(bundle: Bundle, anchor: Row, checkpoint: Checkpoint) -> About:

@@ -28,7 +28,7 @@ from fsgov.cli.collecting import jsonl, paths_text, write
 from fsgov.cli.events import public_keys
 from fsgov.cli.frame import Frame
 from fsgov.cli.recordings import segments_of
-from fsgov.errors import BadUsage, Conflict, Unreachable
+from fsgov.errors import BadUsage, Conflict, Damaged, Unreachable
 
 if TYPE_CHECKING:
     from fsgov.catalog.bundling import Bundling, LoggedLine

@@ -228,6 +228,21 @@ def test_it_is_quarantined_with_its_recording(place: Place) -> None:
     place.world.desk("petra").artefacts.request(artefact, "review", "to see")
 
 
+def test_a_purpose_whose_time_is_over_is_closed_for_attaching_too(place: Place) -> None:
+    place.world.sql(
+        "admin",
+        "INSERT INTO fsgov.policies (sha256, version, text) VALUES (encode(sha256('x'), 'hex'), '1', 'x')",
+        "UPDATE fsgov.segments SET policy_sha256 = encode(sha256('x'), 'hex')",
+        "UPDATE fsgov.calls SET ended_at = now() - interval '2 days'",
+        "INSERT INTO fsgov.periods (policy, purpose, basis, timezone, retain_min, retain_max, anchor,"
+        " anchor_plus) SELECT encode(sha256('x'), 'hex'), p, 'consent', 'UTC', '0', d, 'call_end', '0'"
+        " FROM (VALUES ('training', interval '1 hour'), ('evidence', interval '5 years')) AS u(p, d)",
+    )
+    place.attach(purpose="evidence")
+    with pytest.raises(NotPermitted, match="is over"):
+        place.attach(purpose="training")
+
+
 # -- the way to the vault --------------------------------------------------------------------------------
 
 

@@ -290,6 +290,7 @@ def test_without_an_identity_nothing_is_opened(place: Place) -> None:
     ("words", "who", "code"),
     [
         ((), "sven", 5),
+        (("--key", str(PublicKey.of(SIGNER, generate_signing_key(os.urandom)))), "petra", 8),
         (("--identity", "identity.txt"), "audrey", 5),
     ],
 )

@@ -4241,6 +4241,9 @@ BEGIN
         RAISE EXCEPTION 'this recording does not serve that purpose' USING ERRCODE = 'FG403',
             DETAIL = p_segment, HINT = 'purposes: ' || array_to_string(about.purposes, ', ');
     END IF;
+    IF NOT p_purpose = ANY (fsgov.live_purposes(p_segment)) THEN
+        RAISE EXCEPTION 'the time of this purpose is over' USING ERRCODE = 'FG403', DETAIL = p_segment || ', ' || p_purpose;
+    END IF;
     IF about.basis ->> p_purpose = 'consent' AND EXISTS (SELECT FROM fsgov.consents n WHERE n.call = about.call
             AND n.purpose = p_purpose AND n.state IN ('refused', 'withdrawn')) THEN
         RAISE EXCEPTION 'a party has taken its consent to that purpose back' USING ERRCODE = 'FG403',
