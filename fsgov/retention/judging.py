@@ -13,7 +13,7 @@ Between minimum and maximum it may be destroyed on request and is kept otherwise
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from fsgov.events import Instant
 from fsgov.policy import Policy
@@ -38,8 +38,22 @@ def judge(
     if facts.state == "destroying":
         return Disposition(Verdict.DESTROY, (Reason(Cause.BEGUN),), NONE, None, None, False)
     periods, unknown = _periods(facts, policy)
-    must = max((one.must for one in periods if one.bound), default=None)
-    after, decisive = _end(facts, periods, unknown, must, now)
+    must = may = None
+    reasons, over = list[Reason](), set[str]()
+    for one in periods:
+        if may is None or one.may > may:
+            may = one.may
+        if one.may > now:
+            reasons.append(one.live)
+        else:
+            reasons.append(one.expired)
+            over.add(one.purpose)
+        if one.bound:
+            if must is None or one.must > must:
+                must = one.must
+            if one.must > now:
+                reasons.append(one.minimum)
+    after, decisive = _end(facts, None if unknown else may, must, now, bool(unknown))
     due = after is not None and after <= now
     if holds:
         verdict, decisive = Verdict.HOLD, [*(Reason(Cause.HELD, hold) for hold in holds), *decisive]
@@ -47,8 +61,8 @@ def judge(
         verdict = Verdict.DESTROY if due else Verdict.KEEP
     return Disposition(
         verdict,
-        (*decisive, *_of_purposes(periods, now), *unknown),
-        NONE if facts.dispose else _live(facts, periods, now),
+        (*decisive, *reasons, *unknown),
+        NONE if facts.dispose else frozenset(facts.purposes) - over,
         must,
         after,
         after is not None and after + grace <= now,
@@ -76,12 +90,15 @@ def _periods(facts: Facts, policy: Policy | None) -> tuple[list[Period], list[Re
 
 
 def _end(
-    facts: Facts, periods: Sequence[Period], unknown: Sequence[Reason], must: Instant | None, now: Instant
+    facts: Facts, may: Instant | None, must: Instant | None, now: Instant, unsure: bool
 ) -> tuple[Instant | None, list[Reason]]:
-    """When it has to go, by whatever says so first; and what says something beside its purposes."""
+    """When it has to go, by whatever says so first; and what says something beside its purposes.
+
+    may: when the last purpose is over; None: nobody knows. unsure: there may be a minimum that nobody knows.
+    """
     ends, decisive = list[Instant](), list[Reason]()
-    if periods and not unknown:
-        ends.append(max(one.may for one in periods))
+    if may is not None:
+        ends.append(may)
     if facts.dispose:
         decisive.append(Reason(Cause.DISPOSE))
         ends.append(now if facts.ended is None else min(facts.ended, now))
@@ -91,19 +108,6 @@ def _end(
         ends.append(facts.review_by)
     if facts.subject_erasure:
         decisive.append(Reason(Cause.ERASURE))
-        if not unknown or not facts.purposes:
+        if not unsure or not facts.purposes:
             ends.append(now if must is None else max(must, now))
     return min(ends, default=None), decisive
-
-
-def _of_purposes(periods: Sequence[Period], now: Instant) -> Iterator[Reason]:
-    for one in periods:
-        yield Reason(Cause.LIVE if one.may > now else Cause.EXPIRED, one.purpose, one.may, one.event)
-        if one.bound and one.must > now:
-            yield Reason(Cause.MINIMUM, one.purpose, one.must, one.event)
-
-
-def _live(facts: Facts, periods: Sequence[Period], now: Instant) -> frozenset[str]:
-    """The purposes that are not over; one whose period nobody knows is not."""
-    over = {one.purpose for one in periods if one.may <= now}
-    return frozenset(name for name in facts.purposes if name not in over)

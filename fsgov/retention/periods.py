@@ -16,6 +16,7 @@ from fsgov.events import Instant
 from fsgov.policy import Purpose
 from fsgov.policy.document import Anchor
 from fsgov.policy.spans import Span
+from fsgov.retention.disposition import Cause, Reason
 from fsgov.retention.facts import Facts
 
 CALL_END = Anchor(event="call_end")
@@ -27,14 +28,16 @@ class Period:
     """For how long one recording serves one purpose."""
 
     purpose: str
-    event: str
-    """What it starts from, in words."""
     must: Instant
     """It must be kept until then; where it starts, if there is no minimum."""
     may: Instant
     """It may be kept until then."""
     bound: bool
     """There is a minimum."""
+    live: Reason
+    expired: Reason
+    minimum: Reason
+    """The same, as a verdict gives it for its reason."""
 
 
 def period(purpose: Purpose, facts: Facts, timezone: str) -> Period | None:
@@ -52,12 +55,32 @@ def period(purpose: Purpose, facts: Facts, timezone: str) -> Period | None:
         else:
             start = max(at, start)
     day = local_day(start, timezone)
+    key = id(purpose), id(anchor), day, timezone
+    made = _made.get(key)
+    if made is None or made[0] is not purpose or made[1] is not anchor:
+        if len(_made) >= MOST:
+            _made.clear()
+        made = _made[key] = purpose, anchor, _period(purpose, anchor, day, timezone)
+    return made[2]
+
+
+MOST = 65_536
+_made: dict[tuple[int, int, date, str], tuple[Purpose, Anchor, Period]] = {}
+"""Periods by their purpose, anchor and first day: a million recordings have few days."""
+
+
+def _period(purpose: Purpose, anchor: Anchor, day: date, timezone: str) -> Period:
+    must = end_of(day, anchor.plus, purpose.retain_min, timezone)
+    may = end_of(day, anchor.plus, purpose.retain_max, timezone)
+    event = f"{anchor.event} + {anchor.plus}" if anchor.plus != NOTHING else anchor.event
     return Period(
         purpose.name,
-        f"{anchor.event} + {anchor.plus}" if anchor.plus != NOTHING else anchor.event,
-        must=end_of(day, anchor.plus, purpose.retain_min, timezone),
-        may=end_of(day, anchor.plus, purpose.retain_max, timezone),
-        bound=purpose.retain_min != NOTHING,
+        must,
+        may,
+        purpose.retain_min != NOTHING,
+        live=Reason(Cause.LIVE, purpose.name, may, event),
+        expired=Reason(Cause.EXPIRED, purpose.name, may, event),
+        minimum=Reason(Cause.MINIMUM, purpose.name, must, event),
     )
 
 
@@ -71,7 +94,6 @@ def local_day(at: Instant, timezone: str) -> date:
     return datetime.fromtimestamp(at // 1_000_000, _zone(timezone)).date()
 
 
-@lru_cache(65_536)
 def end_of(day: date, plus: Span, length: Span, timezone: str) -> Instant:
     """When a period is over that starts `plus` after this day: as its last day ends there."""
     return midnight((plus + length).after(day) + timedelta(days=1), timezone)
