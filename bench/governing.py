@@ -30,8 +30,8 @@ from fsgov.demo.stage import Stage
 
 GOAL_CPU, GOAL_DELAY = 2.0, 5.0
 """Milliseconds."""
-SEGMENTS, SEGMENT_SECONDS = 12, 1800
-"""What ship has to do meanwhile: half-hour recordings of 29 MB."""
+SEGMENT_SECONDS = 1800
+"""Of what ship has to do meanwhile: half-hour recordings of 29 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,15 @@ class Load:
     rate: int
     hold: int
     steady: int
+    segments: int
+    """That wait for ship."""
 
     @property
     def calls(self) -> int:
         return self.rate * (self.hold + self.steady)
 
 
-FULL, SHORT = Load(rate=50, hold=20, steady=12), Load(rate=20, hold=2, steady=1)
+FULL, SHORT = Load(rate=50, hold=20, steady=12, segments=12), Load(rate=20, hold=2, steady=1, segments=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def measured(load: Load, *, shipping: bool) -> Run:
                 stage.wait_ready()
                 ship = None
                 if shipping:
-                    fill(site.spool)
+                    fill(site.spool, load.segments)
                     ship = stage.start_service(part="ship")
                 cpu = played(stage, load, psutil.Process(govern.pid))
                 stage.stop_service()
@@ -141,10 +143,10 @@ def cpu(process: psutil.Process) -> float:
     return float(sum(t.user + t.system for t in times))
 
 
-def fill(spool: Path) -> None:
+def fill(spool: Path, segments: int) -> None:
     """Recordings that wait for ship, so that it seals and stores all the time."""
     samples = os.urandom(1 << 20) * (SEGMENT_SECONDS * 16000 // (1 << 20))
-    for _ in range(SEGMENTS):
+    for _ in range(segments):
         call = str(uuid.uuid4())
         segment = f"{call}-01"
         with wave.open(str(spool / "audio" / f"{segment}.wav"), "wb") as sound:

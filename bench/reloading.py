@@ -44,8 +44,9 @@ def document(version: str, rules: int) -> str:
 
 
 def figures(*, short: bool = False) -> list[Figure]:
-    told = measured(calls=200 if short else CALLS)
-    name = f"reload, longest gap between two events while {RULES} rules are taken over"
+    rules, calls = (1_000, 200) if short else (RULES, CALLS)
+    told = measured(rules, calls)
+    name = f"reload, longest gap between two events while {rules} rules are taken over"
     return [
         Figure(
             name=f"{name}, CPU of the loop",
@@ -64,10 +65,13 @@ def figures(*, short: bool = False) -> list[Figure]:
     ]
 
 
-def measured(*, calls: int = CALLS) -> dict[str, float]:
+def measured(rules: int, calls: int) -> dict[str, float]:
     """In a process of its own: gevent has to be first in it."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.reloading", str(calls)], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "bench.reloading", str(rules), str(calls)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     told: dict[str, float] = json.loads(done.stdout)
     return told
@@ -96,7 +100,7 @@ class Gaps:
         return round(1000 * self.cpu, 2), round(1000 * self.wall, 2)
 
 
-def main(calls: int) -> None:
+def main(rules: int, calls: int) -> None:
     import gevent
 
     from fsgov.call import Site
@@ -109,7 +113,7 @@ def main(calls: int) -> None:
     def now() -> int:
         return time.time_ns() // 1000
 
-    texts = [document(version, RULES) for version in ("first", "second", "third")]
+    texts = [document(version, rules) for version in ("first", "second", "third")]
     first = compiled(texts[0], {"eu": ""})
     board = Switchboard(first, Site(host="bench", trunks=("internal",), audio="/spool/audio"))
     dispatch = Dispatch(board, lambda commands: None, now)
@@ -148,4 +152,4 @@ if __name__ == "__main__":
     from gevent import monkey
 
     monkey.patch_all()
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))
