@@ -21,7 +21,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     | {"enter_lines", "entered", "be_sequencer", "sequence", "store_checkpoint", "sink_reached", "keep_says"}
     | {"scrub_due", "scrubbed", "scrub_faults"}
     | {"enter_statement"}
-    | {"enter_periods", "held_segments", "planned_segments", "forget_calls"}
+    | {"enter_periods", "held", "held_segments", "planned_segments", "forget_calls"}
     | {"erasures", "found_records", "promised_records", "note_records", "unname_party", "erasure_done"}
     | {"forget_subjects", "subjects_due"}
     | {"note_lock", "locked_until", "policies_that_lock", "lockable", "policy_text", "objects_of"}

@@ -26,27 +26,50 @@ from fsgov.retention import Disposition, Facts, judge
 AT_A_TIME = 5000
 """Rows that come from the server together."""
 _FACTS = """
-    WITH RECURSIVE via(call, root) AS (
+    WITH RECURSIVE wanted AS (
+        SELECT DISTINCT call FROM fsgov.segments WHERE segment = ANY (%(segments)s::text[])),
+    via(call, root) AS (
         SELECT call, merged_into FROM fsgov.calls WHERE merged_into IS NOT NULL
+            AND (%(segments)s::text[] IS NULL OR call IN (SELECT call FROM wanted))
         UNION SELECT v.call, c.merged_into FROM via v JOIN fsgov.calls c ON c.call = v.root
         WHERE c.merged_into IS NOT NULL),
     dated AS (
         SELECT call, jsonb_object_agg(event, (extract(epoch FROM at) * 1000000)::bigint) AS anchors FROM (
             SELECT call, event, max(at) AS at FROM (
-                SELECT call, event, at FROM fsgov.anchors UNION ALL
+                SELECT call, event, at FROM fsgov.anchors
+                WHERE %(segments)s::text[] IS NULL OR call IN (SELECT call FROM wanted)
+                UNION ALL
                 SELECT v.call, a.event, a.at FROM via v JOIN fsgov.anchors a ON a.call = v.root) AS every
-            GROUP BY call, event) AS newest GROUP BY call)
-    SELECT s.segment, s.call, s.tenant, s.purposes, coalesce(s.policy_sha256, ''), s.state, s.dispose,
+            GROUP BY call, event) AS newest GROUP BY call),
+    taken_back AS (
+        SELECT call, array_agg(DISTINCT purpose) AS purposes FROM fsgov.consents
+        WHERE state IN ('refused', 'withdrawn')
+            AND (%(segments)s::text[] IS NULL OR call IN (SELECT call FROM wanted))
+        GROUP BY call)
+    SELECT s.segment, s.call, s.tenant,
+        CASE WHEN t.purposes IS NULL THEN s.purposes ELSE coalesce(nullif(ARRAY(
+            SELECT u FROM unnest(s.purposes) WITH ORDINALITY AS o(u, place)
+            WHERE NOT (s.basis ->> u = 'consent' AND u = ANY (t.purposes))
+            ORDER BY place), '{{}}'), s.purposes) END,
+        coalesce(s.policy_sha256, ''), s.state, s.dispose,
         s.quarantine, (extract(epoch FROM s.review_by) * 1000000)::bigint,
         (extract(epoch FROM coalesce(c.ended_at, s.closed_at, s.stored_at, s.entered_at)) * 1000000)::bigint,
-        d.anchors, coalesce(s.sealed_size, 0), s.vault, h.holds, p.segment IS NOT NULL
+        d.anchors, coalesce(s.sealed_size, 0), s.vault, {holds}, {planned}
     FROM fsgov.segments s LEFT JOIN fsgov.calls c USING (call) LEFT JOIN dated d USING (call)
-    LEFT JOIN (SELECT segment, array_agg(hold ORDER BY hold) AS holds
-               FROM fsgov.held_segments() GROUP BY segment) AS h USING (segment)
-    LEFT JOIN fsgov.planned_segments() AS p USING (segment)
+    LEFT JOIN taken_back t USING (call){joined}
     WHERE s.state NOT IN ('missing', 'destroyed')
         AND (%(segments)s::text[] IS NULL OR s.segment = ANY (%(segments)s))
         AND (%(policies)s::text[] IS NULL OR s.policy_sha256 = ANY (%(policies)s))"""
+_ALL = _FACTS.format(
+    holds="h.holds",
+    planned="p.segment IS NOT NULL",
+    joined="""
+    LEFT JOIN (SELECT segment, array_agg(hold ORDER BY hold) AS holds
+               FROM fsgov.held_segments() GROUP BY segment) AS h USING (segment)
+    LEFT JOIN fsgov.planned_segments() AS p USING (segment)""",
+)
+_FEW = _FACTS.format(holds="fsgov.held(s.segment)", planned="false", joined="")
+"""For keep, which asks before each batch of a plan: holds one by one, not all there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +99,7 @@ class Retaining:
 
     def __init__(self, dsn: str, login: str | None = None, password: str | None = None) -> None:
         self._database = Database(dsn, login, password, application="fsgov retention", connections=1)
+        self._of_keep = login == LOGIN
 
     @staticmethod
     def of_keep(dsn: str, password: str | None) -> Retaining:
@@ -90,7 +114,8 @@ class Retaining:
     ) -> Iterator[tuple[Policies, Iterator[tuple[Facts, Sequence[str]]]]]:
         """Recordings that there is audio of, each with the ids of its holds; and the policies. In no order.
 
-        segments, policies: only these, only what was captured under these. In one transaction.
+        segments, policies: only these, only what was captured under these. In one transaction. Where keep
+        asks for some segments it is not told whether they are planned.
         """
         with self._database.transaction() as cursor:
             known = Policies(cursor, moved(cursor))
@@ -100,7 +125,8 @@ class Retaining:
                     "segments": None if segments is None else list(segments),
                     "policies": None if policies is None else list(policies),
                 }
-                yield known, _rows(streaming, wanted)
+                few = self._of_keep and segments is not None
+                yield known, _rows(streaming, _FEW if few else _ALL, wanted)
 
     @contextmanager
     def judged(
@@ -177,8 +203,8 @@ class Retaining:
             return selected(cursor, MoveRow, _HISTORY)
 
 
-def _rows(cursor: Cursor, wanted: Mapping[str, object]) -> Iterator[tuple[Facts, Sequence[str]]]:
-    cursor.execute(_FACTS, wanted)
+def _rows(cursor: Cursor, query: str, wanted: Mapping[str, object]) -> Iterator[tuple[Facts, Sequence[str]]]:
+    cursor.execute(query, wanted)
     for row in cursor:
         yield (
             Facts(

@@ -21,6 +21,7 @@ from fsgov.envelope import Identity, seal_bytes, unseal_bytes, unwrap_identity, 
 from fsgov.errors import Conflict, Damaged, NotFound, NotPermitted, Unreachable
 from fsgov.shipper.artefacts import ALARM, Stowing
 from fsgov.vault import Bucket, open_bucket
+from tests.live.test_retaining import a_policy, keep_of
 from tests.parts.catalog import World, call_file, sidecar
 from tests.parts.schemas import faults
 
@@ -86,6 +87,19 @@ def place(world: World, tmp_path: Path) -> Place:
     bucket = open_bucket(f"file:{tmp_path}/audio", None)
     bucket.create()
     return Place(world, own, bucket)
+
+
+def test_nothing_is_attached_for_a_purpose_that_is_over(place: Place) -> None:
+    policy = a_policy()
+    place.world.sql("ship", "SELECT fsgov.enter_policy(%s, %s)", values=[policy.version, policy.text])
+    keep_of(place.world).enter_periods(policy)
+    place.world.sql(
+        "admin",
+        f"UPDATE fsgov.segments SET policy_sha256 = '{policy.sha256}', closed_at = now() - interval '1 year'",
+    )
+    with pytest.raises(NotPermitted, match="time of this purpose is over"):
+        place.attach()
+    assert place.attach(purpose="evidence")
 
 
 def test_it_goes_below_its_recording_sealed_to_its_key(place: Place) -> None:

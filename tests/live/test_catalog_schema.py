@@ -68,7 +68,7 @@ MAY_READ = {
     | ROTATIONS,
     "govern": {"version"},
     "ship": {"version"},
-    "keep": {"version", "calls-", "legs-", "segments-", "policies"} | RETENTION | LOG,
+    "keep": {"version", "calls-", "legs-", "segments-", "consents-", "policies"} | RETENTION | LOG,
 }
 for _role in ("supervisor", "privacy", "auditor", "ops", "integrator"):
     MAY_READ[_role] |= {"artefacts"}
@@ -172,6 +172,7 @@ FUNCTIONS = {
     "objects_of": {"keep", "privacy", "ops", "auditor"},
     "set_anchor": {"supervisor", "privacy", "integrator"},
     "enter_periods": {"keep"},
+    "held": {"keep"},
     "forget_calls": {"keep"},
     "planned_segments": {"supervisor", "privacy", "auditor", "ops", "keep"},
     "propose_retention": {"privacy"},

@@ -219,6 +219,12 @@ def test_only_what_has_audio_is_judged_and_holds_are_seen(world: World) -> None:
     assert [found[name].verdict.value for name in segments] == ["keep", "hold", "keep", "destroy"]
     assert [reason.of for reason in found["bb-01"].reasons] == [*placed, "training"]
     assert live(world, "dd-01") == set()
+    world.person("alice", "auditor")
+    for catalog in (keep_of(world), Retaining(world.as_person("alice"))):
+        with closing(catalog), catalog.judged(START + DAY, segments=["bb-01", "dd-01", "zz-01"]) as rows:
+            assert {facts.segment: one.reasons for facts, one in rows} == {
+                name: found[name].reasons for name in ("bb-01", "dd-01")
+            }
 
 
 def test_a_person_judges_what_row_security_lets_them_see(world: World) -> None:
@@ -233,6 +239,28 @@ def test_a_person_judges_what_row_security_lets_them_see(world: World) -> None:
     assert set(judged(world, START, "alice")) == {"aa-01", "bb-01"}
     with pytest.raises(NotPermitted):
         judged(world, START, "carol")
+
+
+def test_a_purpose_that_was_taken_back_keeps_nothing_beside_another(world: World) -> None:
+    policy = a_policy()
+    world.sql("ship", "SELECT fsgov.enter_policy(%s, %s)", values=[policy.version, policy.text])
+    no = {"party": 1, "purpose": "training", "state": "withdrawn", "method": "key", "at": START}
+    both = ["orders", "training"]
+    for call, purposes in (("aa", both), ("bb", ["training"]), ("cc", both)):
+        consents = [] if call == "cc" else [{"id": f"c-{call}-1", **no}]
+        basis = {"training": "consent", "orders": "legal_obligation"}
+        enter(
+            world.ship,
+            call_file(call, ended=START, outcome="recorded", consents=consents),
+            sidecar(f"{call}-01", policy=policy.sha256, purposes=purposes, basis=basis),
+        )
+    for who in ("", "alice"):
+        if who:
+            world.person(who, "auditor")
+        found = judged(world, START, who)
+        assert found["aa-01"].live == {"orders"}
+        assert found["bb-01"].live == {"training"}
+        assert found["cc-01"].live == {"orders", "training"}
 
 
 # -- access narrows ------------------------------------------------------------------------------------------

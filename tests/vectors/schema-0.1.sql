@@ -2255,7 +2255,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['segments', 'anchors', 'periods', 'retention_moves', 'policies'] LOOP
+    FOREACH name IN ARRAY ARRAY['segments', 'consents', 'anchors', 'periods', 'retention_moves', 'policies'] LOOP
         EXECUTE format('CREATE POLICY keep ON fsgov.%I FOR SELECT TO fsgov_keep USING (true)', name);
     END LOOP;
 END $$;
@@ -2263,6 +2263,8 @@ GRANT SELECT (ended_at, merged_into) ON fsgov.calls TO fsgov_keep;
 GRANT SELECT (segment, call, tenant, state, purposes, policy_sha256, dispose, quarantine, review_by, closed_at, stored_at,
     entered_at, sealed_size, vault) ON fsgov.segments TO fsgov_keep;
 GRANT SELECT ON fsgov.policies TO fsgov_keep;
+GRANT SELECT (basis) ON fsgov.segments TO fsgov_keep;
+GRANT SELECT (call, purpose, state) ON fsgov.consents TO fsgov_keep;
 GRANT SELECT ON fsgov.anchors, fsgov.periods, fsgov.retention_moves
     TO fsgov_keep, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 -- who sets an anchor wants to know in which time zone
@@ -2510,6 +2512,7 @@ SET search_path = pg_catalog, fsgov, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION fsgov.held IS
     'Ids of the holds in force on this segment. None where it is being destroyed: a hold that was placed since came too late. Whoever destroys asks after lock_holds(false), in the same transaction.';
+GRANT EXECUTE ON FUNCTION fsgov.held TO fsgov_keep;
 
 CREATE FUNCTION fsgov.mine(p_tenant text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
