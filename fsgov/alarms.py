@@ -139,6 +139,14 @@ TABLE: Mapping[str, Alarm] = {
             of="name of the vault",
         ),
         Alarm(
+            "lock",
+            ("ship", "keep"),
+            "The vault does not lock what its policy wants locked: of ship it waits in the spool, of keep a"
+            " lock does not grow as it should.",
+            "fsgov check says whether bucket and login can: make it with object lock, grant the right.",
+            of="name of the vault",
+        ),
+        Alarm(
             "sealing",
             SHIP,
             "Nothing can be sealed for this vault: it is not configured, or has no recipient.",
@@ -220,6 +228,13 @@ TABLE: Mapping[str, Alarm] = {
             "Nobody can say how long some recordings are to be kept: their policy, or a purpose in it, is not"
             " known. They are kept.",
             "fsgov retention list --unjudged names them; fsgov retention propose lets another policy count.",
+        ),
+        Alarm(
+            "copy",
+            KEEP,
+            "Copies of recordings have not been made in this vault for an hour, or do not leave it.",
+            "fsgov recordings copies says which and why: see that vault, and keep's login and rights there.",
+            of="name of the vault",
         ),
     )
 }

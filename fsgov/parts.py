@@ -26,7 +26,7 @@ def run_all(settings: Settings) -> int:
     """Govern, ship and keep as children; the exit code. What is missing for any of them is told at once."""
     logs.set_up("run", settings.log.level)
     settings.need(*daemon.PARTS)
-    config.load_policy(settings.policy.file, settings.regions)
+    config.check_keeping(config.load_policy(settings.policy.file, settings.regions), settings.vaults)
     return daemon.run(settings, settings.path)
 
 

@@ -16,7 +16,7 @@ from psycopg2 import Binary
 from fsgov.catalog.connection import Cursor, Database
 from fsgov.catalog.desk import Desk
 from fsgov.errors import NotPermitted
-from fsgov.reconcile.worlds import Catalog, Instant, OpenCall, Row, Session, Unarrived
+from fsgov.reconcile.worlds import Catalog, Copy, Instant, OpenCall, Row, Session, Unarrived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,7 @@ class Reconciling:
                 ended=tuple(_ended(cursor, host, since)),
                 noted=frozenset(_noted(cursor)),
                 artefacts=frozenset(_artefacts(cursor)),
+                copies=tuple(_copies(cursor)),
             )
 
     def place_of(self, call: str) -> tuple[str, str] | None:
@@ -176,5 +177,23 @@ def _noted(cursor: Cursor) -> Iterable[tuple[str, str]]:
 
 
 def _artefacts(cursor: Cursor) -> Iterable[tuple[str, str]]:
-    cursor.execute("SELECT vault, object_key FROM fsgov.artefacts WHERE state <> 'destroyed'")
+    """Where they are, and where copies of their recordings have them too."""
+    cursor.execute(
+        "SELECT a.vault, a.object_key FROM fsgov.artefacts a WHERE a.state <> 'destroyed'"
+        " UNION SELECT k.vault, a.object_key FROM fsgov.copies k JOIN fsgov.artefacts a USING (segment)"
+        " WHERE k.state NOT IN ('gone', 'refused') UNION SELECT r.vault, a.object_key FROM fsgov.replicas r"
+        " JOIN fsgov.artefacts a ON a.vault = r.of WHERE a.state <> 'destroyed'"
+    )
     return ((str(vault), str(key)) for vault, key in cursor.fetchall())
+
+
+def _copies(cursor: Cursor) -> Iterable[Copy]:
+    """Copies that are there, come or go; and what a store copies by itself."""
+    cursor.execute(
+        "SELECT k.segment, k.vault, k.object_key, CASE k.state WHEN 'stored' THEN k.version_id ELSE '' END"
+        " FROM fsgov.copies k WHERE k.state NOT IN ('gone', 'refused')"
+        " UNION SELECT s.segment, r.vault, s.object_key, '' FROM fsgov.segments s"
+        " JOIN fsgov.replicas r ON r.of = s.vault AND r.by_store WHERE s.object_key IS NOT NULL"
+        " AND NOT EXISTS (SELECT FROM fsgov.copies k WHERE k.segment = s.segment AND k.vault = r.vault)"
+    )
+    return (Copy(*map(str, row)) for row in cursor.fetchall())

@@ -49,6 +49,10 @@ class Entering:
         key = None if wrapped_key is None else Binary(wrapped_key)
         return bool(self._ask("SELECT fsgov.enter_segment(%s, %s)", storable(text), key))
 
+    def lock(self, segment: str, vault: str, mode: str, until: int) -> None:
+        """The lock that the vault shows on a segment that was just entered; until: microseconds."""
+        self._ask("SELECT fsgov.note_lock(%s, %s, %s, to_timestamp(%s))", segment, vault, mode, until / 1e6)
+
     def lines(self, origin: str, first: int, lines: Sequence[bytes]) -> int:
         """Lines `first`, `first + 1`, ... of a govern or ship origin; the answer is the last one entered.
 

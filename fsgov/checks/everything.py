@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from fsgov.checks import crm, database, keys, policy, spool, switch, vaults
+from fsgov.checks import crm, database, keys, locks, policy, spool, switch, vaults
 from fsgov.checks.finding import Finding, gathered, ok, warning
 from fsgov.config import Settings
+from fsgov.policy import Lock
 
 GOVERN, SHIP, KEEP = "govern", "ship", "keep"
 
@@ -31,8 +32,10 @@ def on_host(settings: Settings, part: str) -> Iterator[Finding]:
     if settings.database.dsn:
         yield from gathered("database", database.database(settings, wanted))
     if SHIP in wanted or KEEP in wanted:
-        for name in settings.vaults:
-            yield from gathered(f"vault.{name}", vaults.vault(settings, name, part))
+        wants = locks.wanted(settings, wanted)
+        for name in settings.vaults if KEEP in wanted else settings.homes:
+            lock = wants.get(name, Lock.NONE)
+            yield from gathered(f"vault.{name}", vaults.vault(settings, name, part, lock))
     if GOVERN in wanted:
         yield from gathered("switch", switch.switch(settings))
         yield separated(settings, wanted)

@@ -23,6 +23,7 @@ def policy(settings: Settings) -> Iterator[Finding]:
     from fsgov.policy import run_tests
 
     loaded = config.load_policy(settings.policy.file, settings.regions)
+    config.check_keeping(loaded, settings.vaults)
     failures = run_tests(loaded)
     if failures:
         raise BadConfiguration("its own tests fail", "\n".join(map(str, failures)), "fsgov policy check")

@@ -7,17 +7,22 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 
+from fsgov.checks import locks
 from fsgov.checks.finding import Finding, ok, warning
 from fsgov.config import Settings
 from fsgov.errors import Damaged, FsgovError, NotPermitted
+from fsgov.policy import Lock
 from fsgov.vault import Bucket, Credentials, Probe, open_vault
 
 STILL_TRIED = 600.0
 """Seconds for which a probe may be another check's, at work elsewhere."""
 
 
-def vault(settings: Settings, name: str, part: str) -> Iterator[Finding]:
-    """Raises what the store refuses: Unreachable, NotPermitted, NotFound, BadConfiguration, Damaged."""
+def vault(settings: Settings, name: str, part: str, lock: Lock = Lock.NONE) -> Iterator[Finding]:
+    """What both buckets do; lock: what policies want there.
+
+    Raises what the store refuses: Unreachable, NotPermitted, NotFound, BadConfiguration, Damaged.
+    """
     configured = settings.vaults[name]
     login = configured.credentials
     credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
@@ -26,6 +31,8 @@ def vault(settings: Settings, name: str, part: str) -> Iterator[Finding]:
         for use, bucket in (("audio", opened.audio), ("keys", opened.keys)):
             probe = bucket.probe()
             yield tried(f"vault.{name}.{use}", probe, bucket.url, part)
+            if lock is not Lock.NONE:
+                yield locks.tried(f"vault.{name}.{use}", bucket, lock)
             if part != "ship" and probe.removable and (left := sweep(bucket)):
                 yield ok(f"vault.{name}.{use}", f"removed {left} probes that another login had left")
         yield keys_are_closed(f"vault.{name}.keys", opened.keys, part)

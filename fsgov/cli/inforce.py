@@ -125,6 +125,7 @@ def activate(frame: Frame, file: Path, yes: bool, dry_run: bool) -> None:
     from fsgov import config
 
     found = config.load_policy(file, frame.settings.regions or None)
+    config.check_keeping(found, frame.settings.vaults)
     _reviewed(frame, found)
     with acting(frame) as person:
         _activate(frame, person, found, yes, dry_run)

@@ -215,7 +215,9 @@ def load(frame: Frame, file: Path | None) -> Policy:
     if file is not None:
         return config.load_policy(file)
     settings = frame.settings
-    return config.load_policy(settings.policy.file, settings.regions)
+    found = config.load_policy(settings.policy.file, settings.regions)
+    config.check_keeping(found, settings.vaults)
+    return found
 
 
 def _moment(text: str, timezone: str) -> int:

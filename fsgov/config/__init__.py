@@ -3,6 +3,7 @@
 from importlib import resources
 
 from fsgov.config.file import find, load
+from fsgov.config.keeping import check_keeping
 from fsgov.config.policy_file import check_place, check_prompts, law_packs, load_policy, prompt_facts
 from fsgov.config.secret import Secret
 from fsgov.config.settings import (
@@ -32,6 +33,7 @@ __all__ = [
     "Spool",
     "Switch",
     "VaultSettings",
+    "check_keeping",
     "check_place",
     "check_prompts",
     "find",

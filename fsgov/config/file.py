@@ -11,7 +11,7 @@ from fsgov.config import sections
 from fsgov.config.crm import read_parties
 from fsgov.config.listening import read_health, read_purge, read_retention, read_scrub
 from fsgov.config.settings import Settings
-from fsgov.config.vaults import check_apart, read_vault
+from fsgov.config.vaults import check_apart, check_replicas, read_vault
 from fsgov.errors import BadConfiguration
 from fsgov.policy.reading import Faults, Table, document
 
@@ -62,6 +62,7 @@ def parse(text: str, file: Path) -> Settings:
     spool = sections.read_spool(top, base)
     vaults = {name: read_vault(name, table, base) for name, table in top.named_tables("vault")}
     check_apart(vaults, top)
+    check_replicas(vaults, top)
     settings = Settings(
         path=file,
         host=host,

@@ -105,6 +105,10 @@ class VaultSettings:
     credentials: Login | None = None
     region: str = ""
     """The country it is in; "" where nobody says."""
+    replica_of: str = ""
+    """The vault that it is a second place of; "" where it is none."""
+    by_store: bool = False
+    """The object store fills that replica by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,9 +232,14 @@ class Settings:
     purge: Purge = field(default_factory=Purge)
 
     @property
+    def homes(self) -> dict[str, VaultSettings]:
+        """The vaults that recordings are stored into: those that are no replicas."""
+        return {name: vault for name, vault in self.vaults.items() if not vault.replica_of}
+
+    @property
     def regions(self) -> dict[str, str]:
-        """Each vault, and where it is."""
-        return {name: vault.region for name, vault in self.vaults.items()}
+        """Each of them, and where it is."""
+        return {name: vault.region for name, vault in self.homes.items()}
 
     def need(self, *users: str) -> None:
         """Raise BadConfiguration with everything that these lack: `govern`, `ship`, `keep`, a `desk`."""
@@ -255,6 +264,6 @@ class Settings:
             if not vault.keys:
                 hint = "another bucket: who may read the audio must not read its keys"
                 faults.add(f"vault.{name}.keys", "is missing", hint)
-            if seals and not vault.recipients:
+            if seals and not vault.recipients and not vault.replica_of:
                 hint = "fsgov keys generate recipient, and keep the identity off this host"
                 faults.add(f"vault.{name}.recipients", "is missing", hint)

@@ -82,6 +82,8 @@ def read_vault(name: str, vault: Table, base: Path) -> VaultSettings:
         recipients=_recipients(vault),
         credentials=_login(vault, base),
         region=vault.text("region"),
+        replica_of=vault.text("replica_of"),
+        by_store=_by_store(vault),
     )
     if read.region:
         check_country(read.region, vault.at("region"), vault)
@@ -96,6 +98,26 @@ def read_vault(name: str, vault: Table, base: Path) -> VaultSettings:
         vault.fault("credentials", "is missing, the store wants a login", "credentials = { access, secret }")
     vault.end()
     return read
+
+
+def _by_store(vault: Table) -> bool:
+    by = vault.text("replicated_by", "keep")
+    if by not in ("keep", "store"):
+        vault.fault("replicated_by", f"{by!r} fills no replica", nearest(by, ["keep", "store"]))
+    elif vault.has("replicated_by") and not vault.has("replica_of"):
+        vault.fault("replicated_by", "has no effect, this is no replica", 'replica_of = "NAME"')
+    return by == "store"
+
+
+def check_replicas(vaults: Mapping[str, VaultSettings], top: Table) -> None:
+    """Each is a replica of a vault that is there, and is none itself."""
+    for name, vault in vaults.items():
+        where, of = f"vault.{name}.replica_of", vault.replica_of
+        if of and (of == name or of not in vaults):
+            others = [each for each in vaults if each != name]
+            top.fault(where, f"there is no other [vault.{of}]", nearest(of, others))
+        elif of and vaults[of].replica_of:
+            top.fault(where, f"{of} is a replica itself", f'replica_of = "{vaults[of].replica_of}"')
 
 
 def _inside(one: str, other: str) -> bool:

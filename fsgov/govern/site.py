@@ -32,7 +32,7 @@ def site_of(settings: Settings) -> Site:
         trunks=settings.switch.trunks,
         tenants=settings.tenants,
         audio=str(audio_of(settings)),
-        vault=next(iter(settings.vaults)) if len(settings.vaults) == 1 else "",
+        vault=next(iter(settings.homes)) if len(settings.homes) == 1 else "",
         lookup=settings.parties.deadline + GRACE,
         longest=settings.spool.segment_max,
         salt=salt,

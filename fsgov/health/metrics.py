@@ -146,7 +146,7 @@ TABLE = (
         H,
         ("step",),
         SHIP,
-        "How long a step took that succeeded: check, seal, store (the upload), enter, discard.",
+        "How long a step took that succeeded: check, seal, store (the upload), lock, enter, discard.",
     ),
     Row(
         "fsgov_ship_failures_total",

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fsgov.catalog.copying import Copies
 from fsgov.catalog.expiring import Expiring
 from fsgov.catalog.keep import Keep
 from fsgov.catalog.retaining import Retaining
 from fsgov.catalog.scrubbing import Scrubbing
 from fsgov.config import Settings
+from fsgov.copies import Copying, Locking
+from fsgov.copies.copying import Look
 from fsgov.errors import BadConfiguration, NotPermitted
 from fsgov.events import Instant
 from fsgov.expiry import Expiry
@@ -33,7 +36,7 @@ from fsgov.merkle import PublicKey, load_signing_key
 from fsgov.purge.part import Purger, purge_of
 from fsgov.scrub import Scrubber
 from fsgov.scrub.loop import IDLE, Pace
-from fsgov.vault import Bucket, Credentials, open_bucket
+from fsgov.vault import Bucket, Credentials, Vault, open_vault
 
 
 def keep(
@@ -51,17 +54,19 @@ def keep(
         if settings.log.file is not None:
             sinks.append(stack.enter_context(closing(FileSink(settings.log.file))))
         anchors = []
-        buckets = {}
+        vaults = {}
         for vault in settings.vaults.values():
             login = vault.credentials
-            bucket = open_bucket(
-                vault.url, Credentials(login.access.reveal(), login.secret.reveal()) if login else None
-            )
-            buckets[vault.name] = stack.enter_context(closing(bucket))
-            anchors.append(VaultAnchor(vault.name, bucket))
+            credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
+            found = open_vault(vault.name, vault.url, vault.keys, credentials)
+            vaults[vault.name] = found
+            stack.enter_context(closing(found.audio))
+            stack.enter_context(closing(found.keys))
+            if not vault.by_store:
+                anchors.append(VaultAnchor(vault.name, found.audio))
         alarms = Alarms(catalog, settings.host, now)
         sequencer = Sequencer(catalog, signer, now, sinks, anchors, alarms.tell)
-        scrubber = scrub(settings, buckets)
+        scrubber = scrub(settings, {name: vault.audio for name, vault in vaults.items()})
         expiry = expiring(settings)
         vitals = KeepVitals(sequencer, alarms, now, scrubber, expiry)
         stack.enter_context(serving(application(vitals), settings.health.keep, "keep"))
@@ -72,8 +77,14 @@ def keep(
         purger.start()
         stack.enter_context(closing(expiry))
         expiry.start()
+        password = settings.database.password("keep")
+        places = stack.enter_context(closing(Copies(settings.database.dsn, password)))
+        copies = [stack.enter_context(closing(work)) for work in copies_of(settings, places, vaults)]
+        for work in copies:
+            work.start()
         statements = Statements(catalog, settings.host, now)
-        run(sequencer, catalog, alarms, stop, turned, vitals, [scrubber, purger, expiry], [statements.turn])
+        works = [scrubber, purger, expiry, *copies]
+        run(sequencer, catalog, alarms, stop, turned, vitals, works, [statements.turn])
 
 
 def scrub(settings: Settings, buckets: Mapping[str, Bucket]) -> Scrubber:
@@ -93,6 +104,18 @@ def expiring(settings: Settings) -> Expiry:
         numbers=timedelta(microseconds=settings.retention.numbers),
     )
     return Expiry(Retaining.of_keep(dsn, password), Expiring(dsn, password), terms, settings.host, now)
+
+
+def copies_of(settings: Settings, catalog: Copies, vaults: Mapping[str, Vault]) -> list[Copying | Locking]:
+    """What makes locks grow, and copies; not begun."""
+    configured = settings.vaults.items()
+    replicas = {name: (each.replica_of, each.by_store) for name, each in configured if each.replica_of}
+    regions = {name: each.region for name, each in configured}
+    look = Look(timedelta(microseconds=settings.scrub.every), settings.scrub.bytes_per_second)
+    return [
+        Locking(catalog, vaults, settings.host, now),
+        Copying(catalog, vaults, regions, replicas, settings.host, now, look),
+    ]
 
 
 def signer_of(settings: Settings) -> Signer:

@@ -5,7 +5,7 @@ Each bound names its law, so that a fault can. Where several laws bind the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from fsgov.policy.document import Law, Prompt, Purpose, Rule
@@ -61,6 +61,27 @@ class Bounds:
                 mode = RecordMode.NEVER
         return mode, tuple(curbs)
 
+    def against(
+        self, countries: Collection[str], unknown: bool, source: str, target: str, regions: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """Why a recording with parties of these countries may not go from one vault into another.
+
+        unknown: somebody's country is not known; it may be any whose calls may be where this one is. regions:
+        where the vaults are, by the configuration.
+        """
+        found = list[str]()
+        region, said = regions.get(target, ""), self.regions.get(target, "")
+        if said and region != said:
+            found.append(
+                f"vault {target} is {said} by the policy, {region or 'nowhere'} by the configuration"
+            )
+        here = regions.get(source, "") or self.regions.get(source, "")
+        for country, places in sorted(self.residency.items()):
+            concerned = country in countries or (unknown and here in places)
+            if concerned and region not in places:
+                found.append(f"{country}: not kept in vault {target} ({region or 'nobody says where'})")
+        return tuple(found)
+
     def paused(self, table: Table, rule: Rule) -> Rule:
         """The rule with the longest pause that the laws allow; a fault where it says more itself."""
         longest = min((law.pause_max for law in self.laws if law.pause_max is not None), default=None)
@@ -100,7 +121,8 @@ class Bounds:
         if table.has("kind") and purpose.kind not in (*self.kinds, NO_KIND):
             message = f"{purpose.kind!r} is no kind that an included law speaks of"
             table.fault("kind", message, nearest(purpose.kind, [*self.kinds, NO_KIND]))
-        if any(table.faults.touches(table.at(key)) for key in ("retain_min", "retain_max", "anchor")):
+        looked_at = ("retain_min", "retain_max", "anchor", "lock")
+        if any(table.faults.touches(table.at(key)) for key in looked_at):
             return
         for law in self.laws:
             for key, message in _faults(law, purpose):
@@ -126,6 +148,8 @@ def _faults(law: Law, purpose: Purpose) -> Iterator[tuple[str, str]]:
         return
     if bound.least is not None and not bound.least.never_longer_than(purpose.retain_min):
         yield "retain_min", f"can be shorter than the {bound.least}"
+    if purpose.lock.rank < bound.lock.rank:
+        yield "lock", f"is weaker than the {bound.lock.value}"
     longest = purpose.anchor.plus + purpose.retain_max
     if bound.most is not None and not longest.never_longer_than(bound.most):
         yield "retain_max", f"can be longer than the {bound.most}"

@@ -7,7 +7,17 @@ from collections.abc import Iterable, Mapping
 from fsgov.policy.deciding import ARMED_UNDER
 from fsgov.policy.document import Purpose, Rule, When
 from fsgov.policy.reading import Table
-from fsgov.policy.terms import Basis, ConsentMode, OnFailure, Priority, RecordMode, RefusalAct, Require
+from fsgov.policy.terms import (
+    Basis,
+    ConsentMode,
+    Lock,
+    OnFailure,
+    OnWithdrawal,
+    Priority,
+    RecordMode,
+    RefusalAct,
+    Require,
+)
 
 WANTS_A_YES = frozenset({ConsentMode.OPT_IN, ConsentMode.ON_FILE, ConsentMode.AGENT_ATTESTED})
 WITHOUT_EFFECT_UNDER_NEVER = (
@@ -51,6 +61,7 @@ def check_rule(
     raised = () if rule.consent is ConsentMode.STATUTORY else floors
     reach = {rule.consent, *(mode for mode in raised if mode.rank > rule.consent.rank)}
     _check_purposes(table, rule, purposes)
+    _check_locks(table, rule, purposes)
     _check_question(table, rule, reach)
     if rule.armed and rule.consent not in ARMED_UNDER:
         table.fault(
@@ -131,6 +142,16 @@ def _check_statutory(table: Table, rule: Rule, purposes: Mapping[str, Purpose]) 
     if bases and Basis.LEGAL_OBLIGATION not in bases.values():
         hint = "name the purpose for which a law demands the recording"
         table.fault("purposes", "none has basis legal_obligation", hint)
+
+
+def _check_locks(table: Table, rule: Rule, purposes: Mapping[str, Purpose]) -> None:
+    """What the vault locks cannot be destroyed, nor be set aside for that."""
+    locked = [name for name in rule.purposes if name in purposes and purposes[name].lock is not Lock.NONE]
+    if not locked or rule.consent is ConsentMode.STATUTORY or rule.on_withdrawal is OnWithdrawal.KEEP:
+        return
+    act = "destroyed" if rule.on_withdrawal is OnWithdrawal.DESTROY else "set aside"
+    hint = 'on_withdrawal = "keep", or consent = "statutory": what was stored before a no is locked'
+    table.fault("on_withdrawal", f"what {locked[0]} has locked cannot be {act}", hint)
 
 
 def _check_question(table: Table, rule: Rule, reach: set[ConsentMode]) -> None:

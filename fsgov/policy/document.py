@@ -13,6 +13,7 @@ from fsgov.policy.terms import (
     Basis,
     CallDirection,
     ConsentMode,
+    Lock,
     OnFailure,
     OnWithdrawal,
     Priority,
@@ -43,6 +44,8 @@ class Purpose:
     anchor: Anchor = field(default_factory=lambda: Anchor(event="call_end"))
     anchor_fallback: Anchor | None = None
     """Counts where `anchor` has not happened."""
+    lock: Lock = Lock.NONE
+    """How the vault keeps what serves it, until retain_min is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +159,8 @@ class Retention:
     least: Span | None = None
     most: Span | None = None
     anchor: str = "call_end"
+    lock: Lock = Lock.NONE
+    """The weakest that it takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

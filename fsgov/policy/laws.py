@@ -18,7 +18,7 @@ from fsgov.policy.purposes import A_SPAN, EVENTS
 from fsgov.policy.purposes import NAME as KIND
 from fsgov.policy.reading import Faults, Table, document, nearest
 from fsgov.policy.spans import Span, duration, span
-from fsgov.policy.terms import AtMax, RecordMode
+from fsgov.policy.terms import AtMax, Lock, RecordMode
 from fsgov.policy.when import check_country
 
 BINDING = ("floor", "record", "residency", "retain", "language", "pause")
@@ -116,8 +116,13 @@ def _retention(table: Table) -> Retention:
     anchor = table.text("anchor", "call_end")
     if anchor not in EVENTS:
         table.fault("anchor", f"{anchor!r} is no event that a period starts from", nearest(anchor, EVENTS))
-    read = Retention(least=_span(table, "min"), most=_span(table, "max"), anchor=anchor)
-    if not (table.has("min") or table.has("max")):
+    read = Retention(
+        least=_span(table, "min"),
+        most=_span(table, "max"),
+        anchor=anchor,
+        lock=table.choice("lock", Lock, Lock.NONE),
+    )
+    if not any(table.has(key) for key in ("min", "max", "lock")):
         table.faults.add(table.path, "binds nothing", 'min = "5 years" or max = "6 months"')
     table.end()
     return read

@@ -8,7 +8,7 @@ from fsgov.policy.bounds import Bounds
 from fsgov.policy.document import Anchor, Purpose
 from fsgov.policy.reading import Table, nearest
 from fsgov.policy.spans import Span, span
-from fsgov.policy.terms import Basis
+from fsgov.policy.terms import Basis, Lock
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 EVENTS = ("call_end", "contract_end", "last_activity", "case_closed")
@@ -73,7 +73,20 @@ def read_purpose(name: str, purpose: Table, bounds: Bounds) -> Purpose:
         retain_max=longest or Span(),
         anchor=anchor,
         anchor_fallback=fallback,
+        lock=_lock(purpose, shortest),
     )
     bounds.check_purpose(purpose, read)
     purpose.end()
     return read
+
+
+def _lock(purpose: Table, shortest: Span) -> Lock:
+    lock = purpose.choice("lock", Lock, Lock.NONE)
+    if lock is Lock.NONE:
+        return lock
+    if shortest == Span() and not purpose.faults.touches(purpose.at("retain_min")):
+        purpose.fault("lock", "would end at once: there is no retain_min", 'retain_min = "5 years"')
+    if purpose.source.get("basis") == Basis.CONSENT.value:
+        hint = "a consent can be taken back, a lock cannot: another basis, or no lock"
+        purpose.fault("lock", "keeps what rests on a consent", hint)
+    return lock

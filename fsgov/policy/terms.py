@@ -153,3 +153,21 @@ class OnFailure(Enum):
     ANNOUNCE = "announce"
     CONTINUE = "continue"
     ALERT = "alert"
+
+
+class Lock(Enum):
+    """How what is stored for a purpose is kept from everybody, until its shortest retention is over.
+
+    none        by rights alone
+    governance  the vault refuses removal, except to a login with the right to bypass that; fsgov never does
+    compliance  the vault refuses removal to everybody, its owner included, and nothing shortens it
+    """
+
+    NONE = "none"
+    GOVERNANCE = "governance"
+    COMPLIANCE = "compliance"
+
+    @property
+    def rank(self) -> int:
+        """0 to 2, by strength."""
+        return tuple(Lock).index(self)

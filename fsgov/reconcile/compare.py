@@ -134,13 +134,16 @@ def in_vault(worlds: Worlds, vault: VaultListing, before: Instant) -> Iterator[D
     sidecars = worlds.host.sidecars if worlds.host else ()
     on_the_way = {sidecar.key for sidecar in sidecars if sidecar.state != "entered"}
     there = {(each.key, each.version): each for each in vault.objects}
+    copies = {each.key: each.version for each in worlds.catalog.copies if each.vault == vault.name}
     for place, each in there.items():
+        if copies.get(each.key) in ("", each.version):
+            continue
         if place in named or each.modified >= before or each.key.startswith(OURS) or each.key in on_the_way:
             continue
         if (vault.name, each.key) in worlds.catalog.artefacts:
             continue
         row = rows.get(segment_of(each.key))
-        kind = Kind.ORPHAN_OBJECT
+        kind = Kind.SECOND_COPY if each.key in copies else Kind.ORPHAN_OBJECT
         if row is not None and row.key == each.key:
             lost = (row.key, row.version) not in there or row.verdict in ("truncated", "corrupted")
             kind = Kind.RESTORED_OBJECT if lost and each.size == row.size else Kind.SECOND_COPY
@@ -152,8 +155,10 @@ def in_vault(worlds: Worlds, vault: VaultListing, before: Instant) -> Iterator[D
             yield from _compared(vault, row, there, (row.key, row.size) in back)
     if vault.keys is not None:
         segments = {segment_of(each.key) for each in vault.objects}
+        copied = {each.segment for each in worlds.catalog.copies if each.vault == vault.name}
         for segment, since in vault.keys.items():
-            if segment not in segments and segment not in rows and since < before:
+            known = segment in segments or segment in rows or segment in copied
+            if not known and since < before:
                 yield Difference(Kind.KEY_WITHOUT_OBJECT, segment, f"vault {vault.name}", since)
 
 

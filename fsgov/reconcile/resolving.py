@@ -64,7 +64,7 @@ class Resolving:
     def _place_of(self, call: str) -> tuple[str, str]:
         """Tenant and vault for audio of this call. Raises BadConfiguration where nothing names the vault."""
         tenant, vault = self._catalog.place_of(call) or (UNKNOWN_TENANT, "")
-        known = list(self._settings.vaults)
+        known = list(self._settings.homes)
         vault = vault or self._vault or (known[0] if len(known) == 1 else "")
         if not vault:
             raise BadConfiguration(

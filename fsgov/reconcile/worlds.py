@@ -166,6 +166,16 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of a recording, or a place that its store copies it to. version: "" while it is not known."""
+
+    segment: str
+    vault: str
+    key: str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenCall:
     """A call without an outcome."""
 
@@ -200,6 +210,7 @@ class Catalog:
     legs: frozenset[str] = frozenset()
     ended: tuple[Session, ...] = ()
     noted: frozenset[tuple[str, str]] = frozenset()
+    copies: tuple[Copy, ...] = ()
     artefacts: frozenset[tuple[str, str]] = frozenset()
 
 

@@ -19,13 +19,13 @@ from fsgov.catalog.ship import Entering, Ship
 from fsgov.errors import Conflict, Damaged, FsgovError
 from fsgov.events import Instant
 from fsgov.failpoints import failpoint
+from fsgov.shipper.marking import WITHDRAWN, marked
 from fsgov.shipper.outcome import revise
 from fsgov.shipper.sidecar import Sidecar
 from fsgov.spool import EntryFiles, Mark, Spool
 
 log = structlog.get_logger()
 
-WITHDRAWN = "withdrawn"
 STUCK = 60_000_000
 """Microseconds before an origin is looked at again whose lines PostgreSQL refuses for good."""
 
@@ -57,12 +57,12 @@ class Rows:
 
     def segment(self, sidecar: Sidecar) -> Sidecar:
         """Enter a stored (or missing) segment, then discard its plaintext; the sidecar in state `entered`."""
-        sidecar = self._marked(sidecar)
+        sidecar = marked(self._spool, sidecar)
         if not sidecar.never_opened:
             failpoint("ship.entered.before")
             key = None if sidecar.sealed is None else sidecar.sealed.wrapped_key
             with self._catalog.entering() as entering:
-                if entering.segment(sidecar.to_text(), key):
+                if _entered(entering, sidecar, key):
                     self._tell(entering, sidecar.stored_at or self._now(), told_of(sidecar))
         failpoint("ship.entered.after")
         entered = replace(sidecar, state="entered", entered_at=self._now())
@@ -81,7 +81,7 @@ class Rows:
             return False
         key = None if sidecar.sealed is None else sidecar.sealed.wrapped_key
         with self._catalog.entering() as entering:
-            new = entering.segment(sidecar.to_text(), key)
+            new = _entered(entering, sidecar, key)
             if new and not entering.is_retold(sidecar.segment, "segment.checked"):
                 self._tell(entering, sidecar.stored_at or self._now(), told_of(sidecar))
         return new
@@ -95,22 +95,6 @@ class Rows:
         """The log that is written."""
         with self._catalog.entering() as entering:
             return entering.log_id()
-
-    def _marked(self, sidecar: Sidecar) -> Sidecar:
-        """Law 7: what a party took back is marked, also where that came after the segment was released.
-
-        What its rule sets aside goes to quarantine, unless something else has sent it there.
-        """
-        try:
-            document: dict[str, Any] = json.loads(self._spool.call(sidecar.call) or "{}")
-        except ValueError:  # told by who reads the calls
-            return sidecar
-        review_by = (document.get("quarantine") or {}).get(sidecar.segment)
-        if review_by is not None and not sidecar.quarantine:
-            sidecar = replace(sidecar, quarantine=WITHDRAWN, review_by=int(review_by))
-        if sidecar.segment not in document.get("dispose", ()) or sidecar.written.get("dispose"):
-            return sidecar
-        return sidecar.to_be_disposed(str(document.get("state", {}).get("dispose_reason", "")))
 
     def discard(self, sidecar: Sidecar) -> Sidecar:
         """Unlink the plaintext of a segment whose row is committed."""
@@ -199,6 +183,14 @@ class Rows:
         entering.lines(self._origin, first, lines)
 
 
+def _entered(entering: Entering, sidecar: Sidecar, key: bytes | None) -> bool:
+    """The row and the lock that the vault shows; False where the row was there."""
+    new = entering.segment(sidecar.to_text(), key)
+    if new and sidecar.locked is not None:
+        entering.lock(sidecar.segment, sidecar.vault, sidecar.locked.mode, sidecar.locked.until)
+    return new
+
+
 def told_of(sidecar: Sidecar) -> list[Told]:
     """The lines that belong to a segment's row."""
     assert sidecar.checked is not None
@@ -238,4 +230,8 @@ def told_of(sidecar: Sidecar) -> list[Told]:
                 {"call": sidecar.call, "vault": stored.vault, "size": stored.size, "sha256": stored.sha256},
             )
         )
+    if sidecar.locked is not None:
+        lock = sidecar.locked
+        facts = {"vault": sidecar.vault, "mode": lock.mode.lower(), "until": entries.iso(lock.until)}
+        told.append(("segment.locked", sidecar.segment, {"call": sidecar.call, **facts}))
     return told

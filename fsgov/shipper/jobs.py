@@ -49,6 +49,8 @@ def pool_and_gate(sidecar: Sidecar) -> tuple[str, str]:
     match sidecar.step:
         case Step.STORE:
             return "uploads", f"vault.{sidecar.vault}"
+        case Step.LOCK:
+            return "uploads", f"lock.{sidecar.vault}"
         case Step.SEAL:
             return "files", f"sealing.{sidecar.vault}"
         case Step.ENTER:

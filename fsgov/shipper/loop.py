@@ -24,6 +24,7 @@ from fsgov.shipper.alarms import Alarms
 from fsgov.shipper.belt import Belt, Item
 from fsgov.shipper.entering import Rows
 from fsgov.shipper.jobs import Job, in_our_words, pool_and_gate
+from fsgov.shipper.locking import Locker
 from fsgov.shipper.paperwork import Paperwork, Report
 from fsgov.shipper.pauses import Pauses
 from fsgov.shipper.probing import Probing
@@ -82,7 +83,8 @@ class Shipper:
         self._probing = Probing(catalog, origin, destinations, self._pauses, self.telling, clock)
         self._probes: dict[Future[None], str] = {}
         self._sealer = Sealer(spool, now)
-        self._storer = Storer(spool, now)
+        self._storer = Storer(spool, destinations, now)
+        self._locker = Locker(spool, destinations, now)
         self._rows = Rows(spool, catalog, host, origin, now)
         self._paperwork = Paperwork(spool, self._belt, self._rows, keep_sealed, now)
         self._pools = {
@@ -216,17 +218,15 @@ class Shipper:
             case Step.SEAL:
                 return partial(self._seal, sidecar)
             case Step.STORE:
-                return partial(self._store, sidecar, ask_first=item.unsure)
+                return partial(self._storer.store, sidecar, ask_first=item.unsure)
+            case Step.LOCK:
+                return partial(self._locker.lock, sidecar)
             case Step.ENTER:
                 return partial(self._rows.segment, sidecar)
         return partial(self._rows.discard, sidecar)
 
     def _seal(self, sidecar: Sidecar) -> Sidecar:
         return self._sealer.seal(sidecar, destination(self._destinations, sidecar.vault).recipients)
-
-    def _store(self, sidecar: Sidecar, *, ask_first: bool) -> Sidecar:
-        vault = destination(self._destinations, sidecar.vault).vault
-        return self._storer.store(sidecar, vault, ask_first=ask_first)
 
     def _wait(self, seconds: float, stop: threading.Event | None) -> None:
         under_way: list[Future[Any]] = [*self._jobs]

@@ -40,7 +40,7 @@ def run(settings: Settings, stop: threading.Event, systemd: Systemd) -> None:
         password = settings.database.password("ship")
         catalog = stack.enter_context(closing(open_ship(settings.database.dsn, password)))
         pace = Pace(settings.ship.rate) if settings.ship.rate else None
-        vaults = {name: opened(vault, pace) for name, vault in settings.vaults.items()}
+        vaults = {name: opened(vault, pace) for name, vault in settings.homes.items()}
         shipper = Shipper(
             room,
             catalog,
@@ -50,13 +50,13 @@ def run(settings: Settings, stop: threading.Event, systemd: Systemd) -> None:
             uploads=settings.ship.uploads,
         )
         stack.enter_context(closing(shipper))
-        vitals = stack.enter_context(closing(ShipVitals(shipper, room, settings.vaults)))
+        vitals = stack.enter_context(closing(ShipVitals(shipper, room, settings.homes)))
         stack.enter_context(serving(application(vitals), settings.health.ship, "ship"))
         stowing = stack.enter_context(
             closing(Stowing(catalog, {name: each.vault.audio for name, each in vaults.items()}))
         )
         stowing.start()
-        log.info("ship.started", vaults=sorted(settings.vaults))
+        log.info("ship.started", vaults=sorted(settings.homes))
 
         def turned() -> None:
             room.alive()

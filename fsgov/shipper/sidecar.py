@@ -12,6 +12,7 @@ from typing import Any
 from fsgov.errors import Damaged
 from fsgov.events import Instant
 from fsgov.media import Mask
+from fsgov.vault import LockMode
 
 
 class Step(Enum):
@@ -22,6 +23,8 @@ class Step(Enum):
     CHECK = "check"
     SEAL = "seal"
     STORE = "store"
+    LOCK = "lock"
+    """Stored, and to be locked before it counts as that."""
     ENTER = "enter"
     KEEP = "keep"
     """Everything is done; sealed copy and sidecar stay for a while."""
@@ -38,6 +41,10 @@ _STEPS = {
     "entered": Step.KEEP,
 }
 STATES = tuple(_STEPS)
+OURS = (
+    "checked", "quarantine", "review_by", "sealed", "stored", "stored_at", "lock", "locked", "entered_at"
+)  # fmt: skip
+"""What ship writes into the document; the rest is govern's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,14 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectLock:
+    """Until when nobody removes the stored object and its key, and how strictly (`LockMode`)."""
+
+    mode: LockMode
+    until: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class Sidecar:
     """One segment. `written` is the document as it was read: what govern wrote stays as it is."""
 
@@ -104,6 +119,10 @@ class Sidecar:
     sealed: SealedFile | None = None
     stored: StoredObject | None = None
     stored_at: Instant | None = None
+    lock: ObjectLock | None = None
+    """What its policy wants, at least."""
+    locked: ObjectLock | None = None
+    """What the vault shows."""
     entered_at: Instant | None = None
     written: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -113,6 +132,8 @@ class Sidecar:
         step = _STEPS[self.state]
         if step is Step.SEAL and self.checked is not None and self.checked.missing:
             return Step.ENTER
+        if step is Step.ENTER and self.lock is not None and self.locked is None:
+            return Step.LOCK
         return step
 
     @property
@@ -133,6 +154,11 @@ class Sidecar:
         """Reconcile found the audio: nobody knows what should have been paused in it."""
         return bool(self.written.get("adopted"))
 
+    @property
+    def barred(self) -> bool:
+        """It waits for a reviewer or for its destruction: nothing may lock it."""
+        return bool(self.quarantine or self.written.get("dispose"))
+
     def to_be_disposed(self, reason: str) -> Sidecar:
         """The same, marked: a withdrawal came after govern had released the segment."""
         return replace(self, written={**self.written, "dispose": True, "dispose_reason": reason})
@@ -140,7 +166,7 @@ class Sidecar:
     def to_text(self) -> str:
         """The document that takes the old one's place; also what the catalog enters."""
         document = {**self.written, "state": self.state}
-        for name in ("checked", "quarantine", "review_by", "sealed", "stored", "stored_at", "entered_at"):
+        for name in OURS:
             document.pop(name, None)
         if self.checked is not None:
             document["checked"] = _plain(self.checked)
@@ -150,6 +176,9 @@ class Sidecar:
             document["sealed"] = {**_plain(self.sealed), "wrapped_key": key}
         if self.stored is not None:
             document |= {"stored": _plain(self.stored), "stored_at": self.stored_at}
+        for name, lock in (("lock", self.lock), ("locked", self.locked)):
+            if lock is not None:
+                document[name] = _plain(lock)
         if self.entered_at is not None:
             document["entered_at"] = self.entered_at
         return json.dumps(document)
@@ -190,6 +219,8 @@ def parse(segment: str, text: str) -> Sidecar:
             sealed=SealedFile(**sealed) if sealed else None,
             stored=StoredObject(**document["stored"]) if document.get("stored") else None,
             stored_at=document.get("stored_at"),
+            lock=ObjectLock(**document["lock"]) if document.get("lock") else None,
+            locked=ObjectLock(**document["locked"]) if document.get("locked") else None,
             entered_at=document.get("entered_at"),
             written=document,
         )
@@ -206,5 +237,5 @@ def back_to(sidecar: Sidecar, state: str) -> Sidecar:
     return replace(sidecar, state="quarantined" if sidecar.quarantine else state, sealed=None)
 
 
-def _plain(value: Checked | SealedFile | StoredObject) -> dict[str, Any]:
+def _plain(value: Checked | SealedFile | StoredObject | ObjectLock) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}

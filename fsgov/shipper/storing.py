@@ -14,6 +14,7 @@ from fsgov.envelope import Recipient
 from fsgov.errors import BadConfiguration, Damaged, NotFound, NotPermitted, Unreachable
 from fsgov.events import Instant
 from fsgov.failpoints import failpoint
+from fsgov.shipper.locks import Locks
 from fsgov.shipper.sidecar import Sidecar, StoredObject, back_to
 from fsgov.spool import Spool
 from fsgov.vault import Bucket, Vault
@@ -42,17 +43,22 @@ def destination(destinations: Mapping[str, Destination], name: str) -> Destinati
 class Storer:
     """Puts sealed segments into their vaults. Its verb blocks, and may run in several threads at once."""
 
-    def __init__(self, spool: Spool, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self, spool: Spool, destinations: Mapping[str, Destination], now: Callable[[], Instant]
+    ) -> None:
         self._spool = spool
+        self._destinations = destinations
         self._now = now
+        self._locks = Locks(spool, now)
 
-    def store(self, sidecar: Sidecar, vault: Vault, *, ask_first: bool) -> Sidecar:
+    def store(self, sidecar: Sidecar, *, ask_first: bool) -> Sidecar:
         """The sidecar in state `stored`, durably; or back before the sealing when the sealed file is damaged.
 
         ask_first: an earlier attempt may have arrived. Raises what the vault raises.
         """
         sealed = sidecar.sealed
         assert sealed is not None
+        vault = destination(self._destinations, sidecar.vault).vault
         failpoint("ship.stored.before")
         version = _there(vault.audio, sealed.key, sealed.sha256, sealed.size) if ask_first else None
         if version is None:
@@ -75,6 +81,7 @@ class Storer:
             sidecar,
             state="stored",
             stored_at=self._now(),
+            lock=self._locks.wanted(sidecar),
             stored=StoredObject(
                 vault=vault.name,
                 key=sealed.key,

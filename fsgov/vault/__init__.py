@@ -10,6 +10,7 @@ login may read the first and not the second. `bucket` holds the contract that ea
 """
 
 from fsgov.vault.bucket import BLOCK, Bucket, LockMode, Probe, Stat, Stored, Vault, Version, verified
+from fsgov.vault.locks import grown, least
 from fsgov.vault.opening import Credentials, open_bucket, open_vault
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "Stored",
     "Vault",
     "Version",
+    "grown",
+    "least",
     "open_bucket",
     "open_vault",
     "verified",

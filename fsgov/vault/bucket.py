@@ -152,6 +152,10 @@ class Bucket(ABC):
         lock, NotPermitted where it is locked for longer already.
         """
 
+    def lock_of(self, key: str, version_id: str) -> Stat:
+        """The lock that the version shows, also to a login that may not read it; as `stat` else."""
+        return self.stat(key, version_id)
+
     @abstractmethod
     def hold(self, key: str, version_id: str, on: bool) -> Stat:
         """Set or lift the legal hold of the version; proven and refused as `lock` does."""

@@ -167,6 +167,8 @@ FUNCTIONS = {
     "copy_proven": {"keep"},
     "copy_gone": {"keep"},
     "copy_may_leave": {"keep"},
+    "copies_to_prove": {"keep"},
+    "copy_looked": {"keep"},
     "copies_interrupted": {"keep"},
     "copies_open": {"keep"},
     "objects_of": {"keep", "privacy", "ops", "auditor"},

@@ -16,6 +16,7 @@ from tests.unit.test_cli import ALL
 FIRST, MISSING = f"{CALL}-01", f"{CALL}-03"
 EXPORT = ("recordings", "export")
 WHY = ("--purpose", "evidence", "--reason", "asked", "--output", "out")
+REASON = ("--reason", "second site")
 ID = ("--identity", "desk/id.txt")
 ATTACH = ("recordings", "attach", FIRST, "failing.toml")
 SCORE = ("--kind", "score", "--purpose", "evidence")
@@ -198,6 +199,20 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("absent", ("recordings", "prove", "nowhere", *KEY), 6, "no evidence bundle"),
     ("absent", ("recordings", "prove", "filled"), 2, "--key"),
     ("absent", ("recordings", "prove", "filled", "--key", NONE), 3, "not a public key"),
+    # other vaults
+    ("alice", ("recordings", "copy", FIRST, "--to", "eu", *REASON), 5, "permission denied"),
+    ("alice", ("recordings", "copy", FIRST, "--to", "nowhere", *REASON), 3, "not configured here"),
+    ("alice", ("recordings", "copy", FIRST, "--to", "eu"), 2, "--reason"),
+    ("bob", ("recordings", "copy", FIRST, "--to", "eu", *REASON), 7, "in that vault"),
+    ("bob", ("recordings", "copy", NOBODY, "--to", "eu", *REASON), 6, NOBODY),
+    ("bob", ("recordings", "copy", MISSING, "--to", "eu", *REASON), 7, "no audio"),
+    ("bob", ("recordings", "copy", FIRST, "--to", "eu", "--reason", ""), 7, "needs a reason"),
+    ("bob", ("recordings", "move", FIRST, "--to", "eu", *REASON, "--yes"), 7, "in that vault"),
+    ("alice", ("recordings", "move", FIRST, "--to", "nowhere", *REASON, "--yes"), 3, "not configured here"),
+    ("alice", ("recordings", "drop", FIRST, "--from", "eu", *REASON, "--yes"), 5, "permission denied"),
+    ("bob", ("recordings", "drop", FIRST, "--from", "eu", *REASON, "--yes"), 6, "no copy to drop"),
+    ("alice", ("recordings", "copies", "x y"), 2, "no id"),
+    ("carol", ("recordings", "copies"), 5, ""),
     # live acts: no daemon runs
     ("alice", ("calls", "start", CALL), 4, "govern does not answer"),
     ("alice", ("calls", "stop", "no/../id"), 2, "no id"),

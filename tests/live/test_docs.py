@@ -24,7 +24,7 @@ import pytest
 
 from fsgov.embedded import find
 from fsgov.simulator.remote import Remote
-from tests.live.cli import POLICY, Company, company, environment_of
+from tests.live.cli import DESK, POLICY, Company, company, environment_of
 from tests.live.shipping import CALL
 from tests.live.test_cli_acts import ON_DEMAND, until
 from tests.unit.test_cli import ALL, documented, lines_of
@@ -63,6 +63,8 @@ ORDER: dict[str, str] = {
     "calls stop": "host", "calls consent": "host",
     "recordings list": "alice", "recordings show": "alice", "recordings export": "alice",
     "recordings attach": "alice", "recordings artefacts": "alice", "recordings verify": "alice",
+    "recordings copy": "olga", "recordings copies": "olga", "recordings drop": "olga",
+    "recordings move": "olga",
     "events tail": "alice", "events export": "alice", "events verify": "alice", "events schema": "alice",
     "calls anchor": "alice", "retention list": "alice", "retention diff": "bob", "retention propose": "bob",
     "retention approve": "alice", "retention history": "alice",
@@ -129,6 +131,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with company(root) as firm:
         firm.hire("me", "supervisor", "--os-user", getpass.getuser())
         firm.hire("olga", "ops")
+        more = "".join(f'[vault.{name}]\nurl = "file:vault/{name}"\n' for name in ("dr", "eu2"))
+        (root / "olga.toml").write_text(DESK.replace("{login}", "olga") + more)
         policy = POLICY.replace('[[rule]]\nname = "rest"\n', ON_DEMAND.lstrip())
         (root / "policy.toml").write_text(policy)
         etc = root / "etc"

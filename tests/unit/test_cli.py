@@ -36,6 +36,7 @@ EXPECTED = {
     "calls pause", "calls resume", "calls tag", "calls consent",
     "recordings list", "recordings show", "recordings export",
     "recordings attach", "recordings artefacts", "recordings prove",
+    "recordings copy", "recordings copies", "recordings drop", "recordings move",
     "recordings verify", "events tail", "events export", "events verify", "events schema", "reconcile",
     "report outcomes", "db restored", "scrub",
     "calls anchor", "retention list", "retention diff", "retention propose", "retention approve",

@@ -166,7 +166,7 @@ def test_the_readings_of_ship_are_its_rows(clock: Clock, spool: Spool) -> None:
     readings = vitals.readings()
     assert set(readings) | COMMON == {row.name for row in TABLE if "ship" in row.parts}
     assert {step for (step,) in readings["fsgov_ship_step_seconds"]} == set(NAMES.values())
-    assert set(NAMES.values()) == {"check", "seal", "store", "enter", "discard"}
+    assert set(NAMES.values()) == {"check", "seal", "store", "lock", "enter", "discard"}
     vitals.close()
 
 

@@ -230,6 +230,36 @@ def test_what_does_not_go_together(text: str, fault: str) -> None:
     assert lines[0].startswith(fault)
 
 
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ('basis = "contract"\nretain_max = "1 year"\nlock = "compliance"', "lock: would end at once"),
+        (
+            'basis = "consent"\nretain_min = "1 year"\nretain_max = "1 year"\nlock = "governance"',
+            "lock: keeps what",
+        ),
+        (
+            'basis = "contract"\nretain_min = "1 year"\nretain_max = "1 year"\nlock = "worm"',
+            "lock: 'worm' is not",
+        ),
+    ],
+)
+def test_a_lock_that_could_not_be_kept_is_refused(lines: str, fault: str) -> None:
+    told, _ = faults(GOOD.replace("[purpose.training]", f"[purpose.locked]\n{lines}\n[purpose.training]"))
+    assert len(told) == 1
+    assert told[0].strip().startswith(f"purpose.locked.{fault}")
+
+
+@pytest.mark.parametrize("act", ["destroy", "quarantine", ""])
+def test_what_is_locked_cannot_be_destroyed_after_a_no(act: str) -> None:
+    locked = GOOD.replace('retain_min = "5 years"\n', 'retain_min = "5 years"\nlock = "governance"\n')
+    kept = locked.replace('vault = "eu"\n', 'vault = "eu"\non_withdrawal = "keep"\n')
+    parse(kept, prompts=facts, packs=config.law_packs())
+    told, _ = faults(kept.replace('on_withdrawal = "keep"', f'on_withdrawal = "{act}"' if act else ""))
+    assert len(told) == 1
+    assert told[0].strip().startswith("rule[1].on_withdrawal: what evidence has locked cannot be")
+
+
 LAW = '[purpose.mifid]\nbasis = "legal_obligation"\nretain_max = "7 years"\n'
 
 

@@ -32,7 +32,9 @@ from tests.unit.conversation import NEVER, Talk, moves
 PACKS = config.law_packs()
 SOURCES: dict[str, dict[str, Any]] = {name: tomllib.loads(text) for name, text in PACKS.items()}
 HEAD = 'version = "1"\ntimezone = "UTC"\n'
-WANTED = {f"law:{name}" for name in ["de", "uk", "fr", "us", "cn", "mifid", "fca", "reg_f", "pci", "hipaa"]}
+WANTED = {
+    f"law:{name}" for name in ["de", "uk", "fr", "us", "cn", "mifid", "fca", "reg_f", "pci", "hipaa", "sec"]
+}
 ALL_PARTIES = "CA CT DE FL IL MD MA MT NV NH PA WA"
 
 

@@ -890,19 +890,24 @@ CREATE TABLE fsgov.copies (
     said           text NOT NULL DEFAULT '',
     again_at       timestamptz,
     stored_at      timestamptz,
+    proven_at      timestamptz,
+    damaged        text,
     gone_at        timestamptz
 );
 CREATE UNIQUE INDEX copies_one ON fsgov.copies (segment, vault) WHERE state NOT IN ('gone', 'refused');
+CREATE INDEX copies_proven ON fsgov.copies (proven_at) WHERE state = 'stored';
 CREATE INDEX copies_work ON fsgov.copies (asked_at) WHERE state IN ('asked', 'copying', 'tried', 'leaving');
 COMMENT ON TABLE fsgov.copies IS
     'Where else than in the vault of its row a segment is stored, was, or is to be. Purge removes every version of each (objects_of). No reference to segments: what lies in a vault outlives a row.';
 COMMENT ON COLUMN fsgov.copies.state IS
-    'asked: a person (ask_copy), or a replica of the configuration (lack_of_replica), wants it; nothing was put. copying: keep puts it now (copy_begins), and the segment cannot be destroyed until that ends. tried: it did not work, some of it may be there, keep tries again (copy_failed). stored: read back and proven (copy_proven). leaving: to be removed, by purge''s own path (copy_proven of a move, for the place it came from; drop_copy). gone: removed, the listing proved it (copy_gone; copies_destroyed, with the segment itself). refused: may not be made (copy_refused); said is why.';
+    'asked: a person (ask_copy), or a replica of the configuration (lack_of_replica), wants it; nothing was put. copying: keep puts it now (copy_begins), and the segment cannot be destroyed until that ends. tried: it did not work, some of it may be there, keep tries again (copy_failed); or it was found damaged, and is made anew (copy_looked). stored: read back and proven (copy_proven). leaving: to be removed, by purge''s own path (copy_proven of a move, for the place it came from; drop_copy). gone: removed, the listing proved it (copy_gone; copies_destroyed, with the segment itself). refused: may not be made (copy_refused); said is why.';
 COMMENT ON COLUMN fsgov.copies.moving IS
     'When it is proven the row of the segment names it, and what the row named until then becomes this row, leaving.';
 COMMENT ON COLUMN fsgov.copies.asked_by IS 'Null: keep, for a replica of the configuration.';
 COMMENT ON COLUMN fsgov.copies.xact IS 'The transaction that asked, then that of the line segment.copy.begun: copy_key gives the wrapped key out only when it is committed.';
 COMMENT ON COLUMN fsgov.copies.again_at IS 'Not tried before this (copy_failed): a while after a failure, or when its lock is over. Null: at once.';
+COMMENT ON COLUMN fsgov.copies.proven_at IS 'When it was last read back whole (copy_proven, copy_looked).';
+COMMENT ON COLUMN fsgov.copies.damaged IS 'The version that was whole once and is not any more (copy_looked): another one is put beside it.';
 COMMENT ON COLUMN fsgov.copies.said IS 'Why it did not work the last time, in the words of the part that refused; names no person.';
 
 CREATE TABLE fsgov.replicas (
@@ -3289,6 +3294,8 @@ BEGIN
             verdict := item.state;
         ELSIF about.state IS NULL OR about.state NOT IN ('stored', 'quarantined') THEN
             verdict := 'gone';
+        ELSIF EXISTS (SELECT FROM fsgov.copies k WHERE k.segment = each AND k.state = 'copying') THEN
+            verdict := 'planned';  -- keep puts a copy, which would outlive it: its turn comes again
         ELSE
             holding := fsgov.held(each);
             verdict := CASE WHEN cardinality(holding) > 0 THEN 'held' ELSE 'destroying' END;
@@ -3503,25 +3510,34 @@ CREATE FUNCTION fsgov.lockable(p_policies text[], p_after text, p_limit integer)
     policy_sha256 text, purposes text[], ended_at timestamptz, anchors jsonb, vault text, object_key text,
     version_id text, key_version_id text, mode text, until timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
-    WITH page AS MATERIALIZED (
-        SELECT s.* FROM fsgov.segments s
-        WHERE s.state = 'stored' AND NOT s.dispose AND s.policy_sha256 = ANY (p_policies) AND s.segment > p_after
+    WITH RECURSIVE known AS MATERIALIZED (
+        SELECT p.sha256, fsgov.judged_by(p.sha256) AS counts FROM fsgov.policies p
+        WHERE fsgov.judged_by(p.sha256) = ANY (p_policies)
+    ), page AS MATERIALIZED (
+        SELECT s.*, k.counts FROM fsgov.segments s JOIN known k ON k.sha256 = s.policy_sha256
+        WHERE s.state = 'stored' AND NOT s.dispose AND s.segment > p_after
         ORDER BY s.segment LIMIT p_limit
+    ), whole(segment, call) AS (
+        SELECT p.segment, p.call FROM page p
+        UNION SELECT w.segment, c.merged_into FROM whole w JOIN fsgov.calls c USING (call) WHERE c.merged_into IS NOT NULL
     )
-    SELECT s.segment, s.call, s.policy_sha256, s.purposes, coalesce(c.ended_at, s.closed_at, s.stored_at), '{}'::jsonb,
+    SELECT p.segment, p.call, p.counts, p.purposes, coalesce(c.ended_at, p.closed_at, p.stored_at),
+        coalesce((SELECT jsonb_object_agg(e.event, e.at) FROM (
+            SELECT a.event, (extract(epoch FROM max(a.at)) * 1000000)::bigint AS at
+            FROM whole w JOIN fsgov.anchors a USING (call) WHERE w.segment = p.segment GROUP BY a.event) AS e), '{}'),
         o.vault, o.object_key, o.version_id, o.key_version_id, l.mode, l.until
-    FROM page s LEFT JOIN fsgov.calls c USING (call)
+    FROM page p LEFT JOIN fsgov.calls c USING (call)
     CROSS JOIN LATERAL (
-        SELECT s.vault, s.object_key, s.version_id, s.key_version_id
+        SELECT p.vault, p.object_key, p.version_id, p.key_version_id
         UNION ALL
         SELECT k.vault, k.object_key, k.version_id, k.key_version_id FROM fsgov.copies k
-        WHERE k.segment = s.segment AND k.state = 'stored'
+        WHERE k.segment = p.segment AND k.state = 'stored'
     ) AS o
-    LEFT JOIN fsgov.locks l ON l.segment = s.segment AND l.vault = o.vault
-    ORDER BY s.segment, o.vault
+    LEFT JOIN fsgov.locks l ON l.segment = p.segment AND l.vault = o.vault
+    ORDER BY p.segment, o.vault
 $$;
 COMMENT ON FUNCTION fsgov.lockable IS
-    'For keep, a page at a time: what is stored under these policies, in each of its vaults, and the lock known there. Neither quarantined nor to be disposed of: that is never locked.';
+    'For keep, a page at a time: what the periods of these policies count for, in each vault where it is stored, and the lock known there. Neither quarantined nor to be disposed of: that is never locked.';
 GRANT EXECUTE ON FUNCTION fsgov.lockable TO fsgov_keep;
 
 CREATE FUNCTION fsgov.ask_copy(p_segment text, p_vault text, p_moving boolean, p_reason text) RETURNS text
@@ -3628,7 +3644,8 @@ GRANT EXECUTE ON FUNCTION fsgov.lack_of_replica TO fsgov_keep;
 CREATE FUNCTION fsgov.copies_due(p_vaults text[], p_limit integer) RETURNS TABLE (id text, segment text, call text,
     vault text, state text, moving boolean, by_store boolean, object_key text, from_vault text, from_key text,
     from_version text, sealed_size bigint, sealed_sha256 text, segment_state text, dispose boolean, policies text[],
-    countries text[], unknown boolean, mode text, until timestamptz, locked_here timestamptz)
+    countries text[], unknown boolean, mode text, until timestamptz, locked_here timestamptz, damaged text,
+    artefacts jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT k.id, k.segment, coalesce(s.call, ''), k.vault, k.state, k.moving, coalesce(r.by_store, false), k.object_key,
         coalesce(s.vault, ''), coalesce(s.object_key, ''), coalesce(s.version_id, ''), coalesce(s.sealed_size, 0),
@@ -3637,7 +3654,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
         ARRAY(SELECT DISTINCT p.country FROM fsgov.parties p WHERE p.call = s.call AND p.country IS NOT NULL ORDER BY 1),
         NOT EXISTS (SELECT FROM fsgov.parties p WHERE p.call = s.call)
             OR EXISTS (SELECT FROM fsgov.parties p WHERE p.call = s.call AND p.country IS NULL),
-        l.mode, l.until, h.until
+        l.mode, l.until, h.until, coalesce(k.damaged, ''),
+        coalesce((SELECT jsonb_agg(jsonb_build_array(a.vault, a.object_key, a.version_id, a.sealed_size, a.sealed_sha256)
+                                   ORDER BY a.object_key)
+                  FROM fsgov.artefacts a WHERE a.segment = k.segment AND a.state = 'stored'), '[]')
     FROM fsgov.copies k LEFT JOIN fsgov.segments s USING (segment)
     LEFT JOIN fsgov.replicas r ON r.vault = k.vault AND r.of = s.vault
     LEFT JOIN fsgov.locks l ON l.segment = k.segment AND l.vault = s.vault AND l.until > now()
@@ -3731,7 +3751,8 @@ COMMENT ON FUNCTION fsgov.copy_refused IS
     'This copy may not be made. Where something of it may be there it leaves; a copy that was only to become the recording stays a copy.';
 GRANT EXECUTE ON FUNCTION fsgov.copy_refused TO fsgov_keep;
 
-CREATE FUNCTION fsgov.copy_proven(p_copy text, p_sha256 text, p_version text, p_key_version text) RETURNS text
+CREATE FUNCTION fsgov.copy_proven(p_copy text, p_sha256 text, p_version text, p_key_version text, p_artefacts jsonb)
+RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
     about fsgov.copies;
@@ -3743,9 +3764,17 @@ BEGIN
         RAISE EXCEPTION 'these are not the bytes of this recording' USING ERRCODE = 'FG422', DETAIL = p_copy;
     END IF;
     IF NOT about.moving THEN
-        UPDATE fsgov.copies k SET state = 'stored', stored_at = now(), said = '', version_id = p_version,
+        UPDATE fsgov.copies k SET state = 'stored', stored_at = now(), proven_at = now(), said = '', version_id = p_version,
             key_version_id = p_key_version WHERE k.id = p_copy;
         RETURN '';
+    END IF;
+    -- what was made of it goes along; what waits for its vault waits for the new one
+    UPDATE fsgov.artefacts a SET vault = about.vault, version_id = p_artefacts ->> a.object_key
+    WHERE a.segment = here.segment AND a.vault = here.vault AND a.state = 'stored' AND p_artefacts ? a.object_key;
+    UPDATE fsgov.artefacts a SET vault = about.vault WHERE a.segment = here.segment AND a.state = 'waiting';
+    IF EXISTS (SELECT FROM fsgov.artefacts a WHERE a.segment = here.segment AND a.vault = here.vault AND a.state = 'stored') THEN
+        RAISE EXCEPTION 'something was made of it meanwhile' USING ERRCODE = 'FG409', DETAIL = here.segment,
+            HINT = 'it is moved with that, the next time';
     END IF;
     UPDATE fsgov.segments s SET vault = about.vault, object_key = about.object_key, version_id = p_version,
         key_version_id = p_key_version WHERE s.segment = here.segment;
@@ -3765,6 +3794,26 @@ END $$;
 COMMENT ON FUNCTION fsgov.copy_proven IS
     'The copy was read back, and has this digest, which must be the row''s. Where it moves the row names it from now on; the answer is the vault that it leaves, "" for a copy.';
 GRANT EXECUTE ON FUNCTION fsgov.copy_proven TO fsgov_keep;
+
+CREATE FUNCTION fsgov.copies_to_prove(p_vaults text[], p_before timestamptz, p_limit integer) RETURNS TABLE (id text,
+    vault text, object_key text, version_id text, sealed_size bigint, sealed_sha256 text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT k.id, k.vault, k.object_key, k.version_id, s.sealed_size, s.sealed_sha256
+    FROM fsgov.copies k JOIN fsgov.segments s USING (segment)
+    WHERE k.state = 'stored' AND k.vault = ANY (p_vaults) AND k.proven_at < p_before ORDER BY k.proven_at, k.id LIMIT p_limit
+$$;
+COMMENT ON FUNCTION fsgov.copies_to_prove IS 'For keep: copies that were not read back since p_before, the longest ago first.';
+GRANT EXECUTE ON FUNCTION fsgov.copies_to_prove TO fsgov_keep;
+
+CREATE FUNCTION fsgov.copy_looked(p_copy text, p_wrong text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    UPDATE fsgov.copies k SET proven_at = now(), said = p_wrong, again_at = NULL,
+        damaged = CASE p_wrong WHEN '' THEN k.damaged ELSE k.version_id END,
+        state = CASE p_wrong WHEN '' THEN 'stored' ELSE 'tried' END
+    WHERE k.id = p_copy AND k.state = 'stored'
+$$;
+COMMENT ON FUNCTION fsgov.copy_looked IS 'keep has read this copy again. Where it is not whole any more (p_wrong) it is made anew.';
+GRANT EXECUTE ON FUNCTION fsgov.copy_looked TO fsgov_keep;
 
 CREATE FUNCTION fsgov.copy_gone(p_copy text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -3819,6 +3868,17 @@ COMMENT ON FUNCTION fsgov.copies_destroyed IS 'Trigger: a segment is destroyed o
 CREATE TRIGGER copies_destroyed AFTER UPDATE OF state ON fsgov.segments FOR EACH ROW
     WHEN (NEW.state = 'destroyed' AND OLD.state <> 'destroyed') EXECUTE FUNCTION fsgov.copies_destroyed();
 
+CREATE FUNCTION fsgov.copies_rewrapped() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    UPDATE fsgov.copies k SET state = 'tried', again_at = NULL, said = 'its key was wrapped anew'
+    WHERE k.segment = NEW.segment AND k.state = 'stored';
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION fsgov.copies_rewrapped IS 'Trigger: the key of a recording was wrapped anew, so keep puts that one beside its copies too.';
+CREATE TRIGGER copies_rewrapped AFTER UPDATE OF wrapped_key ON fsgov.segment_keys FOR EACH ROW
+    WHEN (NEW.wrapped_key <> OLD.wrapped_key) EXECUTE FUNCTION fsgov.copies_rewrapped();
+
 GRANT SELECT ON fsgov.copies, fsgov.replicas, fsgov.locks TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 
 CREATE FUNCTION fsgov.objects_of(p_segment text) RETURNS TABLE (vault text, object_key text, what text)
@@ -3831,6 +3891,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
         WHERE k.segment = p_segment AND k.state NOT IN ('gone', 'refused')
         UNION
         SELECT a.vault, a.object_key, 'artefact' FROM fsgov.artefacts a WHERE a.segment = p_segment
+        UNION
+        SELECT k.vault, a.object_key, 'artefact' FROM fsgov.copies k JOIN fsgov.artefacts a USING (segment)
+        WHERE k.segment = p_segment AND k.state NOT IN ('gone', 'refused')
     )
     SELECT o.vault, o.object_key, o.what FROM stored o
     UNION
