@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsgov.cli.proving import recordings
 from fsgov.cli.frame import Frame, a_call, pass_frame
 from fsgov.cli.inforce import DRY_RUN, YES
+from fsgov.cli.proving import recordings
 from fsgov.cli.recordings import segments_of
 from fsgov.errors import BadConfiguration, Conflict, FsgovError
 
