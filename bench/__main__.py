@@ -8,7 +8,7 @@ import platform
 import sys
 from pathlib import Path
 
-from bench import Figure, deciding, governing, parsing, reloading, sealing
+from bench import Figure, deciding, governing, parsing, purging, reloading, sealing
 
 PIECES = {
     "parsing": parsing.figures,
@@ -16,6 +16,7 @@ PIECES = {
     "governing": governing.figures,
     "reloading": reloading.figures,
     "sealing": sealing.figures,
+    "purging": purging.figures,
 }
 
 

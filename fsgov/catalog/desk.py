@@ -191,7 +191,7 @@ class Desk:
         with self._database.transaction() as cursor:
             cursor.execute(
                 "SELECT count(*), count(r.looked_at), min(r.looked_at) FROM fsgov.segments s"
-                " LEFT JOIN fsgov.scrubs r USING (segment) WHERE s.object_key IS NOT NULL"
+                " LEFT JOIN fsgov.scrubs r USING (segment) WHERE s.state IN ('stored', 'quarantined')"
             )
             objects, looked, oldest = cursor.fetchone() or (0, 0, None)
             cursor.execute("SELECT verdict, count(*) FROM fsgov.scrubs GROUP BY 1 ORDER BY 1")

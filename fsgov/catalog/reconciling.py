@@ -128,8 +128,12 @@ def _instant(at: datetime) -> Instant:
 
 def _rows(cursor: Cursor) -> Iterable[Row]:
     cursor.execute(
-        "SELECT s.segment, s.vault, s.object_key, s.version_id, s.sealed_size,"
-        " coalesce(s.stored_at, s.entered_at), s.truncated, coalesce(r.verdict, '')"
+        # a tombstone has no object; what is being destroyed has as many as purge has left
+        "SELECT s.segment, s.vault, CASE WHEN s.state <> 'destroyed' THEN s.object_key END, s.version_id,"
+        " s.sealed_size,"
+        " CASE s.state WHEN 'destroying' THEN now() ELSE coalesce(s.stored_at, s.entered_at) END,"
+        " s.truncated AND s.state NOT IN ('destroying', 'destroyed'),"
+        " CASE WHEN s.state IN ('stored', 'quarantined') THEN coalesce(r.verdict, '') ELSE '' END"
         " FROM fsgov.segments s LEFT JOIN fsgov.scrubs r USING (segment)"
     )
     for segment, vault, key, version, size, stored, truncated, verdict in cursor.fetchall():
@@ -150,6 +154,7 @@ def _unarrived(cursor: Cursor) -> Iterable[Unarrived]:
         "SELECT u.segment, c.call, c.host, c.opened_at"
         " FROM fsgov.calls c CROSS JOIN LATERAL unnest(c.segments) AS u(segment)"
         " WHERE NOT EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = u.segment)"
+        " AND NOT EXISTS (SELECT FROM fsgov.erased e WHERE e.segment = u.segment)"
     )
     for segment, call, host, opened in cursor.fetchall():
         yield Unarrived(segment, call, host, _instant(opened))

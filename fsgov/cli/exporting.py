@@ -64,7 +64,10 @@ def audio_bucket(settings: Settings, name: str) -> Iterator[Bucket]:
 
 
 def stored_at(row: SegmentRow) -> tuple[str, str, int, str]:
-    """Key, version, size and digest of the sealed object. Raises Conflict where nothing was stored."""
+    """Key, version, size and digest of the sealed object. Raises Conflict where there is none (any more)."""
+    if row.state in ("destroying", "destroyed"):
+        hint = f"fsgov purge certificate {row.segment}"
+        raise Conflict("This recording is destroyed", f"{row.segment} is {row.state}", hint)
     if (
         row.object_key is None
         or row.version_id is None

@@ -86,7 +86,7 @@ def plan(
             row = plans.plan(made.plan)
             told = {"left_out": made.left_out}
         else:
-            row, told = _due(dsn, plans, tenant, reason, most, timedelta(microseconds=valid), dry_run)
+            row, told = due(dsn, plans, tenant, reason, most, timedelta(microseconds=valid), dry_run)
     if row is None:
         _counted(frame, told)
         return
@@ -99,7 +99,7 @@ def plan(
     output.print_line(f"now somebody else: fsgov purge approve {row.id}")
 
 
-def _due(
+def due(
     dsn: str, plans: Plans, tenant: str | None, reason: str, most: int | None, valid: timedelta, dry_run: bool
 ) -> tuple[PlanRow | None, dict[str, Any]]:
     """The plan of everything that is due, and the counts; no plan of a dry run."""

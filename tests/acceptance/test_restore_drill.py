@@ -60,7 +60,8 @@ def test_a_restored_dump_is_taken_up_and_nothing_is_lost_or_twice(alone: Stage, 
     lost = [f"{each.call}-01" for each in (erased, erased_too)]
     with closing(open_bucket(alone.site.vault[1])) as ledger:
         for segment in lost:
-            ledger.put_bytes(f"erased/{segment}", b"", {})
+            facts = {"segment": segment, "plan": "pl-abcdefghijkl", "cause": "erasure"}
+            ledger.put_bytes(f"erased/{segment}", json.dumps(facts).encode(), {})
     last = newest_checkpoint(alone)
     if not copy:
         shutil.rmtree(alone.site.host / "log")
@@ -96,6 +97,7 @@ def test_a_restored_dump_is_taken_up_and_nothing_is_lost_or_twice(alone: Stage, 
     (after,) = recorded(alone, "after")
     good(*judged(alone, before, between, declined, running, after))
     assert keys_of(alone, lost) == []
+    eventually(lambda: destroyed_again(alone) == [(lost[0], "pl-abcdefghijkl", "erasure", True)])
     with alone.desk("bob") as dsn, closing(Desk(dsn)) as desk:
         for segment in lost:
             with pytest.raises(FsgovError, match=r"destroyed|no such"):
@@ -205,6 +207,13 @@ def lines(stage: Stage) -> list[bytes]:
     """Of every log, and what waits for its place."""
     rows = sql(stage, "SELECT line FROM fsgov.event_log UNION ALL SELECT line FROM fsgov.outbox")
     return [bytes(line) for (line,) in rows]
+
+
+def destroyed_again(stage: Stage) -> list[tuple[str, str, str, bool]]:
+    """Recordings that the dump brought back: destroyed by keep, to a certificate that says so."""
+    rows = sql(stage, "SELECT body FROM fsgov.certificates")
+    said = [json.loads(bytes(body)) for (body,) in rows]
+    return [(each["segment"], each["plan"], each["cause"], each["remade"]) for each in said]
 
 
 def keys_of(stage: Stage, segments: list[str]) -> list[tuple[Any, ...]]:

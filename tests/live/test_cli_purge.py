@@ -19,6 +19,7 @@ FIRST, SECOND = f"{CALL}-01", f"{CALL}-02"
 @pytest.fixture(scope="module")
 def firm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     with company(tmp_path_factory.mktemp("firm")) as found:
+        found.hire("olga", "ops")
         host = (found.root / "host.toml").read_text()
         (found.root / "host.toml").write_text(
             host + '[purge]\nrun = false\ncanary = 1\ncanary_wait = "1 h"\n'
@@ -86,6 +87,7 @@ def test_keep_applies_what_is_approved(firm: Company) -> None:
     assert firm.site.ask("SELECT state, count(*) FROM fsgov.segments GROUP BY 1 ORDER BY 1") == [
         ("destroyed", 3), ("missing", 1)
     ]  # fmt: skip
+    assert firm.fsgov("reconcile", "--grace", "0 s", "--json", who="olga").json["differences"] == []
     left = [path for path in (firm.root / "vault").rglob("*.object") if "/erased/" not in str(path)]
     assert [path for path in left if "/log/" not in str(path)] == []
 

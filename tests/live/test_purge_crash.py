@@ -66,8 +66,10 @@ def test_a_kill_at_every_step_one_after_the_other(place: Yard, tmp_path: Path) -
     held = place.store(1)
     place.hold(held[0])
     plan = place.plan([*due, *held])
-    killed = Counter(keep(place, tmp_path, name) for name in FAILPOINTS)
-    killed.update(keep(place, tmp_path, f"{name}:3") for name in FAILPOINTS[1:5:3])
+    killed = Counter[int]()
+    for name in [*FAILPOINTS, *(f"{name}:3" for name in FAILPOINTS[1:5:3])]:
+        killed[keep(place, tmp_path, name)] += 1
+        assert {*due, *held} - place.keys() <= place.ledger(), f"{name}: a key is gone that no ledger names"
     assert killed[-signal.SIGKILL] >= len(FAILPOINTS) - 1
     assert keep(place, tmp_path, "") == 0
     place.whole()
@@ -88,6 +90,7 @@ def test_a_kill_at_this_step(place: Yard, tmp_path: Path, name: str, nth: int) -
     due = place.store(6)
     plan = place.plan(due)
     keep(place, tmp_path, f"{name}:{nth}")
+    assert set(due) - place.keys() <= place.ledger()
     assert keep(place, tmp_path, "") == 0
     place.whole()
     assert place.plan_state(plan) == "done"
