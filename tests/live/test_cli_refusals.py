@@ -152,7 +152,7 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("carol", ("scrub",), 5, "refuses this to the login"),
     ("away", ("scrub",), 4, "PostgreSQL does not answer"),
     # purge
-    ("alice", ("purge", "plan", FIRST, "--yes"), 5, "fsgov_privacy"),
+    ("alice", ("purge", "plan", FIRST, "--yes"), 5, "refuses this to the login"),
     ("carol", ("purge", "plan", "--dry-run"), 5, ""),
     ("bob", ("purge", "plan", NOBODY, "--yes"), 7, "nothing to destroy"),
     ("bob", ("purge", "plan", "../x", "--yes"), 2, "no id"),
