@@ -12,21 +12,22 @@ on with what is left:
 
 Confirming is another login's, with an identity of the new recipients: 1 and 2 again, then every key has to
 open the header of its recording, older versions in the key bucket go, and only then what the key was before.
-So a garbled key, by mistake or on purpose, destroys no recording.
+So a garbled key, by mistake or on purpose, destroys no recording. Copies in other vaults get their keys then.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 
 from fsgov.catalog.rotating import Batch, Rotating, Settled, WrappedKey
 from fsgov.envelope import Identity, Random, Recipient, check_opens, unwrap_identity, wrap_identity
-from fsgov.errors import Conflict, Damaged, FsgovError, NotFound, NotPermitted, Unreachable
+from fsgov.errors import BadConfiguration, Conflict, Damaged, FsgovError, NotFound, NotPermitted, Unreachable
 from fsgov.failpoints import failpoint
 from fsgov.vault import Bucket, Vault
 
@@ -102,19 +103,23 @@ def confirm(
     rotation: str,
     identities: Sequence[Identity],
     seen: Seen = lambda _: None,
+    others: Mapping[str, Bucket] = MappingProxyType({}),
 ) -> Outcome:
     """Open every key that was wrapped, and with it its recording; then what it was before is destroyed.
 
-    A recording that cannot be looked at keeps both. Raises Unreachable (run it again).
+    others: key buckets of vaults that have copies. A recording that cannot be looked at, or has a copy where
+    none of these is, keeps both. Raises Unreachable (run it again).
     """
 
     def opened(key: WrappedKey) -> Settled:
         identity = unwrap_identity(key.wrapped_key, identities)
         if not key.accepted_loss:
             _open(vault.audio, key, identity)
-        return Settled(
-            key.segment, hashlib.sha256(key.wrapped_key).digest(), version=key.key_version_id or ""
-        )
+        if unknown := set(key.copies) - set(others):
+            raise BadConfiguration("The vault of a copy is not configured here", f"vault.{min(unknown)}.keys")
+        was = hashlib.sha256(key.wrapped_key).digest()
+        copies = tuple(zip(key.copies, key.copy_versions, strict=True))
+        return Settled(key.segment, was, key.wrapped_key, key.key_version_id or "", copies)
 
     done = Outcome()
     for batch in _batches(catalog, rotation, "confirm"):
@@ -123,8 +128,13 @@ def confirm(
             made = _each(opened, keys, done, pool)
             with catalog.settling(batch) as settling:
                 rest = _among(made, settling.locked(made))
-                locked = sum(pool.map(lambda each: _sweep(vault.keys, each), rest))
+                rest = list(pool.map(partial(_copied, others), rest))
+                locked = sum(pool.map(lambda each: _sweep(vault.keys, each.segment, each.version), rest))
+                for name, bucket in others.items():
+                    there = [(each.segment, copy) for each in rest for at, copy in each.copies if at == name]
+                    locked += sum(pool.map(lambda at, bucket=bucket: _sweep(bucket, *at), there))
                 failpoint("rotate.swept")
+                settling.copied(rest)
                 confirmed = settling.confirmed(rest, locked)
         done.keys += confirmed
         done.locked += locked
@@ -173,18 +183,26 @@ def _among(keys: Sequence[Settled], segments: set[str]) -> list[Settled]:
 
 def _put(bucket: Bucket, key: Settled, before: WrappedKey) -> Settled:
     """The new key as a version of its own, as immutable as the one before."""
+    return replace(key, version=_stored(bucket, key, before.key_version_id or ""))
+
+
+def _copied(others: Mapping[str, Bucket], key: Settled) -> Settled:
+    """The confirmed key beside its copies as well."""
+    return replace(key, copies=tuple((at, _stored(others[at], key, before)) for at, before in key.copies))
+
+
+def _stored(bucket: Bucket, key: Settled, before: str) -> str:
     name = f"{FOLDER}/{key.segment}"
     stored = bucket.put_bytes(name, key.key, {"segment": key.segment})
-    if before.key_version_id:
-        try:
-            was = bucket.stat(name, before.key_version_id)
-        except NotFound:  # the bucket has lost it: now it has one again
-            was = None
-        if was is not None and was.retain_until is not None and was.lock_mode is not None:
-            bucket.lock(name, stored.version_id, was.retain_until, was.lock_mode)
-        if was is not None and was.legal_hold:
-            bucket.hold(name, stored.version_id, True)
-    return Settled(key.segment, key.was, key.key, stored.version_id)
+    try:
+        was = bucket.stat(name, before) if before else None
+    except NotFound:  # the bucket has lost it: now it has one again
+        was = None
+    if was is not None and was.retain_until is not None and was.lock_mode is not None:
+        bucket.lock(name, stored.version_id, was.retain_until, was.lock_mode)
+    if was is not None and was.legal_hold:
+        bucket.hold(name, stored.version_id, True)
+    return stored.version_id
 
 
 def _open(audio: Bucket, key: WrappedKey, identity: Identity) -> None:
@@ -192,14 +210,14 @@ def _open(audio: Bucket, key: WrappedKey, identity: Identity) -> None:
     check_opens(io.BytesIO(next(audio.get(key.object_key, key.version_id), b"")), [identity])
 
 
-def _sweep(bucket: Bucket, key: Settled) -> int:
-    """Remove every version of this key but the one its row names; how many a lock still keeps."""
-    name, kept = f"{FOLDER}/{key.segment}", 0
+def _sweep(bucket: Bucket, segment: str, named: str) -> int:
+    """Remove every version of this key but the one that is named; how many a lock still keeps."""
+    name, kept = f"{FOLDER}/{segment}", 0
     versions = [version for version in bucket.list(name) if version.key == name]
-    if key.version not in [version.version_id for version in versions]:
+    if named not in [version.version_id for version in versions]:
         return 0  # the bucket lacks what the row names: nothing of what it has is superfluous
     for version in versions:
-        if version.version_id != key.version:
+        if version.version_id != named:
             try:
                 bucket.remove(name, version.version_id)
             except Conflict:

@@ -1869,7 +1869,7 @@ END $$;
 COMMENT ON FUNCTION fsgov.my_batch IS 'Internal: a batch that this login asked for, of a rotation that goes on.';
 
 CREATE FUNCTION fsgov.release_batch(p_rotation text, p_batch integer) RETURNS TABLE (segment text, wrapped_key bytea,
-    object_key text, version_id text, key_version_id text, accepted_loss boolean)
+    object_key text, version_id text, key_version_id text, accepted_loss boolean, copies text[], copy_versions text[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
     mine fsgov.rotation_batches := fsgov.my_batch(p_rotation, p_batch, NULL);
@@ -1884,7 +1884,10 @@ BEGIN
     END IF;
     UPDATE fsgov.rotation_batches b SET released_at = now() WHERE b.rotation = p_rotation AND b.n = p_batch;
     RETURN QUERY SELECT k.segment, k.wrapped_key, s.object_key, s.version_id, s.key_version_id,
-            EXISTS (SELECT FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = k.segment)
+            EXISTS (SELECT FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = k.segment),
+            ARRAY(SELECT c.vault FROM fsgov.copies c WHERE c.segment = k.segment AND c.state = 'stored' ORDER BY c.vault),
+            ARRAY(SELECT coalesce(c.key_version_id, '') FROM fsgov.copies c
+                  WHERE c.segment = k.segment AND c.state = 'stored' ORDER BY c.vault)
         FROM fsgov.segment_keys k JOIN fsgov.segments s USING (segment)
         WHERE k.segment = ANY (mine.segments) ORDER BY k.segment;
 END $$;
@@ -1897,14 +1900,15 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp A
 DECLARE
     mine fsgov.rotation_batches := fsgov.my_batch(p_rotation, p_batch, NULL);
 BEGIN
-    RETURN QUERY SELECT k.segment FROM fsgov.segment_keys k
+    RETURN QUERY SELECT k.segment FROM fsgov.segment_keys k JOIN fsgov.segments s USING (segment)
             JOIN unnest(p_segments, p_was) AS u(segment, was) ON u.segment = k.segment
-        WHERE k.segment = ANY (mine.segments) AND sha256(k.wrapped_key) = u.was
+        WHERE NOT EXISTS (SELECT FROM fsgov.copies c WHERE c.segment = k.segment AND c.state = 'copying')
+            AND k.segment = ANY (mine.segments) AND sha256(k.wrapped_key) = u.was
             AND k.rotation IS NOT DISTINCT FROM CASE mine.step WHEN 'confirm' THEN p_rotation END
-        ORDER BY k.segment FOR UPDATE OF k;
+        ORDER BY k.segment FOR UPDATE OF k, s;
 END $$;
 COMMENT ON FUNCTION fsgov.lock_batch IS
-    'Which of these keys are still what was given out (p_was: their SHA-256); purge cannot destroy them before this transaction ends. What is put into the key bucket meanwhile is seen by a purge that comes after.';
+    'Which of these keys are still what was given out (p_was: their SHA-256); purge cannot destroy them, nor a copy of one be begun, before this transaction ends. What is put into the key bucket meanwhile is seen by a purge that comes after.';
 GRANT EXECUTE ON FUNCTION fsgov.lock_batch TO fsgov_privacy;
 
 CREATE FUNCTION fsgov.wrapped_batch(p_rotation text, p_batch integer, p_segments text[], p_was bytea[], p_keys bytea[],
@@ -1942,6 +1946,19 @@ END $$;
 COMMENT ON FUNCTION fsgov.wrapped_batch IS
     'Keys sealed anew (age files), with their versions in the key bucket: written where the row is still what was given out (p_was). What it was before stays beside until confirm_batch. Answers how many.';
 GRANT EXECUTE ON FUNCTION fsgov.wrapped_batch TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.copied_batch(p_rotation text, p_batch integer, p_segments text[], p_vaults text[], p_versions text[])
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    mine fsgov.rotation_batches := fsgov.my_batch(p_rotation, p_batch, 'confirm');
+BEGIN
+    UPDATE fsgov.copies c SET key_version_id = u.version
+    FROM unnest(p_segments, p_vaults, p_versions) AS u(segment, vault, version)
+    WHERE c.segment = u.segment AND c.vault = u.vault AND c.state = 'stored' AND u.segment = ANY (mine.segments);
+END $$;
+COMMENT ON FUNCTION fsgov.copied_batch IS
+    'Keys of copies in other vaults, as they are named there now: the confirmed ones have taken their place.';
+GRANT EXECUTE ON FUNCTION fsgov.copied_batch TO fsgov_privacy;
 
 CREATE FUNCTION fsgov.confirm_batch(p_rotation text, p_batch integer, p_segments text[], p_was bytea[], p_locked integer)
 RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$

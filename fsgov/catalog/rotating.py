@@ -81,6 +81,9 @@ class WrappedKey:
     key_version_id: str | None
     accepted_loss: bool
     """A person has accepted that the audio is lost."""
+    copies: list[str]
+    """Other vaults that have a copy, with its key in `copy_versions`, in the same order."""
+    copy_versions: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class Settled:
     was: bytes
     key: bytes = b""
     version: str = ""
+    copies: tuple[tuple[str, str], ...] = ()
+    """Vaults of its copies, with the version of the key there."""
 
 
 class Settling:
@@ -127,6 +132,15 @@ class Settling:
             ),
         )
         return _number(self._cursor)
+
+    def copied(self, keys: Sequence[Settled]) -> None:
+        """The versions that the keys of copies have now."""
+        found = [(key.segment, *copy) for key in keys for copy in key.copies]
+        segments, vaults, versions = ([each[place] for each in found] for place in range(3))
+        self._cursor.execute(
+            "SELECT fsgov.copied_batch(%s, %s, %s::text[], %s::text[], %s::text[])",
+            (self._batch.rotation, self._batch.n, segments, vaults, versions),
+        )
 
     def confirmed(self, keys: Sequence[Settled], locked: int) -> int:
         """How many lost what they were before; locked: older versions that a lock keeps."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fsgov.config import Settings
     from fsgov.config.settings import VaultSettings
     from fsgov.envelope import Identity, Recipient
-    from fsgov.vault import Vault
+    from fsgov.vault import Bucket, Vault
 
 
 def identities_of(paths: tuple[Path, ...]) -> tuple[Identity, ...]:
@@ -53,6 +53,17 @@ def recipients_of(vault: VaultSettings) -> list[Recipient]:
         where = f"vault.{vault.name}.recipients"
         raise BadConfiguration("The vault names no recipients", where, "those that shall open its recordings")
     return [Recipient.parse(text) for text in vault.recipients]
+
+
+@contextmanager
+def key_buckets(settings: Settings, besides: str) -> Iterator[dict[str, Bucket]]:
+    """The key buckets of every other vault that names one here: copies have their keys there."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(opened(vault)).keys
+            for name, vault in settings.vaults.items()
+            if name != besides and vault.keys
+        }
 
 
 @contextmanager

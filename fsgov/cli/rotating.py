@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fsgov.cli.frame import Frame, a_path, pass_frame
-from fsgov.cli.keyring import identities_of, opened, recipients_of, vault_of
+from fsgov.cli.keyring import identities_of, key_buckets, opened, recipients_of, vault_of
 from fsgov.cli.keys import keys
 from fsgov.errors import BadUsage, Conflict, Damaged, NotFound
 
@@ -156,9 +156,13 @@ def confirm(frame: Frame, rotation: str, identity: tuple[Path, ...], yes: bool) 
         if not yes:
             question = f"Destroy what {row.to_confirm} keys of vault.{row.vault} were before?"
             click.confirm(question, abort=True, err=True)
-        settings = vault_of(frame.settings, row.vault)
-        with opened(settings) as vault, frame.bar("opening", row.to_confirm, "lines") as seen:
-            done = carry_out(person, vault, row.id, identities, seen)
+        settings = frame.settings
+        with (
+            opened(vault_of(settings, row.vault)) as vault,
+            key_buckets(settings, row.vault) as others,
+            frame.bar("opening", row.to_confirm, "lines") as seen,
+        ):
+            done = carry_out(person, vault, row.id, identities, seen, others)
         person.end(row.id)
         left = person.rotation(row.id)
     _told(frame, left, done, f"{done.keys} keys confirmed", "fsgov keys rewrap " + row.id)

@@ -122,6 +122,7 @@ FUNCTIONS = {
     "lock_batch": {"privacy"},
     "wrapped_batch": {"privacy"},
     "confirm_batch": {"privacy"},
+    "copied_batch": {"privacy"},
     "rotation_left": {"privacy", "supervisor", "auditor"},
     "end_rotation": {"privacy"},
     "undo_rotation": {"privacy"},

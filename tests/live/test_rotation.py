@@ -19,7 +19,7 @@ from fsgov import rotation
 from fsgov.catalog.rotating import Batch, Rotating, Settled, WrappedKey
 from fsgov.envelope import Identity, unwrap_identity, wrap_identity
 from fsgov.errors import Conflict, Damaged, NotFound, NotPermitted
-from fsgov.vault import Bucket, Vault, open_vault
+from fsgov.vault import Bucket, Vault, open_bucket, open_vault
 from tests.live.keyring import CALL, ESCROW, NEW, OLD, TO, Firm, fingerprints, firm_of
 from tests.parts.catalog import START, World
 from tests.parts.rgw import Rgw
@@ -448,6 +448,42 @@ def test_keys_are_counted_by_whom_they_are_sealed_to(firm: Firm) -> None:
         assert {fingerprint for row in bob.counts() for fingerprint in row.recipients} == set(
             fingerprints(TO)
         )
+
+
+def test_copies_in_other_vaults_get_their_keys_when_they_are_confirmed(firm: Firm, tmp_path: Path) -> None:
+    firm.record(3)
+    elsewhere = open_bucket(f"file:{tmp_path}/elsewhere")
+    elsewhere.create()
+
+    def copy(n: int, state: str) -> None:
+        segment = f"{CALL}-{n:02}"
+        (row,) = firm.world.sql(
+            "admin", f"SELECT wrapped_key FROM fsgov.segment_keys WHERE segment = '{segment}'"
+        )
+        at = elsewhere.put_bytes(f"keys/{segment}", bytes(row[0]), {}).version_id
+        firm.world.sql(
+            "admin",
+            "INSERT INTO fsgov.copies (id, segment, tenant, vault, state, object_key, key_version_id)"
+            " VALUES (%s, %s, 'default', 'us', %s, 'x', %s)",
+            values=[f"c-{n}", segment, state, at],
+        )
+
+    copy(1, "stored")
+    copy(2, "copying")
+    id_ = firm.asked()
+    assert firm.wrap(id_).keys == 2, "not of which a copy is being made"
+    with firm.person("bob") as bob:
+        done = rotation.confirm(bob, firm.vault, id_, [NEW])
+        assert set(done.faults) == {f"{CALL}-01"}, "its other vault is not known here"
+        firm.world.sql("admin", "UPDATE fsgov.copies SET state = 'stored' WHERE state = 'copying'")
+        firm.wrap(id_)
+        assert rotation.confirm(bob, firm.vault, id_, [NEW], others={"us": elsewhere}).keys == 2
+        assert bob.end(id_)
+    for segment, named in firm.world.sql("admin", "SELECT segment, key_version_id FROM fsgov.copies"):
+        (only,) = elsewhere.list(f"keys/{segment}")
+        assert only.version_id == named
+        content = b"".join(elsewhere.get(only.key, named))
+        assert firm.plain(segment, content, NEW) == firm.audio[segment]
 
 
 # -- on a server that locks ------------------------------------------------------------------------------
