@@ -46,16 +46,6 @@ class Comparison:
         if any(_earlier(earlier, later) for earlier, later in zip(old, new, strict=True)):
             self.longer.add(facts)
 
-    @property
-    def newly_due(self) -> Group:
-        """Those that would be destroyed and are not now."""
-        found = Group()
-        for (before, after), group in self.verdicts.items():
-            if after is Verdict.DESTROY and before is not Verdict.DESTROY:
-                found.recordings += group.recordings
-                found.size += group.size
-        return found
-
 
 def compare(judged: Iterable[tuple[Facts, Disposition, Disposition]]) -> Comparison:
     """All of these, each with its disposition before and after."""

@@ -219,4 +219,3 @@ def test_what_another_policy_would_change_is_counted() -> None:
         (Verdict.KEEP, Verdict.KEEP): 11_100,
     }
     assert (found.shorter.size, found.longer.size, found.unjudged.size) == (11, 1100, 10_000)
-    assert (found.newly_due.recordings, found.newly_due.size) == (1, 1)

@@ -2467,21 +2467,21 @@ DECLARE
     old    text;
     whom   integer;
     needed boolean;
-    looked bigint := 0;
+    looked bigint;
 BEGIN
     forgotten := 0;
     PERFORM fsgov.lock_holds(false);
+    SELECT count(*), max(w.call) INTO looked, last
+    FROM (SELECT c.call FROM fsgov.calls c WHERE c.call > p_after ORDER BY c.call LIMIT p_limit) AS w;
     FOR old IN SELECT c.call FROM fsgov.calls c
-            WHERE c.call > p_after AND c.outcome IS NOT NULL AND coalesce(c.ended_at, c.opened_at) < p_before
+            WHERE c.call > p_after AND c.call <= last AND c.outcome IS NOT NULL AND coalesce(c.ended_at, c.opened_at) < p_before
                 AND (c.inputs IS NOT NULL OR EXISTS (SELECT FROM fsgov.tags t WHERE t.call = c.call)
                      OR EXISTS (SELECT FROM fsgov.parties p WHERE p.call = c.call
                                 AND (p.number IS NOT NULL OR p.e164 IS NOT NULL OR p.facts IS NOT NULL)))
                 AND NOT EXISTS (SELECT FROM fsgov.segments s WHERE s.call = c.call AND s.state NOT IN ('missing', 'destroyed'))
                 AND NOT EXISTS (SELECT FROM unnest(c.segments) AS u
                                 WHERE NOT EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = u))
-            ORDER BY c.call LIMIT p_limit LOOP
-        looked := looked + 1;
-        last := old;
+            ORDER BY c.call LOOP
         needed := fsgov.held_call(old) <> '{}';
         FOR whom IN SELECT p.party FROM fsgov.parties p WHERE p.call = old LOOP
             needed := needed OR fsgov.needed_by('', old, whom) <> '{}';
@@ -2498,7 +2498,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION fsgov.forget_calls IS
-    'Of the next p_limit calls after p_after (in the order of their ids) that ended before p_before and have no recording left: nulls what names people, where no hold and no open request needs it. How many; and where to go on, null at the end. At the end stops that were lifted before then lose their number.';
+    'Of the next p_limit calls after p_after (in the order of their ids): of those that ended before p_before and have no recording left, nulls what names people, where no hold and no open request needs it. How many; and where to go on, null at the end. At the end stops that were lifted before then lose their number.';
 GRANT EXECUTE ON FUNCTION fsgov.forget_calls TO fsgov_keep;
 
 
