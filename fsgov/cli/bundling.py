@@ -28,7 +28,7 @@ from fsgov.cli.collecting import jsonl, paths_text, write
 from fsgov.cli.events import public_keys
 from fsgov.cli.frame import Frame
 from fsgov.cli.recordings import segments_of
-from fsgov.errors import BadUsage, Conflict, Damaged, Unreachable
+from fsgov.errors import BadUsage, Conflict, Damaged, NotPermitted, Unreachable
 
 if TYPE_CHECKING:
     from fsgov.catalog.bundling import Bundling, LoggedLine
@@ -40,6 +40,7 @@ Found = TypeVar("Found")
 SIGNED_WITHIN = 180.0
 """Seconds in which keep moves a line into the log and signs it; it signs each minute."""
 POLL = 0.25
+WHO = "it is for privacy and auditor of every tenant"
 
 
 def export(
@@ -64,6 +65,9 @@ def export(
     if target.exists():
         raise Conflict("The directory is there already", str(target), "name another; none is overwritten")
     with frame.desk() as desk, _fresh(target) as place:
+        who = desk.whoami()
+        if "*" not in who.tenants or not {"privacy", "auditor"} & {*who.roles}:
+            raise NotPermitted("Evidence is not for this login", who.login, WHO)
         rows = segments_of(desk, id_)
         key = _signing(desk.bundling, keys)
         with frame.bar("sealed objects", exporting.sealed_size(rows), "bytes") as seen:

@@ -99,8 +99,8 @@ def _policies(rows: Rows) -> set[str]:
 
 def lines_of(frame: Frame, desk: Desk, place: Path, rows: Rows) -> tuple[str, list[LoggedLine]]:
     """Every line about the call, of the log (id and lines are the answer) and of those before it."""
-    words = words_of(rows)
     *former, (log_id, size) = desk.bundling.logs()
+    words = [*words_of(rows), *(earlier for earlier, _ in former)]  # and the lines that name those logs
     with frame.bar("looking through the log", size + sum(each for _, each in former), "lines") as seen:
         lines = list(desk.bundling.lines(log_id, size, words, seen))
         for earlier, length in former:
