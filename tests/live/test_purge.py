@@ -11,7 +11,7 @@ from fsgov.errors import Conflict, NotPermitted, Unreachable
 from fsgov.purge.applying import Limits
 from fsgov.purge.removing import Place, Vaults
 from fsgov.vault import Vault
-from tests.parts.catalog import World
+from tests.parts.catalog import World, call_file, enter
 from tests.parts.purging import Yard, file_vault, yard
 
 
@@ -212,3 +212,11 @@ def test_one_purges_at_a_time(place: Yard) -> None:
         assert first.turn() == 1
         assert second.turn() == 0
         assert first.turn() == 1
+
+
+def test_whoever_may_purge_keeps_nobody_from_entering_and_holding(place: Yard) -> None:
+    (one,) = place.store(1)
+    with place.purge() as purge:
+        purge.turn()
+        enter(place.world.ship, call_file(revision=2))
+        place.hold(one)

@@ -3469,7 +3469,7 @@ GRANT EXECUTE ON FUNCTION fsgov.destruction_waits TO fsgov_keep;
 
 CREATE FUNCTION fsgov.be_purger() RETURNS boolean LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
-    SELECT pg_try_advisory_lock(7377472)
+    SELECT pg_try_advisory_lock(7377473)
 $$;
 COMMENT ON FUNCTION fsgov.be_purger IS 'True: this connection purges until it ends. False: another one does.';
 GRANT EXECUTE ON FUNCTION fsgov.be_purger TO fsgov_keep;
