@@ -2342,6 +2342,8 @@ BEGIN
     IF EXISTS (SELECT FROM fsgov.periods r WHERE r.policy = p_policy) THEN
         RETURN;
     END IF;
+    -- one that this server does not know would make every access fail: refused here, once
+    PERFORM now() AT TIME ZONE (r ->> 'timezone') FROM jsonb_array_elements(p_periods) AS r;
     INSERT INTO fsgov.periods (policy, purpose, basis, timezone, retain_min, retain_max, anchor, anchor_plus, fallback_plus)
     SELECT p_policy, r ->> 'purpose', r ->> 'basis', r ->> 'timezone', (r ->> 'retain_min')::interval,
         (r ->> 'retain_max')::interval, r ->> 'anchor', (r ->> 'anchor_plus')::interval, (r ->> 'fallback_plus')::interval

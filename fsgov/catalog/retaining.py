@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Self, cast
 
 from psycopg2.extras import Json
 
@@ -101,9 +101,9 @@ class Retaining:
         self._database = Database(dsn, login, password, application="fsgov retention", connections=1)
         self._of_keep = login == LOGIN
 
-    @staticmethod
-    def of_keep(dsn: str, password: str | None) -> Retaining:
-        return Retaining(dsn, LOGIN, password)
+    @classmethod
+    def of_keep(cls, dsn: str, password: str | None) -> Self:
+        return cls(dsn, LOGIN, password)
 
     def close(self) -> None:
         self._database.close()

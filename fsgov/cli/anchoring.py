@@ -12,7 +12,7 @@ from fsgov.cli import output
 from fsgov.cli.calls import calls
 from fsgov.cli.frame import Frame, a_call, pass_frame
 from fsgov.cli.retaining import retaining
-from fsgov.errors import BadUsage
+from fsgov.errors import BadUsage, NotPermitted
 
 if TYPE_CHECKING:
     from fsgov.catalog.retaining import Retaining
@@ -55,4 +55,9 @@ def _when(catalog: Retaining, call: str, text: str) -> datetime | None:
         return moment
     if len(text) > len("2030-06-30"):
         raise BadUsage("This instant has no offset", text, "2030-06-30T12:00Z, or the day alone")
-    return moment.replace(hour=12, tzinfo=ZoneInfo(catalog.timezone(call)))
+    try:
+        zone = catalog.timezone(call)
+    except NotPermitted:
+        hint = "an instant says it all: 2030-06-30T12:00Z"
+        raise BadUsage("This login does not know the time zone of that day yet", text, hint) from None
+    return moment.replace(hour=12, tzinfo=ZoneInfo(zone))

@@ -111,7 +111,11 @@ class Expiry:
                 if policy is None:
                     log.error("periods.unreadable", policy=sha256)
                 continue
-            self._retaining.enter_periods(policy)
+            try:
+                self._retaining.enter_periods(policy)
+            except Damaged as fault:
+                self._unreadable.add(sha256)
+                log.error("periods.refused", policy=sha256, why=fault.message, detail=fault.detail)
 
     def count(self) -> None:
         """Judge every recording."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from fsgov.catalog import migrate
 from fsgov.catalog.expiring import Expiring
-from fsgov.errors import Unreachable
+from fsgov.catalog.retaining import Retaining
+from fsgov.errors import Damaged, Unreachable
 from fsgov.expiry import Expiry
 from fsgov.expiry.loop import EVERY, Terms
+from fsgov.policy import Policy
 from fsgov.retention import Verdict
 from tests.live.test_retaining import DAY, a_policy, keep_of, stored
 from tests.parts import holds
@@ -96,6 +99,27 @@ def test_the_periods_of_each_policy_are_entered_and_an_unreadable_one_is_told(wo
     found.enter_periods()
     assert world.sql("admin", "SELECT count(DISTINCT policy), count(*) FROM fsgov.periods") == [(2, 6)]
     assert len(found._unreadable) == 1
+
+
+def test_a_zone_that_the_server_does_not_know_is_refused_once_and_holds_up_nothing(world: World) -> None:
+    policy = a_policy()
+    stored(world, policy, "aa", "training")
+    broken = replace(policy, timezone="Mars/Phobos")
+    with pytest.raises(Damaged, match="Mars"):
+        keep_of(world).enter_periods(broken)
+
+    class Refused(Retaining):
+        def enter_periods(self, policy: Policy) -> None:
+            super().enter_periods(broken)
+
+    found = expiry(world, Clock())
+    found._retaining = Refused.of_keep(world.dsn, migrate.service_password(world.credentials, "keep"))
+    found.turn()
+    assert found.found is not None
+    assert found.found.all.recordings == 1
+    assert world.sql("admin", "SELECT count(*) FROM fsgov.periods") == [(0,)]
+    world.person("alice", "supervisor")
+    assert world.desk("alice").request_access("aa-01", "training", "why")
 
 
 # -- rows that name people -----------------------------------------------------------------------------------
