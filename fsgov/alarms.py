@@ -8,28 +8,15 @@ fsgov/health/alerts.yml has a rule for each row.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import structlog
 
+from fsgov.alarms_of_keep import GOVERN, ROWS, SHIP, Alarm
 from fsgov.errors import FsgovError
 from fsgov.events import Instant
 
 log = structlog.get_logger()
 
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """One row: what it means, what to do, which parts raise it. `of`: what follows the dot, if anything."""
-
-    name: str
-    parts: tuple[str, ...]
-    meaning: str
-    remedy: str
-    of: str = ""
-
-
-GOVERN, SHIP, KEEP = ("govern",), ("ship",), ("keep",)
 
 TABLE: Mapping[str, Alarm] = {
     row.name: row
@@ -187,55 +174,7 @@ TABLE: Mapping[str, Alarm] = {
             "What was attached to recordings does not get into its vault; it waits in the database.",
             "See ship's artefact.waits in its log, and the vault.",
         ),
-        Alarm(
-            "log",
-            KEEP,
-            "The event log does not grow: PostgreSQL is away for 10 s, or the log is not what was signed.",
-            "See keep's log.stuck and PostgreSQL. After a restore: fsgov db restored.",
-        ),
-        Alarm(
-            "sink",
-            KEEP,
-            "A copy of the event log does not take lines or checkpoints.",
-            "See the directory of log.file, or the vault.",
-            of="name of the sink: file, vault.NAME",
-        ),
-        Alarm(
-            "purge",
-            KEEP,
-            "What is being destroyed does not come to its end (stuck: at once where a vault refuses, after 5"
-            " minutes where it does not answer), or keep stopped a plan (halted: until keep starts again).",
-            "fsgov purge status says which and why; keep's vault login must list and remove in both buckets.",
-            of="stuck or halted",
-        ),
-        Alarm(
-            "scrub",
-            KEEP,
-            "Stored objects are not what was stored, or (unread) a vault does not let keep read them again.",
-            "fsgov scrub names them: restore them from a replica, or accept the loss with fsgov reconcile.",
-            of="missing, truncated, corrupted, unlocked, unread",
-        ),
-        Alarm(
-            "overdue",
-            KEEP,
-            "Recordings are past their time by more than retention.overdue_after, no hold is on them, and no"
-            " plan that two persons approved has them.",
-            "fsgov retention list --overdue names them; fsgov purge plan, and somebody else approves it.",
-        ),
-        Alarm(
-            "unjudged",
-            KEEP,
-            "Nobody can say how long some recordings are to be kept: their policy, or a purpose in it, is not"
-            " known. They are kept.",
-            "fsgov retention list --unjudged names them; fsgov retention propose lets another policy count.",
-        ),
-        Alarm(
-            "copy",
-            KEEP,
-            "Copies of recordings have not been made in this vault for an hour, or do not leave it.",
-            "fsgov recordings copies says which and why: see that vault, and keep's login and rights there.",
-            of="name of the vault",
-        ),
+        *ROWS,
     )
 }
 

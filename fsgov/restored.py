@@ -4,7 +4,8 @@ What was lost is put back from what lies outside of the database, and nothing is
 
     the last checkpoint   in the vaults (log/) and in the file sink; its signature is verified
     lines                 of the file sink, up to there: verified as `events verify` does it
-    the ledger            erased/ in the key buckets: what was erased stays erased
+    the ledger            in the key buckets: what was erased stays erased (erased/), who was forgotten stays
+                          forgotten (forgotten/), and what was promised to people is not lost (promised/)
     rows and keys         from the spools; each ship does that itself when it sees the new log
 """
 
@@ -22,6 +23,8 @@ from fsgov.config import Settings
 from fsgov.errors import Damaged, FsgovError, NotFound
 from fsgov.journal.part import known_keys
 from fsgov.merkle import Checkpoint, PublicKey, signed_by
+from fsgov.subjects.ledger import names
+from fsgov.subjects.restoring import requests, told
 from fsgov.vault import Bucket, Credentials, open_bucket
 from fsgov.verify import ENTRIES, read_lines, verify_directory
 
@@ -58,6 +61,12 @@ class Outcome:
     erased: list[str] = field(default_factory=list)
     keys: int = 0
     """Keys of erased segments that the dump had brought back."""
+    forgotten: list[str] = field(default_factory=list)
+    """Parties (CALL.PARTY) whose rows were nulled."""
+    rows: int = 0
+    """Those of them whom the dump had brought back."""
+    requests: int = 0
+    """Requests of people that the dump does not have."""
     copy: Path | None = None
     """The file sink that the lines were taken from."""
 
@@ -84,6 +93,8 @@ def take_up(settings: Settings, database: Restoring, *, only_look: bool) -> Outc
     if prior.size == 0:
         raise NotFound("No checkpoint of the log is known", found.log_id, "was keep ever running here?")
     outcome.erased = sorted(set(_ledger(settings)))
+    named = names(_ledgers(settings))
+    outcome.forgotten = sorted(named.forgotten)
     outcome.copy = _copy(settings.log.file, prior, keys)
     if only_look:
         return outcome
@@ -94,6 +105,8 @@ def take_up(settings: Settings, database: Restoring, *, only_look: bool) -> Outc
     outcome.keys, came_back = database.apply_ledger(outcome.erased)
     for segment, facts in _told(settings, came_back):
         database.ledger_says(segment, facts)
+    outcome.rows = database.apply_forgotten(outcome.forgotten)
+    outcome.requests = database.apply_requests(requests(named, told(database.told_of_requests())))
     outcome.log_id = database.open_log(prior.log_id, prior.size, prior.root)
     return outcome
 

@@ -515,6 +515,8 @@ CREATE TABLE fsgov.event_log (
 -- what a replay of a decision looks for among all lines
 CREATE INDEX event_log_decided ON fsgov.event_log (substring(encode(line, 'escape') FROM '"subject":"([^"]*)"'))
     WHERE position('"type":"fsgov.call.decided.v1"'::bytea IN line) > 0;
+-- what the report of accesses looks for
+CREATE INDEX event_log_accesses ON fsgov.event_log (entered_at) WHERE position('"type":"fsgov.access.'::bytea IN line) > 0;
 COMMENT ON TABLE fsgov.event_log IS 'The log. Written by sequence (keep) only, never changed.';
 COMMENT ON COLUMN fsgov.event_log.seq IS 'Leaf index from 0, without gaps: the order of entry, not of occurrence. Within an origin both are the same.';
 COMMENT ON COLUMN fsgov.event_log.leaf IS 'SHA-256 of 0x00 and the line (RFC 6962).';
@@ -950,7 +952,7 @@ CREATE TABLE fsgov.subject_requests (
     recipient    text NOT NULL DEFAULT '',
     received_at  timestamptz NOT NULL,
     due_at       timestamptz NOT NULL,
-    opened_by    text REFERENCES fsgov.people,
+    opened_by    text NOT NULL REFERENCES fsgov.people,
     opened_at    timestamptz NOT NULL DEFAULT now(),
     approved_by  text REFERENCES fsgov.people,
     approved_at  timestamptz,
@@ -967,7 +969,7 @@ COMMENT ON TABLE fsgov.subject_requests IS
     'What people asked about their own recordings: to be given them (export), or to have them erased (erase).';
 COMMENT ON COLUMN fsgov.subject_requests.tenant IS 'Whose calls it is about: of the one tenant, or * for every one.';
 COMMENT ON COLUMN fsgov.subject_requests.state IS
-    'open: nothing is done yet (open_subject_request). approved: to be erased, by a second login (approve_erasure); what is held or must be kept waits in subject_records. done: given out (subject_exported), or nothing is left of it (erasure_done); a call that is entered late makes it approved again. refused: the person was told so (answer_subject_request). lost: a restore knows that it was made, and no more whom it was about (apply_requests).';
+    'open: nothing is done yet (open_subject_request). approved: to be erased, by a second login (approve_erasure); what is held or must be kept waits in subject_records. done: given out (subject_exported), or nothing is left of it (erasure_done); a call that is entered late makes it approved again. refused: the person was told so (answer_subject_request). lost: after a restore it is known that it was made, and no more whom it was about (apply_requests).';
 COMMENT ON COLUMN fsgov.subject_requests.numbers IS
     'Of the person: E.164, or as the switch gives them. Only here: no line names them. Empty after forgotten_at.';
 COMMENT ON COLUMN fsgov.subject_requests.crm IS
@@ -976,7 +978,7 @@ COMMENT ON COLUMN fsgov.subject_requests.reference IS 'Of the letter or ticket; 
 COMMENT ON COLUMN fsgov.subject_requests.recipient IS 'Who got the export; free text (subject_exported).';
 COMMENT ON COLUMN fsgov.subject_requests.due_at IS
     'When the person must have been answered; a month after received_at where nobody said otherwise. Moved by answer_subject_request.';
-COMMENT ON COLUMN fsgov.subject_requests.opened_by IS 'Null: it came back from the ledger, after a restore, and they are not in the dump.';
+COMMENT ON COLUMN fsgov.subject_requests.opened_by IS 'open_subject_request; after a restore, of what came back from the ledger, who restored it (apply_requests).';
 COMMENT ON COLUMN fsgov.subject_requests.answered_at IS
     'Null: the person waits. Set by answer_subject_request, subject_exported, and by erasure_done where nothing had to be kept.';
 COMMENT ON COLUMN fsgov.subject_requests.forgotten_at IS
@@ -1161,6 +1163,13 @@ SET search_path = pg_catalog, fsgov, pg_temp AS $$
     WHERE p.login = session_user AND p.disabled_at IS NULL
 $$;
 COMMENT ON FUNCTION fsgov.my_tenants IS 'Tenants of the person whose login this is; * means all.';
+
+CREATE FUNCTION fsgov.shows(p_tenant text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT session_user IN ('fsgov_govern', 'fsgov_ship', 'fsgov_keep')
+        OR EXISTS (SELECT FROM fsgov.my_tenants() AS t WHERE t IN (p_tenant, '*'))
+$$;
+COMMENT ON FUNCTION fsgov.shows IS 'Internal: whether what is of this tenant may be shown to this login: a service, or a person of that tenant.';
 
 CREATE FUNCTION fsgov.in_role(login name, role name) RETURNS boolean LANGUAGE sql STABLE
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -3512,7 +3521,7 @@ GRANT EXECUTE ON FUNCTION fsgov.note_lock TO fsgov_ship, fsgov_keep;
 
 CREATE FUNCTION fsgov.locked_until(p_segment text) RETURNS timestamptz LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
-    SELECT max(l.until) FROM fsgov.locks l WHERE l.segment = p_segment AND l.until > now()
+    SELECT max(l.until) FROM fsgov.locks l WHERE l.segment = p_segment AND l.until > now() AND fsgov.shows(l.tenant)
 $$;
 COMMENT ON FUNCTION fsgov.locked_until IS
     'Until when some vault refuses to remove this segment; null: none does. Before that its key is not destroyed either.';
@@ -3904,15 +3913,16 @@ CREATE FUNCTION fsgov.objects_of(p_segment text) RETURNS TABLE (vault text, obje
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
     WITH stored AS (
         SELECT s.vault, s.object_key, 'audio' AS what FROM fsgov.segments s
-        WHERE s.segment = p_segment AND s.object_key IS NOT NULL
+        WHERE s.segment = p_segment AND s.object_key IS NOT NULL AND fsgov.shows(s.tenant)
         UNION
         SELECT k.vault, k.object_key, 'copy' FROM fsgov.copies k
-        WHERE k.segment = p_segment AND k.state NOT IN ('gone', 'refused')
+        WHERE k.segment = p_segment AND k.state NOT IN ('gone', 'refused') AND fsgov.shows(k.tenant)
         UNION
         SELECT a.vault, a.object_key, 'artefact' FROM fsgov.artefacts a WHERE a.segment = p_segment
+            AND fsgov.shows(a.tenant)
         UNION
         SELECT k.vault, a.object_key, 'artefact' FROM fsgov.copies k JOIN fsgov.artefacts a USING (segment)
-        WHERE k.segment = p_segment AND k.state NOT IN ('gone', 'refused')
+        WHERE k.segment = p_segment AND k.state NOT IN ('gone', 'refused') AND fsgov.shows(k.tenant)
     )
     SELECT o.vault, o.object_key, o.what FROM stored o
     UNION
@@ -4035,7 +4045,9 @@ DECLARE
     asked  fsgov.subject_requests := fsgov.subject_request(p_request);
     person text := fsgov.subject_rights(asked.tenant);
 BEGIN
-    IF asked.kind <> 'erase' OR asked.state <> 'open' THEN
+    IF asked.kind <> 'erase' OR asked.state <> 'open' AND NOT (asked.state = 'approved' AND EXISTS (
+            SELECT FROM fsgov.plans p WHERE p.kind = 'erasure' AND p.reason = p_request AND p.state = 'stopped'
+                AND p.proposed_at >= asked.approved_at)) THEN
         RAISE EXCEPTION 'this request does not wait for approval' USING ERRCODE = 'FG409',
             DETAIL = format('%s: %s, %s', p_request, asked.kind, asked.state);
     END IF;
@@ -4047,7 +4059,7 @@ BEGIN
     PERFORM fsgov.enter_from_desk(person, 'subject.approved', p_request, jsonb_build_object('opened_by', asked.opened_by));
 END $$;
 COMMENT ON FUNCTION fsgov.approve_erasure IS
-    'What this request asks to have erased is erased by keep, as soon as nothing demands that it is kept; never by the login that opened it.';
+    'What this request asks to have erased is erased by keep, as soon as nothing demands that it is kept; never by the login that opened it. Once more where its plan was stopped.';
 GRANT EXECUTE ON FUNCTION fsgov.approve_erasure TO fsgov_privacy;
 
 CREATE FUNCTION fsgov.answer_subject_request(p_request text, p_refused boolean, p_until timestamptz) RETURNS void
@@ -4089,7 +4101,7 @@ CREATE FUNCTION fsgov.subject_exported(p_request text, p_recipient text, p_recor
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
     asked  fsgov.subject_requests := fsgov.subject_request(p_request);
-    person text := fsgov.subject_rights(asked.tenant);
+    actor  text := fsgov.subject_rights(asked.tenant);
 BEGIN
     IF asked.kind <> 'export' OR asked.state <> 'open' THEN
         RAISE EXCEPTION 'this request is no open export' USING ERRCODE = 'FG409',
@@ -4105,13 +4117,13 @@ BEGIN
     LEFT JOIN (SELECT e ->> 'segment' AS segment, (e -> 'given')::boolean AS given, fsgov.texts(e -> 'reasons') AS reasons
                FROM jsonb_array_elements(p_records) AS e) AS n ON n.segment = r.segment;
     IF EXISTS (SELECT FROM fsgov.subject_records r WHERE r.request = p_request AND r.verdict = 'given' AND r.segment <> ''
-               AND NOT EXISTS (SELECT FROM fsgov.accesses a WHERE a.segment = r.segment AND a.person = person
+               AND NOT EXISTS (SELECT FROM fsgov.accesses a WHERE a.segment = r.segment AND a.person = actor
                                AND a.purpose = 'subject_request' AND a.released_at >= asked.opened_at)) THEN
         RAISE EXCEPTION 'a recording was given out without an access' USING ERRCODE = 'FG409', DETAIL = p_request;
     END IF;
-    UPDATE fsgov.subject_requests q SET state = 'done', recipient = p_recipient, answered_by = person,
+    UPDATE fsgov.subject_requests q SET state = 'done', recipient = p_recipient, answered_by = actor,
         answered_at = now(), done_at = now() WHERE q.id = p_request;
-    PERFORM fsgov.enter_from_desk(person, 'subject.exported', p_request, (SELECT jsonb_build_object(
+    PERFORM fsgov.enter_from_desk(actor, 'subject.exported', p_request, (SELECT jsonb_build_object(
         'given', count(*) FILTER (WHERE r.verdict = 'given' AND r.segment <> ''),
         'withheld', count(*) FILTER (WHERE r.verdict = 'withheld')) FROM fsgov.subject_records r WHERE r.request = p_request));
 END $$;
@@ -4130,7 +4142,8 @@ COMMENT ON FUNCTION fsgov.erasures IS 'Requests that something may have to be er
 GRANT EXECUTE ON FUNCTION fsgov.erasures TO fsgov_keep;
 
 CREATE FUNCTION fsgov.found_records(p_request text)
-RETURNS TABLE (call text, party integer, segment text, state text, verdict text, promised boolean)
+RETURNS TABLE (call text, party integer, segment text, state text, verdict text, promised boolean,
+    planned text, again_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -4144,21 +4157,28 @@ BEGIN
     INSERT INTO fsgov.subject_records AS r (request, call, party, segment, tenant, verdict)
     SELECT p_request, n.call, n.party, n.segment, n.tenant, 'due'
     FROM fsgov.records_of(asked.tenant, asked.numbers, asked.crm) AS n ON CONFLICT DO NOTHING;
-    -- what the ledger promised of calls that were lost with the database
+    -- what the ledger promised, where a restore has lost whom it is about
     INSERT INTO fsgov.subject_records AS r (request, call, party, segment, tenant, verdict)
     SELECT p_request, w.call, w.party, s.segment, s.tenant, 'due'
     FROM fsgov.subject_records w JOIN fsgov.segments s ON s.call = w.call AND (s.parties = '{}' OR w.party = ANY (s.parties))
-    WHERE w.request = p_request AND w.segment = '' AND w.party > 0 AND asked.opened_by IS NULL ON CONFLICT DO NOTHING;
+    WHERE w.request = p_request AND w.segment = '' AND w.party > 0 AND asked.numbers = '{}' AND asked.crm = '{}' ON CONFLICT DO NOTHING;
     IF asked.state = 'done' AND EXISTS (SELECT FROM fsgov.subject_records r
             WHERE r.request = p_request AND r.verdict NOT IN ('erased', 'gone')) THEN
         UPDATE fsgov.subject_requests q SET state = 'approved', done_at = NULL WHERE q.id = p_request;
     END IF;
-    RETURN QUERY SELECT r.call, r.party, r.segment, coalesce(s.state, ''), r.verdict, r.promised_at IS NOT NULL
+    RETURN QUERY SELECT r.call, r.party, r.segment, coalesce(s.state, ''), r.verdict, r.promised_at IS NOT NULL,
+            coalesce(i.state, ''), i.again_at
         FROM fsgov.subject_records r LEFT JOIN fsgov.segments s ON s.segment = r.segment
+        LEFT JOIN LATERAL (
+            SELECT CASE WHEN p.state = 'stopped' AND i.state NOT IN ('destroying', 'destroyed') THEN 'stopped'
+                        WHEN p.state IN ('approved', 'applying') AND p.expires_at <= now() THEN '' ELSE i.state END AS state, i.again_at
+            FROM fsgov.plans p JOIN fsgov.plan_items i ON i.plan = p.id AND i.segment = r.segment
+            WHERE p.kind = 'erasure' AND p.reason = p_request AND p.proposed_at >= asked.approved_at
+            ORDER BY p.proposed_at DESC LIMIT 1) AS i ON true
         WHERE r.request = p_request AND r.verdict NOT IN ('erased', 'gone') ORDER BY r.call, r.party, r.segment DESC;
 END $$;
 COMMENT ON FUNCTION fsgov.found_records IS
-    'What is left of an approved erasure, record by record, with what was entered since: state of the recording (empty: no row of it).';
+    'What is left of an approved erasure, record by record, with what was entered since: state of the recording (empty: no row of it), and of its item in the plan of this erasure (planned; empty: none that can be carried out; stopped: by somebody, or by keep).';
 GRANT EXECUTE ON FUNCTION fsgov.found_records TO fsgov_keep;
 
 CREATE FUNCTION fsgov.promised_records(p_request text, p_calls text[], p_parties integer[]) RETURNS void
@@ -4196,6 +4216,32 @@ END $$;
 COMMENT ON FUNCTION fsgov.note_records IS 'What was found of these records of an erasure. What is there is never noted as erased.';
 GRANT EXECUTE ON FUNCTION fsgov.note_records TO fsgov_keep;
 
+CREATE FUNCTION fsgov.plan_erasure(p_request text, p_segments text[], OUT plan text, OUT sha256 text, OUT items bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    asked fsgov.subject_requests;
+BEGIN
+    SELECT * INTO asked FROM fsgov.subject_requests q WHERE q.id = p_request AND q.kind = 'erase' AND q.state = 'approved' FOR UPDATE;
+    IF NOT FOUND OR EXISTS (SELECT FROM unnest(p_segments) AS u WHERE NOT EXISTS (
+            SELECT FROM fsgov.subject_records r WHERE r.request = p_request AND r.segment = u AND r.verdict = 'due')) THEN
+        RAISE EXCEPTION 'nobody has approved that this is erased' USING ERRCODE = 'FG409', DETAIL = p_request;
+    END IF;
+    plan := fsgov.random_id('pl-');
+    INSERT INTO fsgov.plans (id, tenant, kind, reason, state, most, proposed_by, approved_by, approved_at, expires_at)
+        VALUES (plan, asked.tenant, 'erasure', p_request, 'draft', cardinality(p_segments), asked.opened_by,
+            asked.approved_by, now(), date_trunc('second', now() + interval '30 days'));
+    INSERT INTO fsgov.plan_items (plan, segment, tenant, cause, size)
+    SELECT plan_erasure.plan, s.segment, s.tenant, 'erasure', s.sealed_size FROM unnest(p_segments) AS u JOIN fsgov.segments s ON s.segment = u
+    WHERE s.state IN ('stored', 'quarantined');
+    GET DIAGNOSTICS items = ROW_COUNT;
+    sha256 := fsgov.plan_digest(plan);
+    UPDATE fsgov.plans p SET state = 'approved', items = plan_erasure.items, sha256 = plan_erasure.sha256, causes = jsonb_build_object('erasure', plan_erasure.items),
+        size = (SELECT coalesce(sum(i.size), 0) FROM fsgov.plan_items i WHERE i.plan = p.id) WHERE p.id = plan_erasure.plan;
+END $$;
+COMMENT ON FUNCTION fsgov.plan_erasure IS
+    'A plan that destroys these recordings of an approved erasure: proposed by who opened it, approved by who approved it.';
+GRANT EXECUTE ON FUNCTION fsgov.plan_erasure TO fsgov_keep;
+
 CREATE FUNCTION fsgov.unname(p_call text, p_party integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 BEGIN
@@ -4228,13 +4274,12 @@ END $$;
 COMMENT ON FUNCTION fsgov.needed_by IS
     'Internal: who still needs the rows that name this party: the call (it goes on), recordings in which they can be heard, open exports of theirs, holds.';
 
-CREATE FUNCTION fsgov.unname_party(p_request text, p_call text, p_party integer) RETURNS text[]
+CREATE FUNCTION fsgov.unname_party(p_request text, p_call text, p_party integer, OUT needs text[], OUT new boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
-    needs text[];
     whose text;
 BEGIN
-    PERFORM fsgov.lock_holds(false);
+    PERFORM fsgov.lock_holds(false);  -- from here on no hold comes into force before this is committed
     SELECT r.tenant INTO whose FROM fsgov.subject_records r JOIN fsgov.subject_requests q ON q.id = r.request
         WHERE r.request = p_request AND r.call = p_call AND r.party = p_party AND r.segment = ''
             AND r.promised_at IS NOT NULL AND q.kind = 'erase' AND q.state = 'approved' FOR UPDATE;
@@ -4242,23 +4287,29 @@ BEGIN
         RAISE EXCEPTION 'nobody has approved that this is erased' USING ERRCODE = 'FG409', DETAIL = p_request || ' ' || p_call;
     END IF;
     needs := fsgov.needed_by(p_request, p_call, p_party);
+    new := false;
     IF needs = '{}' THEN
         PERFORM fsgov.unname(p_call, p_party);
         INSERT INTO fsgov.forgotten (call, party, tenant) VALUES (p_call, p_party, whose) ON CONFLICT DO NOTHING;
+        new := FOUND;
     END IF;
-    RETURN needs;
 END $$;
 COMMENT ON FUNCTION fsgov.unname_party IS
-    'Nulls what names the person in a call, where nothing needs it any more; the answer is who does. Holds are looked at under their lock.';
+    'Nulls what names the person in a call, where nothing needs it any more (needs: who does); new: for the first time. Holds are looked at under their lock.';
 GRANT EXECUTE ON FUNCTION fsgov.unname_party TO fsgov_keep;
 
-CREATE FUNCTION fsgov.erasure_done(p_request text) RETURNS boolean
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+CREATE FUNCTION fsgov.erasure_done(p_request text) RETURNS TABLE (recordings bigint, calls bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
     UPDATE fsgov.subject_requests q SET state = 'done', done_at = now() WHERE q.id = p_request AND q.state = 'approved'
-        AND NOT EXISTS (SELECT FROM fsgov.subject_records r WHERE r.request = p_request AND r.verdict NOT IN ('erased', 'gone'))
-    RETURNING true
-$$;
-COMMENT ON FUNCTION fsgov.erasure_done IS 'True: nothing is left of this erasure, and it was not done before.';
+        AND NOT EXISTS (SELECT FROM fsgov.subject_records r WHERE r.request = p_request AND r.verdict NOT IN ('erased', 'gone'));
+    IF FOUND THEN
+        RETURN QUERY SELECT count(*) FILTER (WHERE r.segment <> '' AND r.verdict = 'erased'), count(*) FILTER (WHERE r.segment = '')
+            FROM fsgov.subject_records r WHERE r.request = p_request;
+    END IF;
+END $$;
+COMMENT ON FUNCTION fsgov.erasure_done IS
+    'Nothing is left of this erasure: it is done, and the answer is of how much. No row: something waits, or it was done before.';
 GRANT EXECUTE ON FUNCTION fsgov.erasure_done TO fsgov_keep;
 
 CREATE FUNCTION fsgov.forget_subjects(p_before timestamptz) RETURNS bigint
@@ -4611,23 +4662,20 @@ DECLARE
     actor text := fsgov.admin();
     more  bigint;
 BEGIN
-    INSERT INTO fsgov.subject_requests (id, tenant, kind, state, received_at, due_at)
-    SELECT e ->> 'request', coalesce(e ->> 'tenant', '*'), e ->> 'kind', CASE WHEN e -> 'records' = '[]' THEN 'lost' ELSE 'approved' END,
-        coalesce((e ->> 'received')::timestamptz, now()), coalesce((e ->> 'due')::timestamptz, now())
+    INSERT INTO fsgov.subject_requests (id, tenant, kind, state, received_at, due_at, opened_by)
+    SELECT e ->> 'request', coalesce(e ->> 'tenant', '*'), coalesce(e ->> 'kind', 'erase'),
+        CASE WHEN e -> 'records' = '[]' THEN 'lost' ELSE 'open' END, now(), coalesce((e ->> 'due')::timestamptz, now()), actor
     FROM jsonb_array_elements(p_requests) AS e ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS more = ROW_COUNT;
     INSERT INTO fsgov.subject_records (request, call, party, tenant, verdict, promised_at)
     SELECT q.id, split_part(n, '.', 1), split_part(n, '.', 2)::integer, q.tenant, 'due', now()
     FROM jsonb_array_elements(p_requests) AS e JOIN fsgov.subject_requests q ON q.id = e ->> 'request',
         jsonb_array_elements_text(e -> 'records') AS n
-    WHERE NOT EXISTS (SELECT FROM fsgov.forgotten f WHERE f.call = split_part(n, '.', 1) AND f.party::text = split_part(n, '.', 2))
     ON CONFLICT DO NOTHING;
-    UPDATE fsgov.subject_requests q SET state = 'approved', approved_at = now()
-    FROM jsonb_array_elements(p_requests) AS e WHERE q.id = e ->> 'request' AND q.state = 'open' AND e -> 'records' <> '[]';
     RETURN more;
 END $$;
 COMMENT ON FUNCTION fsgov.apply_requests IS
-    'After a restore: requests that were made after the dump. What the ledger promised of them is carried out; of the others only the log knows, and the person has to be asked again (lost).';
+    'After a restore: requests that were made after the dump. What the ledger promised of them is there, open, for a second login to approve; of the others only the log knows, and the person has to be asked again (lost).';
 
 CREATE FUNCTION fsgov.is_retold(p_subject text, p_type text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -4760,7 +4808,8 @@ GRANT EXECUTE ON FUNCTION fsgov.scrub_faults TO fsgov_keep;
 
 CREATE FUNCTION fsgov.is_accepted(p_segment text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = p_segment)
+    SELECT EXISTS (SELECT FROM fsgov.noted n JOIN fsgov.segments s ON s.segment = n.subject
+                   WHERE n.kind = 'damaged-object' AND n.subject = p_segment AND fsgov.shows(s.tenant))
 $$;
 COMMENT ON FUNCTION fsgov.is_accepted IS 'Whether a person has accepted that the object of this segment is lost.';
 GRANT EXECUTE ON FUNCTION fsgov.is_accepted TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fsgov.catalog import statements
+from fsgov.catalog.accesses import AccessRow
 from fsgov.catalog.artefacts import Artefacts
 from fsgov.catalog.bundling import Bundling
 from fsgov.catalog.connection import Cursor, Database
 from fsgov.catalog.log import Log
 from fsgov.catalog.proving import EvidenceRow
 from fsgov.catalog.rows import (
-    AccessRow,
     CallRow,
     ConsentRow,
     Counts,
@@ -222,10 +222,15 @@ class Desk:
 
     # -- accesses ----------------------------------------------------------------------------------------
 
-    def request_access(self, segment: str, purpose: str, reason: str) -> str:
-        """Asks for a recording, committed on return; the answer is the access that `release_key` takes."""
+    def request_access(self, segment: str, purpose: str, reason: str, recipient: str = "") -> str:
+        """Asks for a recording, committed on return; the answer is the access that `release_key` takes.
+
+        recipient: who is to get the copy; "": nobody but this person.
+        """
         with self._database.transaction() as cursor:
-            cursor.execute("SELECT fsgov.request_access(%s, %s, %s)", (segment, purpose, reason))
+            cursor.execute(
+                "SELECT fsgov.request_access(%s, %s, %s, %s)", (segment, purpose, reason, recipient)
+            )
             (access,) = cursor.fetchone() or ("",)
             return str(access)
 
@@ -238,7 +243,8 @@ class Desk:
     def accesses(self, *, segment: str | None = None, limit: int = 100) -> list[AccessRow]:
         """Who asked for which recording and why, the newest first. For privacy and auditors."""
         query = (
-            "fsgov.accesses WHERE (%(segment)s IS NULL OR segment = %(segment)s)"
+            "(SELECT a.*, s.call FROM fsgov.accesses a JOIN fsgov.segments s USING (segment)) AS found"
+            " WHERE (%(segment)s IS NULL OR segment = %(segment)s)"
             " ORDER BY requested_at DESC, id LIMIT %(limit)s"
         )
         with self._database.transaction() as cursor:

@@ -22,8 +22,8 @@ CALLS: Mapping[str, frozenset[str]] = {
     | {"scrub_due", "scrubbed", "scrub_faults"}
     | {"enter_statement"}
     | {"enter_periods", "held", "held_segments", "planned_segments", "forget_calls"}
-    | {"erasures", "found_records", "promised_records", "note_records", "unname_party", "erasure_done"}
-    | {"forget_subjects", "subjects_due"}
+    | {"erasures", "found_records", "promised_records", "note_records", "plan_erasure", "unname_party"}
+    | {"erasure_done", "forget_subjects", "subjects_due"}
     | {"note_lock", "locked_until", "policies_that_lock", "lockable", "policy_text", "objects_of"}
     | {"replica_of", "lack_of_replica", "copies_due", "copies_open", "copies_interrupted", "copy_begins"}
     | {"copy_key", "copy_failed", "copy_refused", "copy_proven", "copy_gone", "copy_may_leave"}

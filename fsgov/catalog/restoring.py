@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg2 import Binary
 from psycopg2.extras import Json
@@ -70,6 +72,26 @@ class Restoring:
     def ledger_says(self, segment: str, facts: Mapping[str, str | None]) -> None:
         """By whom and why this was erased."""
         self._cursor.execute("SELECT fsgov.ledger_says(%s, %s)", (segment, Json(dict(facts))))
+
+    def apply_forgotten(self, parties: Sequence[str]) -> int:
+        """Parties (CALL.PARTY) whose rows were nulled; how many of them the dump had brought back."""
+        self._cursor.execute("SELECT fsgov.apply_forgotten(%s::text[])", (list(parties),))
+        return self._number()
+
+    def apply_requests(self, requests: Sequence[Mapping[str, Any]]) -> int:
+        """Requests of people that were made or promised after the dump; how many were not there."""
+        self._cursor.execute("SELECT fsgov.apply_requests(%s)", (Json(list(requests)),))
+        return self._number()
+
+    def told_of_requests(self) -> list[Mapping[str, Any]]:
+        """What the log tells of requests of people, in its order."""
+        self._cursor.execute(
+            "SELECT line FROM (SELECT line, 0 AS waits, entered_at, seq AS place FROM fsgov.event_log"
+            " UNION ALL SELECT line, 1, entered_at, n FROM fsgov.outbox) AS lines"
+            ' WHERE position(\'"type":"fsgov.subject.\'::bytea IN line) > 0'
+            ' OR position(\'"type":"fsgov.erasure.\'::bytea IN line) > 0 ORDER BY waits, entered_at, place'
+        )
+        return [json.loads(bytes(line)) for (line,) in self._cursor.fetchall()]
 
     def open_log(self, prior: str, size: int, root: bytes) -> str:
         """The id of the new log, which begins where the old one is known to have ended."""

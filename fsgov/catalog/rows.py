@@ -211,17 +211,6 @@ class ReleasedKey:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessRow:
-    id: str
-    segment: str
-    person: str
-    purpose: str
-    reason: str
-    requested_at: datetime
-    released_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class PersonRow:
     id: str
     login: str

@@ -114,6 +114,9 @@ def restored(frame: Frame, dry_run: bool, yes: bool) -> None:
         "copy": found.copy,
         "erased": found.erased,
         "keys_destroyed_again": found.keys,
+        "forgotten": len(found.forgotten),
+        "rows_nulled_again": found.rows,
+        "requests_back": found.requests,
     }
     if found.already:
         frame.said(f"{found.log_id} is open already, and nothing was written to it yet", facts)
@@ -126,6 +129,7 @@ def restored(frame: Frame, dry_run: bool, yes: bool) -> None:
     else:
         frame.said(
             f"{found.log_id} follows {found.prior.log_id} at {found.prior.size}: {found.entered} lines"
-            f" entered again, {found.keys} keys destroyed again; start ship and keep",
+            f" entered again, {found.keys} keys destroyed again, {found.rows} people's rows nulled again,"
+            f" {found.requests} requests of people back; start ship and keep",
             facts,
         )

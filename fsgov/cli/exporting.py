@@ -80,13 +80,15 @@ def stored_at(row: SegmentRow) -> tuple[str, str, int, str]:
     return row.object_key, row.version_id, row.sealed_size, row.sealed_sha256
 
 
-def release(desk: Desk, segment: str, purpose: str, reason: str) -> tuple[str, ReleasedKey]:
-    """The access (committed) and its wrapped key."""
+def release(
+    desk: Desk, segment: str, purpose: str, reason: str, recipient: str = ""
+) -> tuple[str, ReleasedKey]:
+    """The access (committed) and its wrapped key. recipient: who is to get the copy, if anybody else."""
     if not reason.strip():
         raise BadUsage(
             "An access needs a reason", "--reason is empty", "say what the recording is needed for"
         )
-    access = desk.request_access(segment, purpose, reason)
+    access = desk.request_access(segment, purpose, reason, recipient)
     return access, desk.release_key(access)
 
 

@@ -84,11 +84,13 @@ def show(frame: Frame, id_: str) -> None:
 @click.argument("id_", metavar="ID")
 @click.option("--purpose", required=True, help="One of the recording's purposes; the log keeps it.")
 @click.option("--reason", required=True, help="Why it is needed; kept beside the access.")
+@click.option(
+    "--recipient", default="", help="Who gets the copy; else nobody but you. The manifest names them."
+)
 @click.option("--output", "target", type=a_path(), required=True, help="A directory, or a new .wav file.")
 @IDENTITY
 @click.option("--as-found", is_flag=True, help="Exactly as the switch wrote it, with a broken header too.")
 @click.option("--evidence", is_flag=True, help="A bundle that proves its life, in a new directory.")
-@click.option("--recipient", default="", help="With --evidence: who gets the bundle.")
 @click.option("--key", help="With --evidence: the log's public key, as its line or a file.")
 @pass_frame
 def export(
@@ -133,9 +135,11 @@ def export(
                 with exporting.audio_bucket(settings, row.vault) as bucket:
                     key, version, _, _ = exporting.stored_at(row)
                     bucket.stat(key, version)
-                    access, released = exporting.release(desk, row.segment, purpose, reason)
+                    access, released = exporting.release(desk, row.segment, purpose, reason, recipient)
                     copy = exporting.export(bucket, row, released, identities, path, seen, as_found=as_found)
-                manifest = _manifest(row, copy, access, purpose, reason, desk.login)
+                manifest = _manifest(row, copy, access, purpose, reason, desk.login) | {
+                    "recipient": recipient or desk.login
+                }
                 write_new(_beside(path), json.dumps(output.plain(manifest), indent=2) + "\n", 0o600)
                 copies.append({**manifest, "file": path.absolute(), "manifest": _beside(path).absolute()})
     if frame.json:

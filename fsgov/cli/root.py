@@ -8,12 +8,14 @@ import click
 
 from fsgov import __version__
 from fsgov.cli import (
+    accessing,  # noqa: F401 - a command of report
     anchoring,
     applying,
     checking,
     copying,
     database,
     events,
+    granting,  # noqa: F401 - two commands of subject
     people,
     reconciling,
     reporting,
@@ -24,6 +26,7 @@ from fsgov.cli import (
     simulating,
     standing,
     stopping,
+    subjects,
 )
 from fsgov.cli.frame import Frame, Group, a_path
 
@@ -66,6 +69,7 @@ for command in (
     retaining.retention,
     applying.purge,
     copying.recordings,
+    subjects.subject,
     events.events,
     reconciling.reconcile,
     scrubbing.scrub,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from fsgov.alarms import Alarms, dotted
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from fsgov.expiry import Expiry
     from fsgov.journal.sequencer import Round, Sequencer
     from fsgov.scrub import Scrubber
+    from fsgov.subjects import Erasures
 
 DEAD_AFTER = 120.0
 """Seconds without a turn of the loop: PostgreSQL or a vault that hangs is given up before."""
@@ -33,11 +35,13 @@ class KeepVitals:
         now: Callable[[], Instant],
         scrubber: Scrubber | None = None,
         expiry: Expiry | None = None,
+        erasures: Erasures | None = None,
     ) -> None:
         self.alarms = alarms
         self._sequencer = sequencer
         self._scrubber = scrubber
         self._expiry = expiry
+        self._erasures = erasures
         self._now = now
         self._turned = time.monotonic()
         self._leading = False
@@ -81,6 +85,7 @@ class KeepVitals:
             "fsgov_scrub_objects_total": one(self._scrubber.objects if self._scrubber else 0),
             "fsgov_scrub_bytes_total": one(self._scrubber.bytes if self._scrubber else 0),
             **self._retention(),
+            "fsgov_subject_requests": by(asdict(self._erasures.due) if self._erasures else {}),
             "fsgov_sink_behind_lines": by({dotted(name): n for name, n in self._sequencer.behind.items()}),
         }
 

@@ -196,6 +196,14 @@ TABLE = (
         KEEP,
         "Calls without a recording whose rows name nobody any more, since retention.numbers is over.",
     ),
+    Row(
+        "fsgov_subject_requests",
+        G,
+        ("state",),
+        KEEP,
+        "What people asked about their own recordings: due within a week, overdue, deferred (an erasure of"
+        " which something waits), lost.",
+    ),
     Row("fsgov_sink_behind_lines", G, ("sink",), KEEP, "Lines that a sink, or signed ones an anchor, lacks."),
 )
 ROWS = {row.name: row for row in TABLE}

@@ -28,7 +28,7 @@ from fsgov.health.pages import application
 from fsgov.journal.alarms import Alarms
 from fsgov.journal.anchor import VaultAnchor
 from fsgov.journal.files import FileSink
-from fsgov.journal.loop import run
+from fsgov.journal.loop import Works, run
 from fsgov.journal.sequencer import Sequencer
 from fsgov.journal.signing import SIGNER, Signer
 from fsgov.journal.stating import Statements
@@ -36,6 +36,7 @@ from fsgov.merkle import PublicKey, load_signing_key
 from fsgov.purge.part import Purger, purge_of
 from fsgov.scrub import Scrubber
 from fsgov.scrub.loop import IDLE, Pace
+from fsgov.subjects.part import erasures_of
 from fsgov.vault import Bucket, Credentials, Vault, open_vault
 
 
@@ -68,7 +69,8 @@ def keep(
         sequencer = Sequencer(catalog, signer, now, sinks, anchors, alarms.tell)
         scrubber = scrub(settings, {name: vault.audio for name, vault in vaults.items()})
         expiry = expiring(settings)
-        vitals = KeepVitals(sequencer, alarms, now, scrubber, expiry)
+        erasures = erasures_of(settings, now)
+        vitals = KeepVitals(sequencer, alarms, now, scrubber, expiry, erasures)
         stack.enter_context(serving(application(vitals), settings.health.keep, "keep"))
         stack.enter_context(closing(scrubber))
         scrubber.start()
@@ -82,8 +84,10 @@ def keep(
         copies = [stack.enter_context(closing(work)) for work in copies_of(settings, places, vaults)]
         for work in copies:
             work.start()
+        stack.enter_context(closing(erasures))
+        erasures.start()
         statements = Statements(catalog, settings.host, now)
-        works = [scrubber, purger, expiry, *copies]
+        works: list[Works] = [scrubber, purger, expiry, erasures, *copies]
         run(sequencer, catalog, alarms, stop, turned, vitals, works, [statements.turn])
 
 

@@ -147,6 +147,7 @@ FUNCTIONS = {
     "found_records": {"keep"},
     "promised_records": {"keep"},
     "note_records": {"keep"},
+    "plan_erasure": {"keep"},
     "unname_party": {"keep"},
     "erasure_done": {"keep"},
     "forget_subjects": {"keep"},

@@ -144,6 +144,89 @@ def test_export_gives_back_the_exact_bytes_and_a_manifest(firm: Company, tmp_pat
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in tmp_path.iterdir())
 
 
+def test_a_person_gets_what_there_is_of_them_and_nothing_of_others(firm: Company, tmp_path: Path) -> None:
+    others = [(2, "inside", "1000", None), (3, "outside", "+44777123", "+44777123")]
+    for party, side, number, e164 in others:
+        firm.site.tell(
+            "INSERT INTO fsgov.parties (call, party, tenant, side, number, e164, facts)"
+            """ VALUES (%s, %s, 'default', %s, %s, %s, '{"name": "Somebody Else"}')"""
+            " ON CONFLICT (call, party) DO UPDATE SET number = excluded.number, facts = excluded.facts",
+            CALL, party, side, number, e164,
+        )  # fmt: skip
+    firm.site.tell("UPDATE fsgov.segments SET parties = '{1,2}' WHERE segment = %s", FIRST)
+    asked = firm.fsgov("subject", "open", "export", "+49 30 12345", "--json", who="bob").json
+    words = ("subject", "export", asked["id"], "--recipient", "Jane Doe", *IDENTITY)
+    assert firm.fsgov(*words[:-2], "--output", str(tmp_path / "none"), who="bob", code=2)
+    done = firm.fsgov(*words, "--output", str(tmp_path), "--json", who="bob").json
+    assert (done["calls"], done["given"], done["withheld"]) == (2, 1, 3)
+    place = tmp_path / asked["id"]
+    manifest = json.loads((place / "manifest.json").read_text())
+    assert (manifest["recipient"], manifest["exported_by"]) == ("Jane Doe", "bob")
+    assert {each["segment"]: each["reasons"] for each in manifest["withheld"]} == {
+        SECOND: ["others"], MISSING: ["missing", "others"], f"{QUARANTINED}-01": ["quarantined"]
+    }  # fmt: skip
+    (given,) = manifest["recordings"]
+    for each in (given, *manifest["calls"]):
+        assert hashlib.sha256((place / each["file"]).read_bytes()).hexdigest() == each["sha256"]
+    assert (place / given["file"]).read_bytes() == SOUND
+    written = [path for path in place.rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
+    told = b"".join(path.read_bytes() for path in written if path.suffix != ".wav")
+    assert [word for word in (b"1000", b"44777123", b"Somebody Else") if word in told] == []
+    call = json.loads((place / "calls" / f"{CALL}.json").read_text())
+    assert [each["e164"] for each in call["you"]] == ["+493012345"]
+    assert call["decision"]["rule"] == "german service line"
+    assert [each["segment"] for each in call["recordings"]] == [FIRST, SECOND, MISSING]
+    assert "Jane Doe" in (place / "README.txt").read_text()
+    again = firm.fsgov(*words, "--output", str(tmp_path / "again"), who="bob", code=7)
+    assert "no open export" in again.err
+    reported = firm.fsgov("report", "access", "--recording", FIRST, "--json", who="bob").json
+    assert [each["recipient"] for each in reported["accesses"] if each["purpose"] == "subject_request"] == [
+        "Jane Doe"
+    ]
+    assert (reported["compared"], reported["differences"]) == (True, [])
+    firm.site.tell("DELETE FROM fsgov.parties WHERE call = %s AND party > 2", CALL)
+
+
+def test_an_access_that_rows_and_log_do_not_both_have_is_told(firm: Company, tmp_path: Path) -> None:
+    out = tmp_path / "one.wav"
+    firm.fsgov(
+        "recordings",
+        "export",
+        FIRST,
+        *WHY,
+        *IDENTITY,
+        "--output",
+        str(out),
+        "--recipient",
+        "the court",
+        who="alice",
+    )
+    assert json.loads(out.with_suffix(".json").read_text())["recipient"] == "the court"
+    listed = firm.fsgov("report", "access", "--login", "alice", "--json", who="bob").json
+    access = listed["accesses"][-1]
+    assert (access["recipient"], access["login"], access["segment"]) == ("the court", "alice", FIRST)
+    assert {each["login"] for each in listed["logins"] if not each["administers"]} >= {"alice", "bob"}
+    assert "carol" not in {each["login"] for each in listed["logins"]}
+    firm.site.tell("UPDATE fsgov.accesses SET purpose = 'audit' WHERE id = %s", access["id"])
+    said = firm.fsgov("report", "access", who="bob", code=8)
+    assert access["id"] in said.err
+    firm.site.tell("UPDATE fsgov.accesses SET id = 'x-struckoutxx' WHERE id = %s", access["id"])
+    wrong = firm.fsgov("report", "access", "--since", "2026-01-01", "--json", who="bob", code=8).json[
+        "differences"
+    ]
+    assert [each for each in wrong if "x-struckoutxx" in each]
+    firm.site.tell(
+        "UPDATE fsgov.accesses SET id = %s, purpose = 'evidence' WHERE id = 'x-struckoutxx'", access["id"]
+    )
+    rights = {
+        (each["kind"], each["name"]): each
+        for each in firm.fsgov("report", "access", "--rights", "--json", who="bob").json
+    }
+    assert rights["table", "segment_keys"]["roles"] == []
+    assert rights["function", "release_key"]["roles"] == ["privacy", "supervisor"]
+
+
 def test_as_found_is_as_the_switch_left_it(firm: Company, tmp_path: Path) -> None:
     words = ("recordings", "export", SECOND, *WHY, "--output", str(tmp_path / "a.wav"), "--as-found")
     firm.fsgov(*words, who="alice", FSGOV_IDENTITY="desk/id.txt")

@@ -30,6 +30,13 @@ from tests.live.test_cli_acts import ON_DEMAND, until
 from tests.unit.test_cli import ALL, documented, lines_of
 
 DOCS = Path(__file__).parents[2] / "docs"
+A_REQUEST = "r-abcdefghijkl"
+ASKED = {
+    "subject show": "export",
+    "subject export": "export",
+    "subject erase": "erase",
+    "subject answer": "erase",
+}
 OLDER, NEWER = "2026-10-01", "2026-11-21"
 ELSEWHERE = {
     **dict.fromkeys(
@@ -68,6 +75,8 @@ ORDER: dict[str, str] = {
     "events tail": "alice", "events export": "alice", "events verify": "alice", "events schema": "alice",
     "calls anchor": "alice", "retention list": "alice", "retention diff": "bob", "retention propose": "bob",
     "retention approve": "alice", "retention history": "alice",
+    "subject find": "alice", "subject open": "bob", "subject list": "bob", "subject show": "bob",
+    "subject export": "bob", "subject erase": "beth", "subject answer": "bob", "report access": "bob",
     "stop": "me", "reconcile": "olga", "scrub": "alice", "run": "host",
 }  # fmt: skip
 
@@ -133,6 +142,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         firm.hire("olga", "ops")
         more = "".join(f'[vault.{name}]\nurl = "file:vault/{name}"\n' for name in ("dr", "eu2"))
         (root / "olga.toml").write_text(DESK.replace("{login}", "olga") + more)
+        firm.hire("beth", "privacy")
         policy = POLICY.replace('[[rule]]\nname = "rest"\n', ON_DEMAND.lstrip())
         (root / "policy.toml").write_text(policy)
         etc = root / "etc"
@@ -164,10 +174,19 @@ def examples(name: str) -> list[str]:
     return [line for block in blocks for line in lines_of(block)]
 
 
+def asked(place: Place, name: str) -> dict[str, str]:
+    """The request of somebody that a command is about, for the one that the page names."""
+    if name not in ASKED:
+        return {}
+    opened = place.firm.fsgov("subject", "open", ASKED[name], "+493012345", "--json", who="bob")
+    return {A_REQUEST: opened.json["id"]}
+
+
 @pytest.mark.parametrize("name", ORDER)
 def test_the_examples_of_a_command_do_what_they_say(place: Place, name: str) -> None:
     root, who = place.firm.root, ORDER[name]
     place.replaced = {"/etc/fsgov": str(root / "etc"), "alice": "dave", "bob": "carol"}
+    place.replaced |= asked(place, name)
     match name:
         case "run":
             text = re.sub(

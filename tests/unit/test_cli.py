@@ -42,6 +42,8 @@ EXPECTED = {
     "calls anchor", "retention list", "retention diff", "retention propose", "retention approve",
     "retention history",
     "purge plan", "purge approve", "purge stop", "purge status", "purge apply", "purge certificate",
+    "subject find", "subject open", "subject list", "subject show", "subject export", "subject erase",
+    "subject answer", "report access",
 }  # fmt: skip
 
 
