@@ -61,15 +61,17 @@ def list_(
     """What is to become of each recording, when, and why; and how many there are of each kind.
 
     All that is not destroyed is judged, now, by the policy it was captured under, or by the one whose periods
-    two persons let count instead. With SEGMENT… these only, with every reason.
+    two persons let count instead. With SEGMENT… these only.
     """
     from fsgov.retention import Verdict, tally
 
     wanted = [a_call(segment) for segment in segments]
+    missing = set(wanted)
     shown: list[dict[str, Any]] = []
 
     def noting(rows: Iterator[tuple[Facts, Disposition]]) -> Iterator[tuple[Facts, Disposition]]:
         for facts, found in rows:
+            missing.discard(facts.segment)
             late = found.overdue and found.verdict is Verdict.DESTROY and not facts.planned
             if (
                 len(shown) < limit
@@ -84,9 +86,8 @@ def list_(
         grace = frame.settings.retention.overdue_after
         with catalog.judged(now(), grace=grace, segments=wanted or None) as rows:
             totals = tally(noting(rows))
-    missing = sorted(set(wanted) - {row["segment"] for row in shown})
-    if missing and not (verdict or overdue or unjudged):
-        raise NotFound("There is no audio of this recording", missing[0], "fsgov recordings list")
+    if missing:
+        raise NotFound("There is no audio of this recording", min(missing), "fsgov recordings list")
     counts = {found.value: group for found, group in totals.verdicts.items()}
     counts |= {"overdue": totals.overdue, "unjudged": totals.unjudged}
     if frame.json:
