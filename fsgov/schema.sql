@@ -777,7 +777,6 @@ CREATE TABLE fsgov.plans (
     id          text PRIMARY KEY,
     tenant      text NOT NULL CHECK (tenant <> ''),
     kind        text NOT NULL CHECK (kind IN ('retention', 'erasure', 'quarantine', 'manual')),
-    schedule    text,
     reason      text NOT NULL DEFAULT '',
     state       text NOT NULL CHECK (state IN ('draft', 'proposed', 'approved', 'applying', 'waiting', 'done', 'stopped')),
     items       bigint NOT NULL DEFAULT 0,
@@ -807,7 +806,6 @@ COMMENT ON TABLE fsgov.plans IS
 COMMENT ON COLUMN fsgov.plans.tenant IS 'Whose recordings: of the one tenant, or * for those of several.';
 COMMENT ON COLUMN fsgov.plans.kind IS
     'retention: what the periods of its policies say, judged once more before it is destroyed. erasure: a person asked for it; what is held waits for its release, whenever that is. quarantine: its review came to an end. manual: named by hand.';
-COMMENT ON COLUMN fsgov.plans.schedule IS 'The schedule that keep made it by; its two persons are those of the plan. Null: made by hand.';
 COMMENT ON COLUMN fsgov.plans.state IS
     'draft: items are being added (draft_plan, add_to_plan); proposed: no item any more, hashed (seal_plan); approved: by another login (approve_plan); applying: keep has begun (begin_plan); waiting: of an erasure, all but what is held or locked is done (end_plan); done: every item has come to its end (end_plan); stopped: by a person (stop_plan) or by keep, which names why (halt_plan). proposed and approved plans whose expires_at has passed are dead, whatever this says.';
 COMMENT ON COLUMN fsgov.plans.causes IS 'How many items of each cause.';
@@ -3068,8 +3066,7 @@ DECLARE
     more    bigint;
 BEGIN
     SELECT * INTO drafted FROM fsgov.plans p WHERE p.id = p_plan FOR UPDATE;
-    IF drafted.state IS DISTINCT FROM 'draft'
-       OR NOT (session_user = 'fsgov_keep' AND drafted.schedule IS NOT NULL OR drafted.proposed_by = fsgov.me()) THEN
+    IF drafted.state IS DISTINCT FROM 'draft' OR drafted.proposed_by <> fsgov.me() THEN
         RAISE EXCEPTION 'this plan is none that this login drafts' USING ERRCODE = 'FG409', DETAIL = p_plan;
     END IF;
     INSERT INTO fsgov.plan_items (plan, segment, tenant, cause, size)
@@ -3082,7 +3079,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fsgov.add_to_plan IS
     'These recordings, each for its cause, into a draft; how many were taken: none of another tenant, and none that is destroyed, or being destroyed, or has no audio.';
-GRANT EXECUTE ON FUNCTION fsgov.add_to_plan TO fsgov_privacy, fsgov_keep;
+GRANT EXECUTE ON FUNCTION fsgov.add_to_plan TO fsgov_privacy;
 
 CREATE FUNCTION fsgov.seal_plan(p_plan text, p_facts jsonb) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -3092,11 +3089,10 @@ DECLARE
     total   bigint;
     kinds   jsonb;
     digest  text;
-    person  text;
+    person  text := fsgov.me();
 BEGIN
     SELECT * INTO drafted FROM fsgov.plans p WHERE p.id = p_plan FOR UPDATE;
-    IF drafted.state IS DISTINCT FROM 'draft'
-       OR NOT (session_user = 'fsgov_keep' AND drafted.schedule IS NOT NULL OR drafted.proposed_by = fsgov.me()) THEN
+    IF drafted.state IS DISTINCT FROM 'draft' OR drafted.proposed_by <> fsgov.me() THEN
         RAISE EXCEPTION 'this plan is none that this login drafts' USING ERRCODE = 'FG409', DETAIL = p_plan;
     END IF;
     SELECT coalesce(sum(n), 0), coalesce(sum(bytes), 0), coalesce(jsonb_object_agg(cause, n), '{}')
@@ -3113,16 +3109,13 @@ BEGIN
     digest := fsgov.plan_digest(p_plan);
     UPDATE fsgov.plans p SET state = 'proposed', items = counted, size = total, causes = kinds,
         facts = coalesce(p_facts, '{}'), sha256 = digest WHERE p.id = p_plan;
-    IF drafted.schedule IS NULL THEN
-        person := drafted.proposed_by;
-        PERFORM fsgov.enter_from_desk(person, 'plan.proposed', p_plan, jsonb_build_object(
-            'kind', drafted.kind, 'items', counted, 'causes', kinds, 'sha256', digest));
-    END IF;
+    PERFORM fsgov.enter_from_desk(person, 'plan.proposed', p_plan, jsonb_build_object(
+        'kind', drafted.kind, 'items', counted, 'causes', kinds, 'sha256', digest));
     RETURN digest;
 END $$;
 COMMENT ON FUNCTION fsgov.seal_plan IS
     'The draft is whole: it is counted, hashed, and waits for another login. p_facts is what its author was shown besides.';
-GRANT EXECUTE ON FUNCTION fsgov.seal_plan TO fsgov_privacy, fsgov_keep;
+GRANT EXECUTE ON FUNCTION fsgov.seal_plan TO fsgov_privacy;
 
 CREATE FUNCTION fsgov.propose_plan(p_kind text, p_segments text[], p_causes text[], p_reason text,
     p_valid interval DEFAULT '7 days', p_tenant text DEFAULT NULL, OUT plan text, OUT sha256 text, OUT left_out text[])
@@ -3167,7 +3160,7 @@ BEGIN
     RETURN plan;
 END $$;
 COMMENT ON FUNCTION fsgov.authorised_plan IS
-    'Internal: granted to nobody. A plan that needs no further approval, since two persons have approved already what it follows from (a request of a person, a schedule).';
+    'Internal: granted to nobody. A plan that needs no further approval, since two persons have approved already what it follows from (a request of a person).';
 
 CREATE FUNCTION fsgov.approve_plan(p_plan text, p_sha256 text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$

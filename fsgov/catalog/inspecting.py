@@ -28,7 +28,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     | {"replica_of", "lack_of_replica", "copies_due", "copies_open", "copies_interrupted", "copy_begins"}
     | {"copy_key", "copy_failed", "copy_refused", "copy_proven", "copy_gone", "copy_may_leave"}
     | {"copies_to_prove", "copy_looked"}
-    | {"add_to_plan", "seal_plan", "begin_plan", "plan_work", "plan_next", "put_off"}
+    | {"begin_plan", "plan_work", "plan_next", "put_off"}
     | {"begin_destruction", "unfinished", "note_versions", "destroy_keys", "certify", "destruction_waits"}
     | {"canary_done", "end_plan", "halt_plan", "be_purger", "item_counts"},
 }

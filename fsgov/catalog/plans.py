@@ -27,7 +27,6 @@ class PlanRow:
     id: str
     tenant: str
     kind: str
-    schedule: str | None
     reason: str
     shown: str
     items: int

@@ -9,7 +9,8 @@ from typing import Any
 
 from fsgov.retention import Disposition, Facts, Verdict
 
-BATCH = 10_000
+BATCH = 1_000
+"""So few that the database finds each by its key, however many there are."""
 LEAST = 100
 """A plan of so few needs no leave to be larger than its share."""
 SHARE = 10
