@@ -484,6 +484,7 @@ def test_a_row_that_contradicts_a_line_is_found_though_everything_is_signed(copy
         (f"recordings/{FIRST}.age", b"other", "not the object"),
         (f"keys/{FIRST}.txt", f"{DESK_KEY}\n".encode(), "not what the sealed object holds"),
     ],
+    ids=["audio", "object", "key"],
 )
 def test_audio_that_is_not_what_was_recorded_is_found(
     copy: Path, name: str, content: bytes, words: str
