@@ -21,6 +21,7 @@ from fsgov.config import VaultSettings
 from fsgov.copies import Copying, copying
 from fsgov.envelope import Identity
 from fsgov.errors import Conflict, NotFound, NotPermitted
+from fsgov.purge.removing import Vaults
 from fsgov.reconcile.compare import compare
 from fsgov.reconcile.vaults import listing
 from fsgov.reconcile.worlds import Worlds
@@ -30,7 +31,9 @@ from fsgov.vault.files import FileBucket
 from tests.live.shipping import CALL, Site, talk
 from tests.live.test_locks import ends, recorded, shown
 from tests.live.test_shipper_s3 import site_on
+from tests.parts import holds
 from tests.parts.catalog import World, call_file
+from tests.parts.purging import file_vault, yard
 from tests.parts.rgw import Rgw
 from tests.parts.schemas import faults
 
@@ -269,16 +272,10 @@ def test_what_is_held_leaves_nothing_behind_until_it_is_released(place: Place) -
     place.ship()
     place.olga.ask(SEGMENT, "dr", True, "leaving eu")
     place.turn()
-    ((held,),) = place.world.sql("admin", "SELECT pg_get_functiondef('fsgov.held'::regproc)")
-    body = "LANGUAGE sql STABLE SECURITY DEFINER AS $$ SELECT ARRAY['h-aaaaaaaa'] $$"
-    try:
-        place.world.sql(
-            "admin", f"CREATE OR REPLACE FUNCTION fsgov.held(p_segment text) RETURNS text[] {body}"
-        )
-        assert place.turn().troubles == {}, "a hold is no fault"
-        assert (place.places(), len(place.objects("eu"))) == ([("dr", "recording"), ("eu", "leaving")], 2)
-    finally:
-        place.world.sql("admin", held)
+    holds.place(place.world, segment=SEGMENT)
+    assert place.turn().troubles == {}, "a hold is no fault"
+    assert (place.places(), len(place.objects("eu"))) == ([("dr", "recording"), ("eu", "leaving")], 2)
+    holds.release(place.world)
     place.turn()
     assert (place.places(), place.objects("eu")) == ([("dr", "recording")], [])
 
@@ -346,6 +343,44 @@ def test_nothing_is_destroyed_while_a_copy_is_put(place: Place, monkeypatch: pyt
         place.world.sql("admin", destroy)
     place.copying().begin()  # another keep leads: nobody puts it any more
     place.world.sql("admin", destroy)
+
+
+def test_a_destruction_takes_every_place_and_not_while_one_is_put(world: World, tmp_path: Path) -> None:
+    place = yard(world, file_vault(tmp_path))
+    vaults = {"eu": place.vault}
+    for name in ("dr", "far"):
+        vaults[name] = open_vault(name, f"file:{tmp_path}/{name}/audio", f"file:{tmp_path}/{name}/keys")
+        vaults[name].audio.create()
+        vaults[name].keys.create()
+    one, other = place.store(2)
+    world.sql("admin", "UPDATE fsgov.segments SET policy_sha256 = NULL")
+    world.person("olga", "ops")
+    with (
+        closing(Placing(world.as_person("olga"))) as olga,
+        closing(Copies(world.dsn, migrate.service_password(world.credentials, "keep"))) as catalog,
+    ):
+        for segment in (one, other):
+            olga.ask(segment, "dr", False, "second site")
+        made = Copying(catalog, vaults, {}, {"far": ("eu", True)}, "fs1", place.now)
+        made.begin()
+        made.run_once()
+    vaults["far"].audio.put_bytes(f"default/2026/11/{one}.age", b"as the store has copied it", {})
+    vaults["far"].keys.put_bytes(f"keys/{one}", b"wrapped", {})
+    world.sql("admin", "UPDATE fsgov.copies SET state = 'copying' WHERE segment = %s", values=[other])
+    plan = place.plan([one, other])
+    known = Vaults(vaults, place.now)
+    assert place.apply(vaults=known) == 1
+    assert place.items(plan) == {one: "destroyed", other: "planned"}
+    buckets = [bucket for vault in vaults.values() for bucket in (vault.audio, vault.keys)]
+    left = [each.key for b in buckets for each in b.list() if one in each.key and "erased/" not in each.key]
+    assert left == []
+    listed = {(each["vault"], each["bucket"]) for each in place.bodies()[one]["listed"]}
+    assert listed == {(name, bucket) for name in vaults for bucket in ("audio", "keys")}
+    states = world.sql("admin", "SELECT state FROM fsgov.copies WHERE segment = %s", values=[one])
+    assert set(states) == {("gone",)}
+    world.sql("admin", "UPDATE fsgov.copies SET state = 'stored' WHERE segment = %s", values=[other])
+    assert place.apply(vaults=known) == 1
+    place.whole()
 
 
 # -- whose act, and what is told before a key goes -------------------------------------------------------
