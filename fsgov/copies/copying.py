@@ -90,11 +90,11 @@ class Copying(Worker):
         self._pace = Pace(look.bytes_per_second, sleep=lambda seconds: _waited(self.stop, seconds))
 
     def begin(self) -> None:
-        self._catalog.interrupted()
         for vault, (of, by_store) in self._replicas.items():
             self._catalog.replica(vault, of, by_store)
 
     def run_once(self) -> bool:
+        self._catalog.interrupted()  # nobody else puts any: what is being put was left so
         self._ask_for_replicas()
         found = self._catalog.due(list(self._vaults), BATCH)
         for due in found:

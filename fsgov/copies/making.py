@@ -14,7 +14,7 @@ from tempfile import NamedTemporaryFile
 
 from fsgov.catalog.copying import Artefact, CopyDue
 from fsgov.copies.proving import Seen, counted, proven
-from fsgov.errors import FsgovError, NotFound, NotPermitted
+from fsgov.errors import FsgovError, NotFound, NotPermitted, Unreachable
 from fsgov.events import Instant
 from fsgov.vault import Bucket, LockMode, Vault, grown, verified
 
@@ -75,13 +75,17 @@ def there(bucket: Bucket, key: str, sha256: str, size: int) -> str | None:
 
 
 def _put(due: CopyDue, what: Artefact, key: str, source: Bucket, target: Bucket, seen: Seen) -> str:
-    with NamedTemporaryFile(prefix="fsgov-", suffix=".age") as file:  # sealed: nobody here can open it
-        blocks = counted(source.get(what.object_key, what.version_id), seen)
-        for block in verified(blocks, what.sealed_sha256, what.sealed_size):
-            file.write(block)
-        file.flush()
-        path, about = Path(file.name), {"segment": due.segment}
-        return target.put(key, path, what.sealed_sha256, what.sealed_size, about).version_id
+    try:
+        with NamedTemporaryFile(prefix="fsgov-", suffix=".age") as file:  # sealed: nobody here can open it
+            blocks = counted(source.get(what.object_key, what.version_id), seen)
+            for block in verified(blocks, what.sealed_sha256, what.sealed_size):
+                file.write(block)
+            file.flush()
+            path, about = Path(file.name), {"segment": due.segment}
+            return target.put(key, path, what.sealed_sha256, what.sealed_size, about).version_id
+    except OSError as fault:
+        hint = "free space, or name another directory in TMPDIR"
+        raise Unreachable("keep has no room for a copy on its way", str(fault.strerror), hint) from fault
 
 
 def _held(source: Bucket, due: CopyDue) -> bool:

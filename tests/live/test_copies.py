@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -280,6 +281,17 @@ def test_what_is_held_leaves_nothing_behind_until_it_is_released(place: Place) -
     assert (place.places(), place.objects("eu")) == ([("dr", "recording")], [])
 
 
+def test_a_keep_without_room_for_a_copy_tries_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.ship()
+    place.olga.ask(SEGMENT, "dr", False, "second site")
+    monkeypatch.setattr(tempfile, "tempdir", str(place.root / "nowhere"))
+    place.turn()
+    assert place.places() == [("eu", "recording"), ("dr", "tried")], "and nothing waits for what nobody puts"
+    monkeypatch.undo()
+    place.turn()
+    assert place.places() == [("eu", "recording"), ("dr", "stored")]
+
+
 # -- where it may not be ---------------------------------------------------------------------------------
 
 
@@ -341,7 +353,7 @@ def test_nothing_is_destroyed_while_a_copy_is_put(place: Place, monkeypatch: pyt
     destroy = "UPDATE fsgov.segments SET state = 'destroying'"
     with pytest.raises(psycopg2.Error, match="a copy of this recording is being made"):
         place.world.sql("admin", destroy)
-    place.copying().begin()  # another keep leads: nobody puts it any more
+    place.catalog.interrupted()  # another keep leads: nobody puts it any more
     place.world.sql("admin", destroy)
 
 

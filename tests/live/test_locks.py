@@ -27,6 +27,9 @@ from fsgov.vault import Credentials, Stat, Vault, open_bucket, open_vault
 from tests.live.shipping import CALL, Site, call_file, mask, talk
 from tests.live.test_check import may_put
 from tests.live.test_shipper_s3 import site_on
+from tests.parts.catalog import World, enter
+from tests.parts.catalog import call_file as call_file_of
+from tests.parts.catalog import sidecar as sidecar_of
 from tests.parts.moto import Moto
 from tests.parts.proxy import Fault, Proxy
 from tests.parts.rgw import Rgw
@@ -236,6 +239,21 @@ def test_ship_enters_what_it_cannot_read_the_policy_of_and_keep_locks_it(site: S
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_ship_tells_of_a_lock_when_it_enters_and_never_again(world: World) -> None:
+    enter(world.ship, call_file_of(), segment=sidecar_of())
+    say = "SELECT fsgov.note_lock('0f6c-01', 'eu', 'COMPLIANCE', '2099-01-01')"
+    assert world.sql("ship", say) == [(False,)], (
+        "else a host that was broken into could keep keep from locking"
+    )
+    assert world.sql("keep", say) == [(True,)]
+    shorter = say.replace("2099", "2098").replace("COMPLIANCE", "GOVERNANCE")
+    assert world.sql("keep", shorter) == [(False,)]
+    world.sql("admin", "UPDATE fsgov.locks SET until = '2098-01-01', mode = 'GOVERNANCE'")
+    assert world.sql("admin", "SELECT mode, extract(year FROM until)::int FROM fsgov.locks") == [
+        ("COMPLIANCE", 2099)
+    ]
 
 
 # -- keep ------------------------------------------------------------------------------------------------

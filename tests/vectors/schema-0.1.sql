@@ -3503,13 +3503,14 @@ CREATE FUNCTION fsgov.note_lock(p_segment text, p_vault text, p_mode text, p_unt
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 BEGIN
     INSERT INTO fsgov.locks AS l (segment, vault, tenant, mode, until)
-    SELECT s.segment, p_vault, s.tenant, p_mode, p_until FROM fsgov.segments s WHERE s.segment = p_segment
+    SELECT s.segment, p_vault, s.tenant, p_mode, p_until FROM fsgov.segments s
+    WHERE s.segment = p_segment AND (session_user <> 'fsgov_ship' OR s.entered_at = now())
     ON CONFLICT (segment, vault) DO UPDATE SET mode = p_mode, until = p_until, set_at = now()
     WHERE l.until < p_until OR l.mode = 'GOVERNANCE' AND p_mode = 'COMPLIANCE';
     RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION fsgov.note_lock IS
-    'The vault shows this lock on audio and key of the segment. False: that was known, or there is no such segment.';
+    'The vault shows this lock on audio and key of the segment; ship says so in the transaction that enters it, and never again. False: that was known, or there is no such segment.';
 GRANT EXECUTE ON FUNCTION fsgov.note_lock TO fsgov_ship, fsgov_keep;
 
 CREATE FUNCTION fsgov.locked_until(p_segment text) RETURNS timestamptz LANGUAGE sql STABLE SECURITY DEFINER
