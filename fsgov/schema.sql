@@ -3890,17 +3890,6 @@ COMMENT ON FUNCTION fsgov.copies_destroyed IS 'Trigger: a segment is destroyed o
 CREATE TRIGGER copies_destroyed AFTER UPDATE OF state ON fsgov.segments FOR EACH ROW
     WHEN (NEW.state = 'destroyed' AND OLD.state <> 'destroyed') EXECUTE FUNCTION fsgov.copies_destroyed();
 
-CREATE FUNCTION fsgov.copies_rewrapped() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, fsgov, pg_temp AS $$
-BEGIN
-    UPDATE fsgov.copies k SET state = 'tried', again_at = NULL, said = 'its key was wrapped anew'
-    WHERE k.segment = NEW.segment AND k.state = 'stored';
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION fsgov.copies_rewrapped IS 'Trigger: the key of a recording was wrapped anew, so keep puts that one beside its copies too.';
-CREATE TRIGGER copies_rewrapped AFTER UPDATE OF wrapped_key ON fsgov.segment_keys FOR EACH ROW
-    WHEN (NEW.wrapped_key <> OLD.wrapped_key) EXECUTE FUNCTION fsgov.copies_rewrapped();
-
 GRANT SELECT ON fsgov.copies, fsgov.replicas, fsgov.locks TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 
 CREATE FUNCTION fsgov.objects_of(p_segment text) RETURNS TABLE (vault text, object_key text, what text)
