@@ -29,8 +29,9 @@ from fsgov.events import Instant
 from fsgov.subjects import Erasures, Ledger
 from fsgov.subjects.ledger import names
 from fsgov.subjects.restoring import requests, told
-from fsgov.vault import Bucket, Stored, open_bucket
+from fsgov.vault import Bucket, Stored, open_bucket, open_vault
 from tests.parts.catalog import START, World, call_file, enter, sidecar
+from tests.parts.purging import Yard
 from tests.parts.schemas import faults
 
 NUMBER, NATIONAL = "+493012345", "03012345"
@@ -438,6 +439,36 @@ def test_long_enough_after_the_end_the_request_itself_forgets(office: Office) ->
     with office.subjects() as bob:
         assert bob.request(request).forgotten_at is not None
         assert bob.request(request).reference == "ticket"
+
+
+def test_purge_carries_the_plan_of_an_erasure_out_under_its_two_persons(
+    office: Office, tmp_path: Path
+) -> None:
+    vault = open_vault("eu", f"file:{tmp_path}/audio", f"file:{tmp_path}/eu")
+    for bucket in (vault.audio, vault.keys):
+        bucket.create()
+    yard = Yard(office.world, vault)
+    office.call(segments=0)
+    yard.segments.append("")  # the call is there
+    (free, kept) = yard.store(2, policy=office.policy, purposes=["evidence"], parties=[1])
+    placed = hold(office, "segment", kept)
+    request = office.erasure()
+    office.turn()
+    assert (yard.apply(), yard.states()[free], yard.there(free)) == (1, "destroyed", [])
+    office.turn()
+    assert office.verdicts(request) == {
+        free: ("erased", ()), kept: ("held", (placed,)), "0f6c": ("held", (placed,))
+    }  # fmt: skip
+    release(office, placed)
+    office.turn()
+    assert yard.apply() == 1
+    office.turn()
+    assert office.state(request) == "done"
+    bodies = yard.bodies()
+    people = {office.world.desk(name).whoami().person for name in ("bob", "beth")}
+    assert {(body["cause"], body["proposed_by"] in people, body["approved_by"] in people)
+            for body in bodies.values()} == {("erasure", True, True)}  # fmt: skip
+    assert office.tables_with("3012345", without=("subject_requests",)) == []
 
 
 # -- held, statutory, needed -----------------------------------------------------------------------------
