@@ -4262,7 +4262,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp A
 DECLARE
     whose text;
 BEGIN
-    PERFORM fsgov.lock_holds(false);  -- from here on no hold comes into force before this is committed
+    PERFORM fsgov.lock_holds(false);  -- no hold is placed until this is committed
     SELECT r.tenant INTO whose FROM fsgov.subject_records r JOIN fsgov.subject_requests q ON q.id = r.request
         WHERE r.request = p_request AND r.call = p_call AND r.party = p_party AND r.segment = ''
             AND r.promised_at IS NOT NULL AND q.kind = 'erase' AND q.state = 'approved' FOR UPDATE;
