@@ -69,14 +69,14 @@ def figures(*, short: bool = False) -> Iterator[Figure]:
     told = json.loads(done.stdout)
     assert told["items"] == many, told
     yield Figure(
-        name=f"purge: a plan of {many} due recordings",
+        name=f"a purge plan of {many} due recordings",
         value=round(told["seconds"], 2),
         unit="s",
         goal=f"at most {SECONDS:g} s",
         holds=None if short else told["seconds"] <= SECONDS,
     )
     yield Figure(
-        name=f"purge: memory of a plan of {many}",
+        name=f"memory of a purge plan of {many} due recordings",
         value=round(told["mebibytes"], 1),
         unit="MiB",
         goal=f"at most {MEBIBYTES:g} MiB",

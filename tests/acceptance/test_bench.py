@@ -14,6 +14,7 @@ FIGURES = (
     "decision among",
     "reload, longest gap between two events",
     "sealing 8 MiB",
+    "a purge plan of",
 )
 
 
