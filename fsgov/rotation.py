@@ -75,7 +75,7 @@ def wrap(
     def anew(key: WrappedKey) -> Settled:
         identity = unwrap_identity(key.wrapped_key, identities)
         made = wrap_identity(identity, recipients, random)
-        if unwrap_identity(made, proving) != identity:
+        if _opened(made, proving) != identity:
             raise Damaged("The new key does not hold what the old one held", key.segment)
         return Settled(key.segment, hashlib.sha256(key.wrapped_key).digest(), made)
 
@@ -107,12 +107,13 @@ def confirm(
 ) -> Outcome:
     """Open every key that was wrapped, and with it its recording; then what it was before is destroyed.
 
+    identities: each of them has to open every key.
     others: key buckets of vaults that have copies. A recording that cannot be looked at, or has a copy where
     none of these is, keeps both. Raises Unreachable (run it again).
     """
 
     def opened(key: WrappedKey) -> Settled:
-        identity = unwrap_identity(key.wrapped_key, identities)
+        identity = _opened(key.wrapped_key, identities)
         if not key.accepted_loss:
             _open(vault.audio, key, identity)
         if unknown := set(key.copies) - set(others):
@@ -203,6 +204,14 @@ def _stored(bucket: Bucket, key: Settled, before: str) -> str:
     if was is not None and was.legal_hold:
         bucket.hold(name, stored.version_id, True)
     return stored.version_id
+
+
+def _opened(wrapped: bytes, identities: Sequence[Identity]) -> Identity:
+    """What each of the identities gives back. Raises NotFound where one does not open it, Damaged."""
+    found = {unwrap_identity(wrapped, [identity]) for identity in identities}
+    if len(found) != 1:
+        raise Damaged("A wrapped key is not the same for everybody", "it has been made by another program")
+    return found.pop()
 
 
 def _open(audio: Bucket, key: WrappedKey, identity: Identity) -> None:

@@ -59,11 +59,9 @@ def holds_identity(path: Path) -> bool:
 
 def signing(settings: Settings) -> Iterator[Finding]:
     """The key that signs the log: one, and nobody else's to read."""
-    from fsgov.journal import SIGNER
-    from fsgov.journal.part import signing_key
-    from fsgov.merkle import PublicKey
+    from fsgov.journal.part import signer_of
 
-    key = signing_key(settings)
+    signer = signer_of(settings)
     prior = settings.log.prior_key
     for path in (settings.log.signing_key, *([prior] if prior is not None else [])):
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -71,11 +69,12 @@ def signing(settings: Settings) -> Iterator[Finding]:
             detail = f"{path}, mode {mode:04o}"
             hint = f"chmod 600 {path}; whoever could read it could have signed another log"
             raise BadConfiguration("The signing key of the log can be read by others", detail, hint)
-    yield ok("signing key", str(PublicKey.of(SIGNER, key)))
+    yield ok("signing key", str(signer.public))
 
 
 def can_sign(settings: Settings) -> bool:
     """Does this login reach the log's key, or the password of keep?"""
     logins = settings.database.credentials
     places = [settings.log.signing_key, *([logins / "keep"] if logins else [])]
+    places += [settings.log.prior_key] if settings.log.prior_key else []
     return any(os.access(place, os.R_OK) for place in places)

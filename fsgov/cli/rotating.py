@@ -144,7 +144,8 @@ def confirm(frame: Frame, rotation: str, identity: tuple[Path, ...], yes: bool) 
     """Open every key that was sealed anew, with its recording; then destroy what the keys were before.
 
     For another login than the one that did keys rewrap, with a new identity and a login that reads the audio
-    bucket and lists and removes in the key bucket. A key that does not open its recording keeps both. When
+    bucket and lists and removes in the key bucket. Each identity that is named has to open every key: name
+    that of the escrow, too, where it is at hand. A key that does not open its recording keeps both. When
     none is left the rotation has ended, and the old identity opens nothing any more but what copies have:
     dumps of the database, older versions under a lock, spools (spool.keep_sealed).
     """

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg2
@@ -380,6 +381,19 @@ def test_a_garbled_key_is_never_confirmed_and_can_be_undone(firm: Firm) -> None:
     assert firm.state(id_) == "undone"
     assert firm.usual(OLD) == {f"{CALL}-02"}
     assert firm.usual(NEW) == {f"{CALL}-01", f"{CALL}-03"}
+
+
+def test_a_key_that_was_sealed_to_fewer_than_it_says_is_not_confirmed(firm: Firm) -> None:
+    """The row names the escrow, and its identity opens nothing."""
+    firm.record(1)
+    id_ = firm.asked()
+    with firm.person("alice") as alice, firm.person("bob") as bob:
+        batch, (key,) = taken(firm, id_, alice)
+        identity = unwrap_identity(key.key, [NEW])
+        with alice.settling(batch) as settling:
+            settling.wrapped([replace(key, key=wrap_identity(identity, [NEW.recipient], os.urandom))])
+        done = rotation.confirm(bob, firm.vault, id_, [NEW, ESCROW])
+        assert (done.keys, set(done.faults)) == (0, {f"{CALL}-01"})
 
 
 def test_a_recording_that_cannot_be_looked_at_keeps_both_keys_until_its_loss_is_accepted(firm: Firm) -> None:
