@@ -41,6 +41,20 @@ ROWS = (
         of="stuck or halted",
     ),
     Alarm(
+        "mirror",
+        KEEP,
+        "Legal holds of recordings that are held cannot be set in a vault that can, or not be lifted"
+        " after, for about five minutes. The hold binds purge all the same.",
+        "See keep's mirror.failing; its vault login must list, hold and look at versions of audio.",
+    ),
+    Alarm(
+        "quarantine",
+        KEEP,
+        "Recordings in quarantine are soon to be destroyed, unless somebody reviews them (three quarters"
+        " of their time are over); or their time is over and a hold keeps them.",
+        "fsgov recordings quarantine list; its reviewers (privacy) decide: quarantine release.",
+    ),
+    Alarm(
         "scrub",
         KEEP,
         "Stored objects are not what was stored, or (unread) a vault does not let keep read them again.",

@@ -24,6 +24,8 @@ CALLS: Mapping[str, frozenset[str]] = {
     | {"enter_periods", "held", "held_segments", "planned_segments", "forget_calls"}
     | {"erasures", "found_records", "promised_records", "note_records", "plan_erasure", "unname_party"}
     | {"erasure_done", "forget_subjects", "subjects_due"}
+    | {"mirrors_due", "mirrored", "mirrors_failing"}
+    | {"remind_quarantines", "end_quarantines", "quarantines_open"}
     | {"note_lock", "locked_until", "policies_that_lock", "lockable", "policy_text", "objects_of"}
     | {"replica_of", "lack_of_replica", "copies_due", "copies_open", "copies_interrupted", "copy_begins"}
     | {"copy_key", "copy_failed", "copy_refused", "copy_proven", "copy_gone", "copy_may_leave"}

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fsgov.catalog.copying import Copies
 from fsgov.catalog.expiring import Expiring
 from fsgov.catalog.keep import Keep
+from fsgov.catalog.mirroring import Mirroring
 from fsgov.catalog.retaining import Retaining
 from fsgov.catalog.scrubbing import Scrubbing
 from fsgov.config import Settings
@@ -29,10 +30,12 @@ from fsgov.journal.alarms import Alarms
 from fsgov.journal.anchor import VaultAnchor
 from fsgov.journal.files import FileSink
 from fsgov.journal.loop import Works, run
+from fsgov.journal.quarantine import Quarantine
 from fsgov.journal.sequencer import Sequencer
 from fsgov.journal.signing import SIGNER, Signer
 from fsgov.journal.stating import Statements
 from fsgov.merkle import PublicKey, load_signing_key
+from fsgov.mirror import Mirror
 from fsgov.purge.part import Purger, purge_of
 from fsgov.scrub import Scrubber
 from fsgov.scrub.loop import IDLE, Pace
@@ -86,9 +89,13 @@ def keep(
             work.start()
         stack.enter_context(closing(erasures))
         erasures.start()
+        mirror = Mirror(Mirroring(settings.database.dsn, password), vaults, settings.host, now)
+        stack.enter_context(closing(mirror))
+        mirror.start()
         statements = Statements(catalog, settings.host, now)
-        works: list[Works] = [scrubber, purger, expiry, erasures, *copies]
-        run(sequencer, catalog, alarms, stop, turned, vitals, works, [statements.turn])
+        quarantine = Quarantine(catalog, settings.host, now)
+        works: list[Works] = [scrubber, purger, expiry, erasures, *copies, mirror, quarantine]
+        run(sequencer, catalog, alarms, stop, turned, vitals, works, [statements.turn, quarantine.turn])
 
 
 def scrub(settings: Settings, buckets: Mapping[str, Bucket]) -> Scrubber:

@@ -19,7 +19,7 @@ from tests.parts.catalog import World
 
 TABLES = {
     "version", "people", "memberships", "calls", "legs", "parties", "consents", "tags", "segments",
-    "holds", "hold_items", "hold_calls", "hold_segments", "cases",
+    "holds", "hold_items", "hold_calls", "hold_segments", "cases", "mirrors", "reviews",
     "segment_keys", "masks", "policies", "accesses", "origins", "outbox", "log", "event_log",
     "checkpoints", "sinks", "keepers", "activations", "stops", "scrubs", "noted", "provenance",
     "session_counts", "statements", "erased", "retold", "plans", "plan_items", "certificates",
@@ -74,11 +74,12 @@ for _role in ("supervisor", "privacy", "auditor", "ops", "integrator"):
     MAY_READ[_role] |= {"artefacts"}
 for _role in ("privacy", "auditor"):
     MAY_READ[_role] |= {"bundles"}
-HOLDS = {"hold_items", "hold_calls", "hold_segments", "cases"}
+HOLDS = {"hold_items", "hold_calls", "hold_segments", "cases", "mirrors", "reviews"}
 for role in ("agent", "ops", "integrator"):
     MAY_READ[role] = MAY_READ[role] - {"holds"} | {"holds-"}
 for role in ("supervisor", "privacy", "auditor"):
     MAY_READ[role] |= HOLDS
+MAY_READ["ops"] |= {"mirrors"}
 FUNCTIONS = {
     "enter_lines": {"ship", "keep"},
     "entered": {"ship", "keep"},
@@ -106,6 +107,14 @@ FUNCTIONS = {
     "ask_release": {"privacy", "supervisor"},
     "refuse_release": {"privacy", "supervisor"},
     "approve_release": {"privacy"},
+    "mirrors_due": {"keep"},
+    "mirrored": {"keep"},
+    "mirrors_failing": {"keep"},
+    "set_quarantine": {"privacy", "supervisor"},
+    "release_quarantine": {"privacy"},
+    "remind_quarantines": {"keep"},
+    "end_quarantines": {"keep"},
+    "quarantines_open": {"keep"},
     "adopt_object": {"ops"},
     "mark_object": {"ops"},
     "restored_object": {"ops"},

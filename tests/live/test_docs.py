@@ -72,6 +72,10 @@ ORDER: dict[str, str] = {
     "recordings attach": "alice", "recordings artefacts": "alice", "recordings verify": "alice",
     "recordings copy": "olga", "recordings copies": "olga", "recordings drop": "olga",
     "recordings move": "olga",
+    "hold place": "alice", "hold add": "alice", "hold list": "alice", "hold show": "alice",
+    "hold release": "alice", "hold approve": "bob",
+    "recordings quarantine set": "alice", "recordings quarantine list": "alice",
+    "recordings quarantine release": "bob",
     "events tail": "alice", "events export": "alice", "events verify": "alice", "events schema": "alice",
     "calls anchor": "alice", "retention list": "alice", "retention diff": "bob", "retention propose": "bob",
     "retention approve": "alice", "retention history": "alice",
@@ -182,11 +186,18 @@ def asked(place: Place, name: str) -> dict[str, str]:
     return {A_REQUEST: opened.json["id"]}
 
 
+def hold(place: Place, name: str) -> dict[str, str]:
+    """The hold that the page names, once there is one."""
+    if name not in ("hold add", "hold show", "hold release", "hold approve"):
+        return {}
+    return {"h-abcdefghijkl": place.firm.fsgov("hold", "list", "--json", who="alice").json[-1]["id"]}
+
+
 @pytest.mark.parametrize("name", ORDER)
 def test_the_examples_of_a_command_do_what_they_say(place: Place, name: str) -> None:
     root, who = place.firm.root, ORDER[name]
     place.replaced = {"/etc/fsgov": str(root / "etc"), "alice": "dave", "bob": "carol"}
-    place.replaced |= asked(place, name)
+    place.replaced |= asked(place, name) | hold(place, name)
     match name:
         case "run":
             text = re.sub(

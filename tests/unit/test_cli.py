@@ -31,6 +31,8 @@ EXPECTED = {
     "policy check",
     "policy show", "policy explain", "policy export-dialplan", "policy test", "policy diff", "policy history",
     "policy activate", "policy approve", "policy rollback",
+    "recordings quarantine list", "recordings quarantine set", "recordings quarantine release",
+    "hold place", "hold add", "hold list", "hold show", "hold release", "hold approve",
     "policy simulate", "stop", "calls list", "calls show",
     "calls explain", "calls start", "calls stop",
     "calls pause", "calls resume", "calls tag", "calls consent",

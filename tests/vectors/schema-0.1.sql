@@ -755,6 +755,43 @@ COMMENT ON TABLE fsgov.cases IS
     'Complaints. Each one is a hold on what it is about (open_case), and is closed when that hold is released.';
 COMMENT ON COLUMN fsgov.cases.reference IS 'Its name in the help desk: free text, only here.';
 
+CREATE TABLE fsgov.mirrors (
+    segment   text PRIMARY KEY,
+    tenant    text NOT NULL,
+    due       timestamptz,
+    held      boolean NOT NULL DEFAULT false,
+    objects   integer NOT NULL DEFAULT 0,
+    unable    text[] NOT NULL DEFAULT '{}',
+    why       text NOT NULL DEFAULT '',
+    tries     integer NOT NULL DEFAULT 0,
+    looked_at timestamptz
+);
+CREATE INDEX mirrors_due ON fsgov.mirrors (due) WHERE due IS NOT NULL;
+CREATE INDEX mirrors_failing ON fsgov.mirrors (tries) WHERE why <> '';
+COMMENT ON TABLE fsgov.mirrors IS
+    'Legal holds of object stores, as keep sets them on every version of what is held, and lifts them after. A row for each segment that a hold has reached. Written when a hold reaches it or is released (mirror_due_of), and by mirrored (keep).';
+COMMENT ON COLUMN fsgov.mirrors.due IS 'When keep looks at it next: at once where something has changed, a week later where all is as it should be. Null: no hold, and no legal hold.';
+COMMENT ON COLUMN fsgov.mirrors.held IS 'Versions of it showed their legal hold at the last look (mirrored); false: none did, or they were lifted.';
+COMMENT ON COLUMN fsgov.mirrors.unable IS 'Buckets that can hold nothing, as vault.NAME: a directory, one without object lock, or whose login of keep may not.';
+COMMENT ON COLUMN fsgov.mirrors.why IS 'Why it did not work, tried that many times in a row. Empty: it did.';
+
+CREATE TABLE fsgov.reviews (
+    segment   text NOT NULL,
+    n         integer NOT NULL CHECK (n > 0),
+    tenant    text NOT NULL,
+    act       text NOT NULL CHECK (act IN ('set', 'reminded', 'kept', 'disposed', 'ended')),
+    reason    text NOT NULL DEFAULT '',
+    person    text REFERENCES fsgov.people,
+    at        timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (segment, n),
+    CHECK ((person IS NULL) = (act IN ('reminded', 'ended')))
+);
+CREATE INDEX segments_in_quarantine ON fsgov.segments (review_by) WHERE state = 'quarantined' AND NOT dispose;
+COMMENT ON TABLE fsgov.reviews IS
+    'What became of recordings in quarantine, never changed. No reference to segments: reconcile may enter one again.';
+COMMENT ON COLUMN fsgov.reviews.act IS
+    'set: a person sent it there (set_quarantine). reminded: three quarters of the time to review it are over (remind_quarantines, keep). kept, disposed: what the reviewer decided (release_quarantine). ended: nobody had reviewed it by review_by, so it is to be destroyed (end_quarantines, keep).';
+
 CREATE VIEW fsgov.holding AS
     SELECT h.id AS hold, h.tenant, i.n, i.kind, i.value, i.forms, i.filter
     FROM fsgov.holds h JOIN fsgov.hold_items i ON i.hold = h.id WHERE h.released_at IS NULL AND i.kind <> 'case'
@@ -1249,8 +1286,9 @@ GRANT SELECT ON fsgov.stops TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 -- holds without matter, custodian and reasons; what they are about may be a number
 GRANT SELECT (id, tenant, placed_by, placed_at, asked_by, asked_at, released_by, released_at)
     ON fsgov.holds TO fsgov_agent, fsgov_ops, fsgov_integrator;
-GRANT SELECT ON fsgov.holds, fsgov.hold_items, fsgov.hold_calls, fsgov.hold_segments, fsgov.cases
+GRANT SELECT ON fsgov.holds, fsgov.hold_items, fsgov.hold_calls, fsgov.hold_segments, fsgov.cases, fsgov.reviews
     TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+GRANT SELECT ON fsgov.mirrors TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 GRANT SELECT ON fsgov.scrubs TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 GRANT SELECT ON fsgov.noted TO fsgov_auditor, fsgov_ops;
 GRANT SELECT ON fsgov.rotations, fsgov.rotation_batches TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
@@ -1340,7 +1378,7 @@ BEGIN
                OR entry ->> 'id' IS DISTINCT FROM p_origin || '.' || num
                OR entry ->> 'source' IS DISTINCT FROM '/fsgov/' || host
                OR coalesce(entry ->> 'type', '') !~ '^fsgov[.][a-z.]+[.]v[0-9]+$'
-               OR entry ->> 'type' ~ '^fsgov[.](access|people|rotation|log|policy|subject|plan|hold|case)[.]'
+               OR entry ->> 'type' ~ '^fsgov[.](access|people|rotation|log|policy|subject|plan|hold|case|quarantine)[.]'
                OR part <> 'keep' AND entry ->> 'type' ~ '^fsgov[.](purge|segment[.]destroy|signer)' THEN
                 RAISE EXCEPTION 'this line is not one its origin may write' USING ERRCODE = 'FG422',
                     DETAIL = format('%s line %s', p_origin, num);
@@ -1389,7 +1427,7 @@ BEGIN
     WHERE tenant = owner AND NOT dispose AND segment = ANY (fsgov.texts(doc -> 'dispose'));
     UPDATE fsgov.segments s SET state = 'quarantined', quarantine = 'withdrawn', review_by = fsgov.instant(q.value)
     FROM jsonb_each_text(coalesce(nullif(doc -> 'quarantine', 'null'), '{}')) AS q
-    WHERE s.tenant = owner AND s.segment = q.key AND s.state = 'stored';
+    WHERE s.tenant = owner AND s.segment = q.key AND s.state = 'stored' AND NOT fsgov.is_reviewed(s.segment);
 
     INSERT INTO fsgov.calls AS c (call, tenant, host, core, direction, opened_at, answered_at, ended_at, revision,
         policy_version, policy_sha256, inputs, inputs_salt, decision, rule, outcome, outcome_cause, merged_into,
@@ -2985,10 +3023,6 @@ DECLARE
     person text := fsgov.holder();
     about  fsgov.holds := fsgov.in_force(p_hold);
 BEGIN
-    IF NOT fsgov.in_role(session_user, 'fsgov_privacy') THEN
-        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
-            HINT = 'fsgov_privacy approves what somebody else has asked for';
-    END IF;
     IF about.asked_by IS NULL THEN
         RAISE EXCEPTION 'nobody has asked for its release' USING ERRCODE = 'FG409', DETAIL = p_hold,
             HINT = 'fsgov hold release, by another login';
@@ -4487,6 +4521,235 @@ END $$;
 COMMENT ON FUNCTION fsgov.enter_bundle IS
     'An evidence bundle is given away: the digest of its SHA256SUMS becomes a line (origin and n are the answer), so that the log''s next checkpoint signs every byte of it.';
 GRANT EXECUTE ON FUNCTION fsgov.enter_bundle TO fsgov_privacy, fsgov_auditor;
+
+
+-- == Holds in the vaults, and quarantine ==================================================================
+
+-- -- legal holds in the vaults -----------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.mirror_calls() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    INSERT INTO fsgov.mirrors (segment, tenant, due)
+    SELECT DISTINCT s.segment, s.tenant, now() FROM fresh f JOIN fsgov.segments s ON s.call = f.call
+    WHERE s.object_key IS NOT NULL AND f.tenant IN ('*', s.tenant) AND s.state NOT IN ('destroying', 'destroyed')
+    ON CONFLICT (segment) DO UPDATE SET due = now();
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION fsgov.mirror_calls IS 'Trigger: a hold has reached these calls, and keep is to hold their objects.';
+CREATE TRIGGER mirrored AFTER INSERT ON fsgov.hold_calls REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION fsgov.mirror_calls();
+
+CREATE FUNCTION fsgov.mirror_segments() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    INSERT INTO fsgov.mirrors (segment, tenant, due)
+    SELECT s.segment, s.tenant, now() FROM fresh f JOIN fsgov.segments s ON s.segment = f.segment
+    WHERE s.object_key IS NOT NULL AND f.tenant IN ('*', s.tenant) AND s.state NOT IN ('destroying', 'destroyed')
+    ON CONFLICT (segment) DO UPDATE SET due = now();
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION fsgov.mirror_segments IS 'Trigger: a hold has reached these segments, and keep is to hold their objects.';
+CREATE TRIGGER mirrored AFTER INSERT ON fsgov.hold_segments REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION fsgov.mirror_segments();
+
+CREATE FUNCTION fsgov.mirror_stored() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    PERFORM fsgov.lock_holds(false);
+    INSERT INTO fsgov.mirrors (segment, tenant, due)
+    SELECT s.segment, s.tenant, now() FROM fsgov.segments s
+    WHERE s.segment = NEW.segment AND s.object_key IS NOT NULL AND fsgov.held(s.segment) <> '{}'
+    ON CONFLICT (segment) DO UPDATE SET due = now();
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION fsgov.mirror_stored IS
+    'Trigger at the commit of whoever stores a segment, a copy or an artefact of it: where it is held, keep is to hold that object.';
+CREATE CONSTRAINT TRIGGER mirrored AFTER INSERT OR UPDATE OF object_key, version_id, vault ON fsgov.segments
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fsgov.mirror_stored();
+CREATE CONSTRAINT TRIGGER mirrored AFTER UPDATE OF state ON fsgov.copies
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 'stored') EXECUTE FUNCTION fsgov.mirror_stored();
+CREATE CONSTRAINT TRIGGER mirrored AFTER UPDATE OF state ON fsgov.artefacts
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 'stored') EXECUTE FUNCTION fsgov.mirror_stored();
+
+CREATE FUNCTION fsgov.mirror_released() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    UPDATE fsgov.mirrors m SET due = now() WHERE m.segment IN (
+        SELECT s.segment FROM fsgov.hold_calls c JOIN fsgov.segments s ON s.call = c.call WHERE c.hold = NEW.id
+        UNION ALL SELECT o.segment FROM fsgov.hold_segments o WHERE o.hold = NEW.id);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION fsgov.mirror_released IS 'Trigger: a hold is released, and keep is to lift the legal holds that no other hold is for.';
+CREATE TRIGGER mirrored AFTER UPDATE OF released_at ON fsgov.holds FOR EACH ROW
+    WHEN (NEW.released_at IS NOT NULL AND OLD.released_at IS NULL) EXECUTE FUNCTION fsgov.mirror_released();
+
+CREATE FUNCTION fsgov.mirrors_due(p_limit integer)
+RETURNS TABLE (segment text, call text, due timestamptz, wanted boolean, held boolean, tries integer)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT m.segment, coalesce(s.call, regexp_replace(m.segment, '-[0-9]+$', '')), m.due,
+        fsgov.held(m.segment) <> '{}', m.held, m.tries
+    FROM fsgov.mirrors m LEFT JOIN fsgov.segments s USING (segment)
+    WHERE m.due <= now() ORDER BY m.due, m.segment LIMIT p_limit
+$$;
+COMMENT ON FUNCTION fsgov.mirrors_due IS
+    'For keep: segments to look at now; wanted: whether a hold is in force, held: whether the vaults showed one at the last look.';
+GRANT EXECUTE ON FUNCTION fsgov.mirrors_due TO fsgov_keep;
+
+CREATE FUNCTION fsgov.mirrored(p_segment text, p_due timestamptz, p_held boolean, p_objects integer, p_unable text[],
+    p_why text, p_again interval) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    UPDATE fsgov.mirrors m SET held = p_held, objects = p_objects, unable = p_unable, why = p_why, looked_at = now(),
+        tries = CASE p_why WHEN '' THEN 0 ELSE m.tries + 1 END,
+        due = CASE WHEN m.due IS DISTINCT FROM p_due THEN m.due ELSE now() + p_again END
+    WHERE m.segment = p_segment
+$$;
+COMMENT ON FUNCTION fsgov.mirrored IS
+    'keep has looked at the objects of this segment, due then: what they show, and when to look again (null: never). What became due meanwhile stays so.';
+GRANT EXECUTE ON FUNCTION fsgov.mirrored TO fsgov_keep;
+
+CREATE FUNCTION fsgov.mirrors_failing(OUT segments bigint, OUT tries integer, OUT why text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT count(*), coalesce(max(m.tries), 0), coalesce(max(m.why), '') FROM fsgov.mirrors m WHERE m.why <> ''
+$$;
+COMMENT ON FUNCTION fsgov.mirrors_failing IS
+    'For the alarm of keep: of how many segments the vaults do not show what they should, tried how often, and why.';
+GRANT EXECUTE ON FUNCTION fsgov.mirrors_failing TO fsgov_keep;
+
+-- -- quarantine --------------------------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.note_review(p_segment text, p_act text, p_reason text, p_person text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    INSERT INTO fsgov.reviews (segment, n, tenant, act, reason, person)
+    SELECT s.segment, (SELECT coalesce(max(r.n), 0) + 1 FROM fsgov.reviews r WHERE r.segment = p_segment), s.tenant,
+        p_act, p_reason, p_person FROM fsgov.segments s WHERE s.segment = p_segment
+$$;
+COMMENT ON FUNCTION fsgov.note_review IS 'Internal: one more row of reviews. The row of the segment is locked.';
+
+CREATE FUNCTION fsgov.set_quarantine(p_segment text, p_reason text, p_review_by timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.holder();
+    about  fsgov.segments;
+    until  timestamptz := coalesce(p_review_by, now() + interval '14 days');
+BEGIN
+    SELECT * INTO about FROM fsgov.segments s WHERE s.segment = p_segment AND fsgov.mine(s.tenant) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such segment' USING ERRCODE = 'FG404', DETAIL = p_segment;
+    END IF;
+    IF about.state <> 'stored' THEN
+        RAISE EXCEPTION 'this recording cannot go to quarantine' USING ERRCODE = 'FG409',
+            DETAIL = p_segment || ' is ' || about.state;
+    END IF;
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'a quarantine has a reason' USING ERRCODE = 'FG422', DETAIL = p_segment;
+    END IF;
+    IF until <= now() OR until > now() + interval '90 days' THEN
+        RAISE EXCEPTION 'a review is due within 90 days' USING ERRCODE = 'FG422', DETAIL = until::text;
+    END IF;
+    UPDATE fsgov.segments s SET state = 'quarantined', quarantine = 'person', review_by = until WHERE s.segment = p_segment;
+    PERFORM fsgov.note_review(p_segment, 'set', p_reason, person);
+    PERFORM fsgov.enter_from_desk(person, 'quarantine.set', p_segment, jsonb_build_object('call', about.call,
+        'review_by', to_char(until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
+    RETURN until;
+END $$;
+COMMENT ON FUNCTION fsgov.set_quarantine IS
+    'A stored recording is for reviewers alone from now on, and to be reviewed by then (null: in 14 days), which is the answer.';
+GRANT EXECUTE ON FUNCTION fsgov.set_quarantine TO fsgov_supervisor, fsgov_privacy;
+
+CREATE FUNCTION fsgov.release_quarantine(p_segment text, p_keep boolean, p_reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.holder();
+    about  fsgov.segments;
+BEGIN
+    SELECT * INTO about FROM fsgov.segments s WHERE s.segment = p_segment AND fsgov.mine(s.tenant) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such segment' USING ERRCODE = 'FG404', DETAIL = p_segment;
+    END IF;
+    IF about.state <> 'quarantined' THEN
+        RAISE EXCEPTION 'this recording is not in quarantine' USING ERRCODE = 'FG409',
+            DETAIL = p_segment || ' is ' || about.state;
+    END IF;
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'a decision has a reason' USING ERRCODE = 'FG422', DETAIL = p_segment;
+    END IF;
+    IF about.dispose AND NOT starts_with(about.dispose_reason, 'quarantine') THEN
+        RAISE EXCEPTION 'this recording is to be destroyed whatever a review says' USING ERRCODE = 'FG409',
+            DETAIL = p_segment || ': ' || about.dispose_reason;
+    END IF;
+    IF p_keep THEN
+        UPDATE fsgov.segments s SET state = 'stored', quarantine = '', review_by = NULL, dispose = false, dispose_reason = ''
+        WHERE s.segment = p_segment;
+    ELSE
+        UPDATE fsgov.segments s SET dispose = true, dispose_reason = 'quarantine: the reviewer has decided'
+        WHERE s.segment = p_segment;
+    END IF;
+    PERFORM fsgov.note_review(p_segment, CASE WHEN p_keep THEN 'kept' ELSE 'disposed' END, p_reason, person);
+    PERFORM fsgov.enter_from_desk(person, 'quarantine.released', p_segment, jsonb_build_object('call', about.call,
+        'reason', about.quarantine, 'decision', CASE WHEN p_keep THEN 'keep' ELSE 'dispose' END));
+END $$;
+COMMENT ON FUNCTION fsgov.release_quarantine IS
+    'The reviewer has decided: it is a recording like others (p_keep), or to be destroyed by purge, where no hold is on it. What nobody reviewed in time can be kept until purge begins.';
+GRANT EXECUTE ON FUNCTION fsgov.release_quarantine TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.is_reviewed(p_segment text) RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM fsgov.reviews r WHERE r.segment = p_segment AND r.act IN ('kept', 'disposed'))
+$$;
+COMMENT ON FUNCTION fsgov.is_reviewed IS 'Internal: whether a reviewer has decided: what sent it to quarantine does so no more.';
+
+CREATE FUNCTION fsgov.remind_quarantines(p_limit integer)
+RETURNS TABLE (segment text, call text, reason text, review_by timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY WITH near AS (
+        SELECT s.segment, s.call, s.quarantine, s.review_by FROM fsgov.segments s
+        WHERE s.state = 'quarantined' AND NOT s.dispose
+            AND s.review_by < now() + (s.review_by - coalesce((SELECT max(r.at) FROM fsgov.reviews r
+                WHERE r.segment = s.segment AND r.act = 'set'), s.stored_at, s.entered_at)) / 4
+            AND NOT EXISTS (SELECT FROM fsgov.reviews r WHERE r.segment = s.segment AND r.act = 'reminded'
+                AND r.n > coalesce((SELECT max(k.n) FROM fsgov.reviews k WHERE k.segment = s.segment AND k.act = 'set'), 0))
+        ORDER BY s.review_by LIMIT p_limit FOR UPDATE),
+    noted AS (
+        SELECT n.*, fsgov.note_review(n.segment, 'reminded', '', NULL) FROM near n)
+    SELECT n.segment, n.call, n.quarantine, n.review_by FROM noted n;
+END $$;
+COMMENT ON FUNCTION fsgov.remind_quarantines IS
+    'For keep: recordings of which three quarters of the time for their review are over, each once.';
+GRANT EXECUTE ON FUNCTION fsgov.remind_quarantines TO fsgov_keep;
+
+CREATE FUNCTION fsgov.end_quarantines(p_limit integer) RETURNS TABLE (segment text, call text, reason text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM fsgov.lock_holds(false);
+    RETURN QUERY WITH over AS (
+        SELECT s.segment, s.call, s.quarantine FROM fsgov.segments s
+        WHERE s.state = 'quarantined' AND NOT s.dispose AND s.review_by < now() AND fsgov.held(s.segment) = '{}'
+        ORDER BY s.review_by LIMIT p_limit FOR UPDATE),
+    marked AS (
+        UPDATE fsgov.segments s SET dispose = true, dispose_reason = 'quarantine: not reviewed in time'
+        FROM over WHERE s.segment = over.segment RETURNING over.*),
+    noted AS (
+        SELECT m.*, fsgov.note_review(m.segment, 'ended', '', NULL) FROM marked m)
+    SELECT n.segment, n.call, n.quarantine FROM noted n;
+END $$;
+COMMENT ON FUNCTION fsgov.end_quarantines IS
+    'For keep: nobody has reviewed these in time, so they are to be destroyed; none that a hold is on.';
+GRANT EXECUTE ON FUNCTION fsgov.end_quarantines TO fsgov_keep;
+
+CREATE FUNCTION fsgov.quarantines_open(OUT waiting bigint, OUT near bigint, OUT held bigint, OUT first timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT count(*), count(*) FILTER (WHERE s.review_by >= now() AND EXISTS (SELECT FROM fsgov.reviews r
+            WHERE r.segment = s.segment AND r.act = 'reminded')),
+        count(*) FILTER (WHERE s.review_by < now()), min(s.review_by)
+    FROM fsgov.segments s WHERE s.state = 'quarantined' AND NOT s.dispose
+$$;
+COMMENT ON FUNCTION fsgov.quarantines_open IS
+    'For the alarm of keep: recordings that wait for a reviewer; near: those of which it reminded; held: past their time, which a hold keeps.';
+GRANT EXECUTE ON FUNCTION fsgov.quarantines_open TO fsgov_keep;
 
 
 -- == Administrators of the database: members of fsgov_owner, or superusers ===============================
