@@ -3570,8 +3570,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
         SELECT p.sha256, fsgov.judged_by(p.sha256) AS counts FROM fsgov.policies p
         WHERE fsgov.judged_by(p.sha256) = ANY (p_policies)
     ), page AS MATERIALIZED (
-        SELECT s.*, k.counts FROM fsgov.segments s JOIN known k ON k.sha256 = s.policy_sha256
+        SELECT s.*, (SELECT k.counts FROM known k WHERE k.sha256 = s.policy_sha256) AS counts FROM fsgov.segments s
         WHERE s.state = 'stored' AND NOT s.dispose AND s.segment > p_after
+            AND s.policy_sha256 = ANY (ARRAY(SELECT k.sha256 FROM known k))
         ORDER BY s.segment LIMIT p_limit
     ), whole(segment, call) AS (
         SELECT p.segment, p.call FROM page p

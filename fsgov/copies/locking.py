@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 EVERY = 3600.0
 """Seconds between two rounds over everything."""
-PAGE = 500
+PAGE = 5000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
