@@ -68,10 +68,13 @@ def after(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_every_failpoint_of_the_parts_is_in_the_matrix() -> None:
-    """Those of a destruction are in tests/live/test_purge_crash.py, of a rotation in test_rotation.py."""
+    """Others: a destruction's in tests/live/test_purge_crash.py, a rotation's in test_rotation.py, those of
+    locks and copies in test_locks.py and test_copies.py.
+    """
+    elsewhere = ("purge.", "rotate.", "ship.locked.", "keep.copy.")
     texts = [path.read_text() for path in Path(sites.__file__).parents[1].rglob("*.py")]
     found = {name for text in texts for name in re.findall(r'failpoint\("([^"]+)"\)', text)}
-    assert {name for name in found if not name.startswith(("purge.", "rotate."))} == {*SHIP, *KEEP, *GOVERN}
+    assert {name for name in found if not name.startswith(elsewhere)} == {*SHIP, *KEEP, *GOVERN}
 
 
 def test_every_part_was_killed_at_every_place(after: Aftermath) -> None:
