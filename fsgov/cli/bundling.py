@@ -70,9 +70,10 @@ def export(
             raise NotPermitted("Evidence is not for this login", who.login, WHO)
         rows = segments_of(desk, id_)
         key = _signing(desk.bundling, keys)
+        why = purpose, reason, recipient
         with frame.bar("sealed objects", exporting.sealed_size(rows), "bytes") as seen:
             for row in rows:
-                collecting.recording(frame, desk, place, row, identities, purpose, reason, seen)
+                collecting.recording(frame, desk, place, row, identities, why, seen)
         collecting.artefacts(frame, desk, place, rows)
         told = collecting.rows_of(desk, place, rows)
         words = collecting.words_of(told)

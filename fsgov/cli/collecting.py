@@ -29,11 +29,13 @@ def recording(
     place: Path,
     row: SegmentRow,
     identities: Sequence[Identity],
-    purpose: str,
-    reason: str,
+    why: tuple[str, str, str],
     seen: Callable[[int], None],
 ) -> None:
-    """The sealed object; with an identity the audio too, and what opens it, after an access."""
+    """The sealed object; with an identity the audio too, and what opens it, after an access.
+
+    why: purpose, reason and recipient of that access.
+    """
     from fsgov.envelope import unseal, unwrap_identity
     from fsgov.vault import verified
 
@@ -46,7 +48,7 @@ def recording(
             file.write(block)
     if not identities:
         return
-    _, released = exporting.release(desk, row.segment, purpose, reason)
+    _, released = exporting.release(desk, row.segment, *why)
     own = unwrap_identity(released.wrapped_key, identities)
     with sealed.open("rb") as source, _new(place, f"recordings/{row.segment}.wav").open("xb") as audio:
         found = unseal(source, audio, [own])

@@ -253,7 +253,7 @@ def test_it_has_everything_of_the_recording_and_proves_it(place: Place, whole: P
     assert (whole / f"recordings/{FIRST}.wav").read_bytes() == SOUND
     rows = json.loads((whole / layout.ROWS).read_text())
     assert [row["e164"] for row in rows["parties"]] == ["+493012345"]
-    assert [row["reason"] for row in rows["accesses"]] == [REASON]
+    assert [(row["reason"], row["recipient"]) for row in rows["accesses"]] == [(REASON, RECIPIENT)]
     told = [json.loads(line)["type"] for line in (whole / layout.LINES).read_text().splitlines()]
     assert "fsgov.call.over.v1" in told
     assert "fsgov.artefact.attached.v1" in told
