@@ -124,6 +124,8 @@ def theirs(world: World) -> Theirs:
         "p_received": None,
         "p_due": None,
         "p_until": None,
+        "p_review_by": None,
+        "p_keep": True,
         "p_refused": True,
         "p_records": "[]",
         "p_facts": "{}",
