@@ -37,15 +37,16 @@ unit: $(VENV)/.test
 	$(BIN)/python -m pytest -q tests/unit
 
 # -- long forms; each has a short form inside `make test` ------------------------------------------------
-laws: $(VENV)/.test ## laws 1-5 with a hundred times the examples, and a million mutated frames
-	FSGOV_LAWS=long FSGOV_FUZZ=1000000 $(BIN)/python -m pytest -q --timeout=3600 tests/laws tests/fuzz
+laws: $(VENV)/.test ## laws 1-5, 7 and 8 with a hundred times the examples, and a million mutated frames
+	FSGOV_LAWS=long FSGOV_FUZZ=1000000 $(BIN)/python -m pytest -q --timeout=3600 tests/laws tests/fuzz \
+	    tests/live/test_purge_laws.py
 mutants: $(VENV)/.test ## every listed mutant must be killed
 	$(BIN)/python -m tests.mutants
-crash: $(VENV)/.test ## SIGKILL at every step of the durable order, and 200 times anywhere: about 40 minutes
+crash: $(VENV)/.test ## SIGKILL at every step of the durable order, and 200 times anywhere; outages: 40 minutes
 	FSGOV_CRASH=long $(BIN)/python -m pytest -q --timeout=5400 tests/acceptance/test_crash.py \
 	    tests/acceptance/test_kills.py tests/acceptance/test_outages_database.py \
 	    tests/acceptance/test_outages_disks.py tests/acceptance/test_outages_switch.py \
-	    tests/acceptance/test_restore_drill.py
+	    tests/acceptance/test_restore_drill.py tests/live/test_purge_crash.py tests/live/test_cli_refusals.py
 soak: $(VENV)/.test ## fifteen minutes of mixed faults under a load of calls; prints what it did and the verdict
 	$(BIN)/python -m tests.acceptance.soak
 bench: $(VENV)/.test ## figures beside their peers, written to bench/results.json

@@ -368,7 +368,14 @@ def ended(
         yield lambda who, words: running[who, words].result()
 
 
-@pytest.mark.parametrize(("who", "words", "code", "said"), CASES, ids=lambda value: str(value)[:60])
+CHOSEN = [
+    pytest.param(*case, marks=() if number % 3 == 0 else (pytest.mark.slow,))
+    for number, case in enumerate(CASES)
+]
+"""A third of them in `make test`: each is a start of Python. All of them in `make crash`."""
+
+
+@pytest.mark.parametrize(("who", "words", "code", "said"), CHOSEN, ids=lambda value: str(value)[:60])
 def test_bad_input_is_told(
     firm: Company,
     ended: Callable[[str, tuple[str, ...]], Done],
