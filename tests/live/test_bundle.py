@@ -331,6 +331,16 @@ def test_each_file_that_is_changed_is_found(place: Place, copy: Path) -> None:
     bundle.verify(copy, [place.key])
 
 
+def test_a_file_that_is_changed_with_its_digest_is_found(place: Place, copy: Path) -> None:
+    path = copy / layout.ROWS
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_bytes(path.read_bytes().replace(b"+493012345", b"+493099999"))
+    sums = (copy / layout.SUMS).read_text()
+    (copy / layout.SUMS).write_text(sums.replace(before, hashlib.sha256(path.read_bytes()).hexdigest()))
+    with pytest.raises(Damaged, match="not the list that the log tells"):
+        bundle.verify(copy, [place.key])
+
+
 @pytest.mark.parametrize("name", ["recordings/other.wav", "proof/other.txt", "other", "log/other.jsonl"])
 def test_a_file_that_nobody_signed_is_found(place: Place, copy: Path, name: str) -> None:
     (copy / name).write_text("{}")
