@@ -76,7 +76,8 @@ def export(
                 collecting.recording(frame, desk, place, row, identities, why, seen)
         collecting.artefacts(frame, desk, place, rows)
         told = collecting.rows_of(desk, place, rows)
-        words = collecting.words_of(told)
+        former = [log_id for log_id, _ in desk.bundling.logs()[:-1]]
+        words = [*collecting.words_of(told), *former]
         _awaited(frame, lambda: desk.bundling.waiting(words) == 0, "lines about this call wait for the log")
         log_id, lines = collecting.lines_of(frame, desk, place, told)
         made_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
