@@ -842,7 +842,7 @@ COMMENT ON TABLE fsgov.plans IS
     'What is to be destroyed, as one person proposed and another approved it. Nothing is destroyed but by a plan.';
 COMMENT ON COLUMN fsgov.plans.tenant IS 'Whose recordings: of the one tenant, or * for those of several.';
 COMMENT ON COLUMN fsgov.plans.kind IS
-    'retention: what the periods of its policies say, judged once more before it is destroyed. erasure: a person asked for it; what is held waits for its release, whenever that is. quarantine: its review came to an end. manual: named by hand.';
+    'retention: what the periods of its policies say, judged once more before it is destroyed. erasure: a person asked for it; what is held waits for its release, whenever that is. quarantine: its review came to an end, which is looked at once more too. manual: named by hand.';
 COMMENT ON COLUMN fsgov.plans.state IS
     'draft: items are being added (draft_plan, add_to_plan); proposed: no item any more, hashed (seal_plan); approved: by another login (approve_plan); applying: keep has begun (begin_plan); waiting: of an erasure, all but what is held or locked is done (end_plan); done: every item has come to its end (end_plan); stopped: by a person (stop_plan) or by keep, which names why (halt_plan). proposed and approved plans whose expires_at has passed are dead, whatever this says.';
 COMMENT ON COLUMN fsgov.plans.causes IS 'How many items of each cause.';

@@ -25,6 +25,8 @@ log = structlog.get_logger()
 
 BATCH = 50
 THREADS = 4
+JUDGED = ("retention", "quarantine")
+"""Plans of what is due: an anchor or a reviewer may have decided since then that it is not."""
 LOOK_AGAIN = 60.0
 """Seconds between two looks at a plan that waits for what is held or locked."""
 
@@ -58,7 +60,7 @@ class _Course:
 
 
 class Purge:
-    """One batch per `turn`; not for threads. judge: for plans of retention, asked again before each batch.
+    """One batch per `turn`; not for threads. judge: for plans of what is due, asked again before each batch.
 
     pause: seconds to wait before the next turn, as the rate wants it.
     """
@@ -194,7 +196,7 @@ class Purge:
 
     def _due(self, plan: Plan, items: Sequence[Item]) -> list[Item]:
         """Of these, what is neither locked in a vault nor to be kept after all; the others are put off."""
-        if plan.kind == "retention" and self._judge is not None:
+        if plan.kind in JUDGED and self._judge is not None:
             still = set(self._judge([item.segment for item in items]))
             if kept := [item.segment for item in items if item.segment not in still]:
                 self._catalog.put_off(plan.id, kept, "kept", "not due any more", None)

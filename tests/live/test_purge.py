@@ -92,7 +92,8 @@ def test_an_erasure_is_done_when_the_hold_is_released(place: Yard) -> None:
     assert place.plan_state(plan) == "done"
 
 
-def test_what_is_not_due_any_more_is_kept(place: Yard) -> None:
+@pytest.mark.parametrize("kind", ["retention", "quarantine"])
+def test_what_is_not_due_any_more_is_kept(place: Yard, kind: str) -> None:
     due = place.store(3)
     asked: list[Sequence[str]] = []
 
@@ -100,7 +101,7 @@ def test_what_is_not_due_any_more_is_kept(place: Yard) -> None:
         asked.append(segments)
         return [segment for segment in segments if segment != due[2]]
 
-    plan = place.plan(due, kind="retention", cause="expired")
+    plan = place.plan(due, kind=kind, cause="expired")
     assert place.apply(judge=judge) == 2
     assert place.items(plan)[due[2]] == "kept"
     assert [segment for some in asked for segment in some] == due
