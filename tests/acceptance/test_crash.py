@@ -68,8 +68,8 @@ def after(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_every_failpoint_of_the_parts_is_in_the_matrix() -> None:
-    """Others: a destruction's in tests/live/test_purge_crash.py, a rotation's in test_rotation.py, those of
-    locks and copies in test_locks.py and test_copies.py.
+    """Others: a destruction's in tests/live/test_purge_crash.py, a rotation's in test_rotation_crash.py,
+    those of locks and copies in test_locks.py and test_copies.py.
     """
     elsewhere = ("purge.", "rotate.", "ship.locked.", "ship.artefact.", "keep.copy.")
     texts = [path.read_text() for path in Path(sites.__file__).parents[1].rglob("*.py")]

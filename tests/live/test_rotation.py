@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -86,57 +83,6 @@ def test_recordings_that_come_while_it_goes_on_are_done_by_the_next_run(firm: Fi
     assert firm.state(id_) == "confirmed"
     assert firm.opened_by(OLD) == set()
     assert firm.usual(NEW) == set(firm.audio)
-
-
-PROGRAM = """
-import os, sys
-from fsgov import rotation
-from fsgov.catalog.rotating import Rotating
-from fsgov.envelope import Identity
-from fsgov.vault import open_vault
-step, dsn, id_, folder, *secrets = sys.argv[1:]
-rotation.BATCH = 3
-identities = [Identity.parse(secret) for secret in secrets]
-vault = open_vault("eu", f"file:{folder}/audio", f"file:{folder}/keys")
-if step == "wrap":
-    to = [each.recipient for each in identities[1:]]
-    rotation.wrap(Rotating(dsn), vault, id_, identities, to, os.urandom)
-else:
-    rotation.confirm(Rotating(dsn), vault, id_, identities[1:])
-"""
-
-
-@pytest.mark.parametrize(
-    ("step", "failpoint"),
-    [
-        *(("wrap", f"rotate.{name}:2") for name in ("released", "put")),
-        ("confirm", "rotate.swept:2"),
-    ],
-)
-def test_killed_there_nothing_is_lost_and_it_goes_on(
-    firm: Firm, tmp_path: Path, step: str, failpoint: str
-) -> None:
-    firm.record(4)
-    everything = set(firm.audio)
-    id_ = firm.asked()
-    if step == "confirm":
-        firm.wrap(id_)
-    dsn = firm.world.as_person("alice" if step == "wrap" else "bob")
-    killed = subprocess.run(
-        [sys.executable, "-c", PROGRAM, step, dsn, id_, str(tmp_path), str(OLD), str(NEW), str(ESCROW)],
-        env={**os.environ, "FSGOV_FAILPOINT": failpoint}, capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-1000:]
-    assert firm.usual(OLD) | firm.usual(NEW) == everything
-    if step == "wrap":
-        firm.wrap(id_)
-        assert firm.opened_by(OLD) == everything
-    firm.confirm(id_)
-    assert firm.state(id_) == "confirmed"
-    assert firm.usual(NEW) == everything
-    assert firm.opened_by(OLD) == set()
-    told = [line["data"] for line in firm.lines(id_) if line["type"] == "fsgov.rotation.wrapped.v1"]
-    assert sum(each["keys"] for each in told) == 4, "each key is in the log as wrapped, once"
 
 
 # -- two persons, and no key before its line -------------------------------------------------------------
