@@ -7,6 +7,7 @@ A certificate file is JSON on one line:
     batch        the line purge.certified, with the Merkle root over the bodies made together; its own
                  `seq` and `proof`, and the `place`, `size` and `path` of this body in it
     checkpoint   the signed state of the log that both proofs lead to
+    handovers    checkpoints by which a key of the log handed over to the next, before that one
 
 Bodies are leaves of RFC 6962, as lines are. Nothing here asks a database or a vault.
 """
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsgov.errors import Damaged
-from fsgov.merkle import Checkpoint, PublicKey, leaf_hash, open_note, verify_inclusion
+from fsgov.merkle import PublicKey, Signers, leaf_hash, stated, verify_inclusion
 
 FORMAT = "fsgov certificate 1"
 ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
@@ -133,6 +134,7 @@ class Certificate:
     size: int
     path: Sequence[bytes]
     checkpoint: bytes
+    handovers: Sequence[bytes] = ()
 
     def text(self) -> str:
         """As a file has it."""
@@ -148,6 +150,7 @@ class Certificate:
                     "path": [_b64(each) for each in self.path],
                 },
                 "checkpoint": self.checkpoint.decode(),
+                "handovers": [each.decode() for each in self.handovers],
             }
         )
 
@@ -167,6 +170,7 @@ class Certificate:
                 int(batch["size"]),
                 [_bytes(each) for each in batch["path"]],
                 said["checkpoint"].encode(),
+                tuple(each.encode() for each in said["handovers"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as fault:
             raise Damaged("This is no certificate", f"{type(fault).__name__}: {fault}"[:200]) from None
@@ -184,8 +188,13 @@ class Verdict:
 
 
 def verify(certificate: Certificate, keys: Sequence[PublicKey]) -> Verdict:
-    """What it proves, by one of these keys alone. Raises Damaged: which of its parts does not hold."""
-    checkpoint = Checkpoint.parse(open_note(certificate.checkpoint, keys))
+    """What it proves, by one of these keys, or one that they have handed over to, alone.
+
+    Raises Damaged: which of its parts does not hold.
+    """
+    signers = Signers(keys)
+    signers.follow(certificate.handovers, stated(certificate.checkpoint))
+    checkpoint = signers.open(certificate.checkpoint)
     entry, batch = certificate.entry, certificate.batch
     for name, each in (("line", entry), ("batch", batch)):
         if not verify_inclusion(leaf_hash(each.line), each.seq, checkpoint.size, each.proof, checkpoint.root):

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fsgov.errors import Conflict, Damaged, NotFound
-from fsgov.merkle import Checkpoint, Frontier, PublicKey, Signers, Span, Stranger, leaf_hash, signed_by
+from fsgov.merkle import Checkpoint, Frontier, PublicKey, Signers, Span, Stranger, leaf_hash, stated
 
 ENTRIES = "entries.jsonl"
 CHECKPOINTS = "checkpoints.txt"
@@ -97,7 +97,7 @@ def verify_export(
     fit, Damaged where a note cannot be trusted. Memory is constant in both.
     """
     notes = _Notes(Signers([keys] if isinstance(keys, PublicKey) else keys))
-    held = [_stated(expect)] if expect is not None else []
+    held = [stated(expect)] if expect is not None else []
     walk = _Walk(iter(lines))
     count = 0
     for checkpoint in heapq.merge(notes.ascending(checkpoints, walk), held, key=lambda each: each.size):
@@ -275,11 +275,6 @@ class _Notes:
 
 def _broken(fault: Damaged, walk: _Walk) -> BrokenLog:
     return BrokenLog(fault.message, fault.detail, walk.frontier.size, None)
-
-
-def _stated(note: bytes) -> Checkpoint:
-    """What a note says, whoever says it."""
-    return Checkpoint.parse(signed_by(note, ())[0])
 
 
 def _whole(line: bytes, seq: int) -> bytes:

@@ -7,6 +7,7 @@ of SHA256SUMS → the digest of every file. The other lines are proven to be und
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from fsgov.bundle import audio, facts, layout
 from fsgov.bundle.layout import damaged
 from fsgov.bundle.told import Bundle, Line, Proven
 from fsgov.errors import Damaged
-from fsgov.merkle import Checkpoint, PublicKey, alone, leaf_hash, open_note, verify_inclusion
+from fsgov.merkle import Checkpoint, PublicKey, Signers, alone, leaf_hash, open_note, stated, verify_inclusion
+from fsgov.verify import read_notes
 
 Seen = Callable[[int], None]
 PIECE = 1 << 20
@@ -115,10 +117,13 @@ def _former(files: dict[str, Path], keys: Sequence[PublicKey]) -> Iterator[Line]
 
 
 def _signed(files: dict[str, Path], keys: Sequence[PublicKey]) -> Checkpoint:
-    """The checkpoint, signed by one of the keys and nobody else; the bundle's own key is that one."""
+    """The checkpoint, signed by one key and nobody else; the bundle's own key is that one.
+
+    It is one of `keys`, or one that they have handed over to.
+    """
     note = _bytes(files[layout.NOTE])
     fault: Damaged | None = None
-    for key in keys:
+    for key in _entitled(files, note, keys):
         try:
             text, signature = alone(note, key)
         except Damaged as error:
@@ -136,6 +141,18 @@ def _signed(files: dict[str, Path], keys: Sequence[PublicKey]) -> Checkpoint:
         return Checkpoint.parse(text.decode())
     assert fault is not None, "no key to check with"
     raise damaged(layout.NOTE, fault.detail)
+
+
+def _entitled(files: dict[str, Path], note: bytes, keys: Sequence[PublicKey]) -> Sequence[PublicKey]:
+    """Who may have signed this checkpoint."""
+    if layout.HANDOVERS not in files:
+        return keys
+    signers = Signers(keys)
+    try:
+        signers.follow(read_notes(io.BytesIO(_bytes(files[layout.HANDOVERS]))), stated(note))
+    except Damaged as fault:
+        raise damaged(layout.HANDOVERS, fault.detail) from None
+    return signers.entitled
 
 
 def _digests(files: dict[str, Path], anchor: bytes, seen: Seen) -> dict[str, str]:

@@ -7,6 +7,8 @@
     rows.json                  the rows of the catalog, by table
     policies/<sha256>.toml     the policies, under their own digests
     log/lines.jsonl            every line of the log about it, in the log's order
+    log/handovers.txt          where the log's key was changed: the signed notes by which one handed over to
+                               the next, as in an exported checkpoints.txt
     recordings/<segment>.age   the sealed object, as it lies in the vault
     recordings/<segment>.wav   the audio, as the switch wrote it; only where it was opened
     keys/<segment>.txt         the age identity that opens the sealed object; only where it was opened
@@ -36,7 +38,7 @@ from fsgov.merkle import PublicKey, sides
 FORMAT = 1
 README, SUMS, MANIFEST, ROWS = "README.md", "SHA256SUMS", "bundle.json", "rows.json"
 KEY, KEY_PEM = "public-key.txt", "public-key.pem"
-LINES = "log/lines.jsonl"
+LINES, HANDOVERS = "log/lines.jsonl", "log/handovers.txt"
 FORMER = "former/"
 ANCHOR, PATHS = "proof/line.jsonl", "proof/paths.txt"
 NOTE, SIGNED, SIGNATURE = "proof/checkpoint.txt", "proof/signed.txt", "proof/signature.bin"

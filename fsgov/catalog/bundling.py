@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from psycopg2 import Binary
 
+from fsgov.catalog import log
 from fsgov.catalog.connection import Database
 from fsgov.catalog.rows import CheckpointRow, Json, selected
 
@@ -127,9 +128,12 @@ class Bundling:
     def newest(self, log_id: str) -> CheckpointRow | None:
         """The last checkpoint of a log."""
         with self._database.transaction() as cursor:
-            query = "fsgov.checkpoints WHERE log_id = %s ORDER BY size DESC LIMIT 1"
-            found = selected(cursor, CheckpointRow, query, (log_id,))
-        return found[0] if found else None
+            return log.newest(cursor, log_id)
+
+    def handovers(self, log_id: str, below: int) -> list[bytes]:
+        """The signed notes below this size by which a key of the log handed over to the next."""
+        with self._database.transaction() as cursor:
+            return log.handovers(cursor, log_id, below)
 
     # -- the bundle's own line -----------------------------------------------------------------------------
 

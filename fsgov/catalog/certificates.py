@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fsgov.catalog.connection import Cursor, Database
+from fsgov.catalog.log import handovers, newest
 from fsgov.catalog.rows import selected
 from fsgov.certificate import Certificate, Proven
 from fsgov.errors import Conflict, NotFound
@@ -32,7 +33,7 @@ class _Line:
 
 
 def certificate(database: Database, segment: str) -> Certificate:
-    """The certificate of this recording, under the smallest checkpoint that covers its lines.
+    """The certificate of this recording, under the newest checkpoint: that is of the key that signs now.
 
     Raises NotFound where there is none, Conflict where no checkpoint covers it yet.
     """
@@ -46,15 +47,11 @@ def certificate(database: Database, segment: str) -> Certificate:
         entry, batch = (_line(cursor, made.origin, n) for n in (made.n, made.batch_n))
         if entry is None or batch is None:
             raise _early(segment)
-        cursor.execute(
-            "SELECT size, note FROM fsgov.checkpoints WHERE log_id = %s AND size > %s ORDER BY size LIMIT 1",
-            (entry.log_id, max(entry.seq, batch.seq)),
-        )
-        signed = cursor.fetchone()
-        if signed is None:
+        signed = newest(cursor, entry.log_id)
+        if signed is None or signed.size <= max(entry.seq, batch.seq):
             raise _early(segment)
-        size, note = int(signed[0]), str(signed[1])
-        leaves = _leaves(cursor, entry.log_id, size)
+        before = handovers(cursor, entry.log_id, signed.size)
+        leaves = _leaves(cursor, entry.log_id, signed.size)
         _, _, proofs = inclusion_proofs(leaves, {entry.seq, batch.seq})
     _, _, paths = inclusion_proofs(map(leaf_hash, bodies), {made.place})
     return Certificate(
@@ -64,7 +61,8 @@ def certificate(database: Database, segment: str) -> Certificate:
         made.place,
         len(bodies),
         paths[made.place],
-        note.encode(),
+        signed.note.encode(),
+        before,
     )
 
 

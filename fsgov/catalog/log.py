@@ -89,3 +89,17 @@ def lines(cursor: Cursor, log_id: str, first: int, limit: int) -> list[LineRow]:
 def checkpoints(cursor: Cursor, log_id: str, above: int) -> list[CheckpointRow]:
     source = "fsgov.checkpoints WHERE log_id = %s AND size > %s ORDER BY size"
     return selected(cursor, CheckpointRow, source, (log_id, above))
+
+
+def newest(cursor: Cursor, log_id: str) -> CheckpointRow | None:
+    """The last checkpoint of a log, by the key that signs it now."""
+    source = "fsgov.checkpoints WHERE log_id = %s ORDER BY size DESC LIMIT 1"
+    found = selected(cursor, CheckpointRow, source, (log_id,))
+    return found[0] if found else None
+
+
+def handovers(cursor: Cursor, log_id: str, below: int) -> list[bytes]:
+    """The signed notes below this size by which one key handed the log over to the next, in their order."""
+    source = "fsgov.checkpoints WHERE log_id = %s AND size < %s AND position(%s IN note) > 0 ORDER BY size"
+    found = selected(cursor, CheckpointRow, source, (log_id, below, "\nnext "))
+    return [row.note.encode() for row in found]

@@ -69,7 +69,7 @@ def export(
         if "*" not in who.tenants or not {"privacy", "auditor"} & {*who.roles}:
             raise NotPermitted("Evidence is not for this login", who.login, WHO)
         rows = segments_of(desk, id_)
-        key = _signing(desk.bundling, keys)
+        key, handovers = _signing(desk.bundling, keys)
         why = purpose, reason, recipient
         with frame.bar("sealed objects", exporting.sealed_size(rows), "bytes") as seen:
             for row in rows:
@@ -96,6 +96,8 @@ def export(
         write(place, layout.MANIFEST, json.dumps(about, indent=2) + "\n")
         write(place, layout.KEY, f"{key}\n")
         write(place, layout.KEY_PEM, layout.pem(key))
+        if handovers:
+            write(place, layout.HANDOVERS, b"\n".join(handovers))
         _readme(place, about)
         digests = {name: _digest(path) for name, path in _files(place)}
         sums = layout.sums_text(digests).encode()
@@ -104,7 +106,7 @@ def export(
         segments = [row.segment for row in rows]
         bundle, own = desk.bundling.enter(rows[0].call, segments, digest, recipient, reason)
         _anchor(frame, desk.bundling, place, key, lines, own)
-        report = bundles.verify(place, [key])
+        report = bundles.verify(place, keys)
         place.rename(target)
     facts = {"bundle": bundle, "directory": target.absolute(), "call": report.call, "segments": segments,
              "sha256": digest, "files": report.files, "lines": report.lines, "log_id": report.log_id,
@@ -112,18 +114,25 @@ def export(
     frame.said(f"{bundle}: {report.files} files and {report.lines} lines in {target}, signed", facts)
 
 
-def _signing(bundling: Bundling, keys: Sequence[PublicKey]) -> PublicKey:
-    """The one of these that signs the log now. Raises Damaged where none does."""
-    from fsgov.merkle import signed_by
+def _signing(bundling: Bundling, keys: Sequence[PublicKey]) -> tuple[PublicKey, list[bytes]]:
+    """Who signs the log now: one of these, or whom they have handed over to; and all handovers of the log.
+
+    Raises Damaged where it is somebody else.
+    """
+    from fsgov.merkle import Signers, stated
 
     newest = bundling.newest(bundling.logs()[-1][0])
     if newest is None:
-        return keys[-1]
-    _, by = signed_by(newest.note.encode(), keys)
-    found = [key for key in keys if key in by]
-    if not found:
-        raise Damaged("Another key signs the log", newest.log_id, "--key: what `fsgov keys list` shows")
-    return found[-1]
+        return keys[-1], []
+    signers, note = Signers(keys), newest.note.encode()
+    handovers = bundling.handovers(newest.log_id, newest.size)
+    try:
+        signers.follow(handovers, stated(note))
+        hands_over = signers.open(note).successor is not None
+    except Damaged as fault:
+        detail = f"{newest.log_id}: {fault.detail}"
+        raise Damaged("Another key signs the log", detail, "--key: what `fsgov keys list` shows") from None
+    return signers.entitled[0], handovers + [note] * hands_over
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from fsgov.merkle.proof import (
     verify_consistency,
     verify_inclusion,
 )
-from fsgov.merkle.signers import Signers, Span, Stranger
+from fsgov.merkle.signers import Signers, Span, Stranger, stated
 from fsgov.merkle.tree import EMPTY_ROOT, Frontier, leaf_hash, node_hash, root
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "sign_note",
     "signed_by",
     "signing_key_pem",
+    "stated",
     "verify_consistency",
     "verify_inclusion",
 ]

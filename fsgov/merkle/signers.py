@@ -7,7 +7,7 @@ go on, and what was not signed before the loss rests on the next key's word alon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -37,6 +37,11 @@ class Span:
     known: int = 0
 
 
+def stated(note: bytes) -> Checkpoint:
+    """What a checkpoint says, whoever says it."""
+    return Checkpoint.parse(signed_by(note, ())[0])
+
+
 class Signers:
     """The keys of one log, in the order of time. `open` takes its checkpoints in the order of size."""
 
@@ -50,6 +55,30 @@ class Signers:
     def spans(self) -> tuple[Span, ...]:
         """Whose lines were whose."""
         return tuple(self._spans)
+
+    @property
+    def entitled(self) -> tuple[PublicKey, ...]:
+        """The keys that may sign the next checkpoint."""
+        now = self._order.index(self._spans[-1].key) if self._spans else 0
+        return tuple(key for key in self._order[now:] if key not in self._ends)
+
+    def follow(self, handovers: Iterable[bytes], to: Checkpoint) -> None:
+        """The handovers alone, up to a checkpoint of the same log, which nobody has believed yet.
+
+        Those before the first key that is known say nothing. Raises Damaged where one is none, or is not in
+        its place.
+        """
+        size = 0
+        for note in handovers:
+            try:
+                found = self.open(note)
+            except Stranger:
+                if self._spans:
+                    raise
+                continue
+            if found.successor is None or found.log_id != to.log_id or not size < found.size < to.size:
+                raise _untrusted("a handover before it is none, or is not of this log")
+            size = found.size
 
     def open(self, note: bytes) -> Checkpoint:
         """The next checkpoint. Raises Damaged where nobody signed it who may: then nothing has changed."""

@@ -32,6 +32,7 @@ from fsgov.cli.root import fsgov
 from fsgov.envelope import Identity, Recipient, seal_bytes, wrap_identity
 from fsgov.errors import Conflict, Damaged, FsgovError, NotFound
 from fsgov.journal.sequencer import SIGNER, Sequencer
+from fsgov.journal.signing import Signer
 from fsgov.merkle import PublicKey, generate_signing_key, sign_note
 from fsgov.policy import decide, describe, parse
 from fsgov.policy.grounds import digest as inputs_digest
@@ -49,6 +50,7 @@ FIRST, SECOND = f"{CALL}-01", f"{CALL}-02"
 SOUND = talk(700, silent=(100, 300))
 SALT = "ab" * 16
 DESK_KEY = Identity.generate(os.urandom)
+KEY = generate_signing_key(os.urandom)
 TRANSCRIPT = b"hallo"
 YES = f"c-{CALL}-1"
 CONSENT = {"id": YES, "party": 1, "purpose": "evidence", "state": "given", "method": "key",
@@ -62,9 +64,13 @@ class Place:
 
     root: Path
     world: World
-    key: PublicKey
+    signer: Signer
     vault: Vault
     origins: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def key(self) -> PublicKey:
+        return self.signer.public
 
     def tell(self, origin: str, *told: tuple[str, str, dict[str, entries.Fact]]) -> None:
         """Lines as a host enters them: type, subject, facts."""
@@ -95,13 +101,16 @@ class Place:
         return self.root / name
 
     @contextmanager
-    def keep(self, key: Any) -> Iterator[None]:
-        """The log goes on, and is signed whenever it grew."""
-        sequencer = Sequencer(self.world.keep, key, lambda: time.time_ns() // 1000)
+    def keep(self) -> Iterator[None]:
+        """The log goes on, and is signed whenever it grew, by who is the signer then."""
         stop = threading.Event()
 
         def run() -> None:
+            signer = None
             while not stop.wait(0.05):
+                if signer is not self.signer:
+                    signer = self.signer
+                    sequencer = Sequencer(self.world.keep, signer, lambda: time.time_ns() // 1000)
                 with contextlib.suppress(Conflict):  # a new log: it begins again
                     sequencer.run_once(sign=True)
 
@@ -118,8 +127,7 @@ class Place:
 def place(finished: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     finished.empty()
     root = tmp_path_factory.mktemp("evidence")
-    key = generate_signing_key(os.urandom)
-    made = Place(root, finished, PublicKey.of(SIGNER, key), file_vault(root))
+    made = Place(root, finished, Signer(KEY), file_vault(root))
     for login, role, tenant in (
         ("petra", "privacy", "*"),
         ("audrey", "auditor", "*"),
@@ -139,7 +147,7 @@ def place(finished: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         )
     write_private(root / "identity.txt", f"{DESK_KEY}\n")
     live(made)
-    with made.keep(key):
+    with made.keep():
         yield made
     finished.close()
 
@@ -668,7 +676,48 @@ def test_the_steps_of_its_readme_find_what_was_changed(copy: Path, name: str) ->
     by_hand(copy, code=1)
 
 
-# -- after a restore ---------------------------------------------------------------------------------------
+# -- after another key, and after a restore --------------------------------------------------------------
+
+
+def test_whoever_has_the_key_before_or_the_one_after_verifies_what_is_made_after_a_handover(
+    place: Place, destroyed: Path, tmp_path: Path
+) -> None:
+    """Certificates, too. From here on another key signs."""
+    before, prior = place.key, KEY
+    place.signer = Signer(generate_signing_key(os.urandom), prior)
+    after = place.key
+    place.tell("fs1.govern.1", ("call.opened", "later", {"tenant": "default", "leg_direction": "inbound"}))
+    note = "SELECT note FROM fsgov.checkpoints ORDER BY size DESC LIMIT 1"
+    until = time.monotonic() + 60
+    while str(after) not in place.world.sql("admin", note)[0][0]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    for name, given in (("handed", before), ("current", after)):
+        made = place.export(name, "--key", str(given), id_=SECOND)
+        for keys in ([before], [after], [before, after]):
+            assert bundle.verify(made, keys).segments == (SECOND,)
+        assert (made / layout.KEY).read_text().strip() == str(after)
+        with pytest.raises(Damaged, match="no known key"):
+            bundle.verify(made, [PublicKey.of(SIGNER, generate_signing_key(os.urandom))])
+    if shutil.which("openssl"):
+        by_hand(made)
+    (made / layout.HANDOVERS).unlink()
+    with pytest.raises(Damaged):
+        bundle.verify(made, [after])
+    with pytest.raises(Damaged, match="no known key"):
+        bundle.verify(made, [before])
+    with pytest.raises(Damaged, match="no known key"):  # it was signed before the handover
+        bundle.verify(destroyed, [after])
+
+    place.fsgov("purge", "certificate", SECOND, "--output", "certificate.json")
+    for given in (before, after):
+        place.fsgov("purge", "certificate", "--verify", "certificate.json", "--key", str(given))
+    file = place.root / "certificate.json"
+    said = json.loads(file.read_text())
+    assert len(said["handovers"]) == 1
+    file.write_text(json.dumps({**said, "handovers": []}))
+    place.fsgov("purge", "certificate", "--verify", "certificate.json", "--key", str(after))
+    place.fsgov("purge", "certificate", "--verify", "certificate.json", "--key", str(before), code=8)
 
 
 def test_lines_of_a_log_that_ended_with_a_restore_are_proven_too(place: Place, destroyed: Path) -> None:

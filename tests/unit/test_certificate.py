@@ -155,6 +155,46 @@ def test_another_key_proves_nothing() -> None:
     verify(made(key=other), [PUBLIC, PublicKey.of("fsgov", other)])
 
 
+OTHER = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
+OTHER_PUBLIC = PublicKey.of("fsgov", OTHER)
+
+
+def handover(
+    *by: Ed25519PrivateKey, size: int = 7, log_id: str = "log-x", to: PublicKey | None = OTHER_PUBLIC
+) -> bytes:
+    return sign_note(Checkpoint(log_id, size, b"r" * 32, "", to).text(), "fsgov", *by)
+
+
+def test_a_key_that_was_handed_over_to_proves_it_as_well() -> None:
+    found = replace(made(key=OTHER), handovers=[handover(KEY, OTHER)])
+    for keys in ([PUBLIC], [OTHER_PUBLIC], [PUBLIC, OTHER_PUBLIC]):
+        assert verify(Certificate.parse(found.text()), keys).seq == 3
+    with pytest.raises(Damaged, match="no known key"):
+        verify(replace(found, handovers=[]), [PUBLIC])
+
+
+@pytest.mark.parametrize(
+    "handovers",
+    [
+        [handover(KEY)],
+        [handover(OTHER)],
+        [handover(KEY, OTHER, to=None)],
+        [handover(KEY, OTHER, log_id="log-y")],
+        [handover(KEY, OTHER, size=9)],
+        [handover(KEY, OTHER), handover(OTHER, KEY, to=PUBLIC, size=8)],
+    ],
+    ids=["not taken over", "not handed over", "no handover", "another log", "later", "back again"],
+)
+def test_what_is_no_handover_to_the_key_that_signed_proves_nothing(handovers: list[bytes]) -> None:
+    with pytest.raises(Damaged, match="cannot be trusted"):
+        verify(replace(made(key=OTHER), handovers=handovers), [PUBLIC])
+
+
+def test_a_key_that_has_handed_over_signs_no_more() -> None:
+    with pytest.raises(Damaged, match="after its end"):
+        verify(replace(made(), handovers=[handover(KEY, OTHER)]), [PUBLIC])
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"format":"fsgov certificate 2"}', "x" * 100])
 def test_what_is_no_certificate_is_told(text: str) -> None:
     with pytest.raises(Damaged, match="no certificate"):
