@@ -11,7 +11,7 @@ from typing import Any
 from psycopg2.extras import Json
 
 from fsgov.catalog.connection import Cursor, Database
-from fsgov.catalog.rows import selected
+from fsgov.catalog.rows import selected, text_array
 from fsgov.errors import NotFound, NotPermitted
 
 _PLANS = """(
@@ -76,7 +76,8 @@ class Draft:
     def add(self, segments: Sequence[str], causes: Sequence[str]) -> int:
         """How many of these were taken."""
         self._cursor.execute(
-            "SELECT fsgov.add_to_plan(%s, %s::text[], %s::text[])", (self.plan, list(segments), list(causes))
+            "SELECT fsgov.add_to_plan(%s, %s::text[], %s::text[])",
+            (self.plan, text_array(segments), text_array(causes)),
         )
         (more,) = self._cursor.fetchone() or (0,)
         return int(more)

@@ -21,7 +21,7 @@ from fsgov.catalog.rows import selected
 from fsgov.errors import NotFound
 from fsgov.events import Instant
 from fsgov.policy import Policy
-from fsgov.retention import Disposition, Facts, judge
+from fsgov.retention import Disposition, Facts, Judge
 
 AT_A_TIME = 5000
 """Rows that come from the server together."""
@@ -133,10 +133,10 @@ class Retaining:
         self, now: Instant, *, grace: Instant = 0, segments: Sequence[str] | None = None
     ) -> Iterator[Iterator[tuple[Facts, Disposition]]]:
         """The same recordings with their dispositions, by the policies that count."""
+        judge = Judge(now, grace=grace)
         with self.facts(segments=segments) as (known, rows):
             yield (
-                (facts, judge(facts, known.counting_for(facts.policy_sha256), holds, now, grace=grace))
-                for facts, holds in rows
+                (facts, judge(facts, known.counting_for(facts.policy_sha256), holds)) for facts, holds in rows
             )
 
     # -- policies ------------------------------------------------------------------------------------------

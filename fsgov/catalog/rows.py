@@ -22,6 +22,11 @@ def selected(
     return [row(*map(_plain, found)) for found in cursor.fetchall()]
 
 
+def text_array(texts: Sequence[str]) -> str:
+    """A text[] parameter, which PostgreSQL reads much faster than ARRAY['...', ...] of thousands."""
+    return "{" + ",".join('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts) + "}"
+
+
 def _plain(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
 

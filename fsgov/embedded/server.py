@@ -30,8 +30,6 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "60",
-    "shared_buffers": "32MB",
-    "max_wal_size": "256MB",
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",

@@ -4,7 +4,7 @@ from fsgov.retention.comparing import Comparison, Group, compare
 from fsgov.retention.counting import Tally, tally
 from fsgov.retention.disposition import UNJUDGED, Cause, Disposition, Reason, Verdict
 from fsgov.retention.facts import Facts
-from fsgov.retention.judging import judge
+from fsgov.retention.judging import Judge, judge
 from fsgov.retention.periods import Period, period
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Disposition",
     "Facts",
     "Group",
+    "Judge",
     "Period",
     "Reason",
     "Tally",

@@ -14,12 +14,13 @@ Between minimum and maximum it may be destroyed on request and is kept otherwise
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from fsgov.events import Instant
 from fsgov.policy import Policy
 from fsgov.retention.disposition import Cause, Disposition, Reason, Verdict
 from fsgov.retention.facts import Facts
-from fsgov.retention.periods import Period, period
+from fsgov.retention.periods import Period, local_day, period
 
 GONE = ("missing", "destroyed")
 NONE: frozenset[str] = frozenset()
@@ -67,6 +68,33 @@ def judge(
         after,
         after is not None and after + grace <= now,
     )
+
+
+class Judge:
+    """`judge` for many recordings at one instant.
+
+    Those of which nothing more is known than what they were captured for share the verdict of their day: a
+    million recordings have few days.
+    """
+
+    def __init__(self, now: Instant, *, grace: Instant = 0) -> None:
+        self._now, self._grace = now, grace
+        self._known: dict[tuple[str, tuple[str, ...], date], Disposition] = {}
+
+    def __call__(self, facts: Facts, policy: Policy | None, holds: Sequence[str]) -> Disposition:
+        """As `judge` does. Two policies of one digest are one."""
+        if policy is None or facts.ended is None or not _plain(facts) or holds:
+            return judge(facts, policy, holds, self._now, grace=self._grace)
+        key = policy.sha256, facts.purposes, local_day(facts.ended, policy.timezone)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = judge(facts, policy, holds, self._now, grace=self._grace)
+        return found
+
+
+def _plain(facts: Facts) -> bool:
+    """Whether nothing but its purposes and the end of its call decides."""
+    return facts.state == "stored" and not (facts.dispose or facts.anchors or facts.subject_erasure)
 
 
 def _periods(facts: Facts, policy: Policy | None) -> tuple[list[Period], list[Reason]]:

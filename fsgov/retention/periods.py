@@ -54,19 +54,7 @@ def period(purpose: Purpose, facts: Facts, timezone: str) -> Period | None:
             anchor = purpose.anchor_fallback or CALL_END
         else:
             start = max(at, start)
-    day = local_day(start, timezone)
-    key = id(purpose), id(anchor), day, timezone
-    made = _made.get(key)
-    if made is None or made[0] is not purpose or made[1] is not anchor:
-        if len(_made) >= MOST:
-            _made.clear()
-        made = _made[key] = purpose, anchor, _period(purpose, anchor, day, timezone)
-    return made[2]
-
-
-MOST = 65_536
-_made: dict[tuple[int, int, date, str], tuple[Purpose, Anchor, Period]] = {}
-"""Periods by their purpose, anchor and first day: a million recordings have few days."""
+    return _period(purpose, anchor, local_day(start, timezone), timezone)
 
 
 def _period(purpose: Purpose, anchor: Anchor, day: date, timezone: str) -> Period:

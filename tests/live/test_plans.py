@@ -13,6 +13,7 @@ import psycopg2
 import pytest
 
 from fsgov.catalog.plans import Plans
+from fsgov.catalog.rows import text_array
 from fsgov.errors import Conflict, Damaged, FsgovError, NotFound, NotPermitted
 from tests.parts import holds
 from tests.parts.catalog import World, call_file, enter, sidecar
@@ -41,6 +42,13 @@ def staffed(world: World) -> World:
     for segment in SEGMENTS:
         enter(ship, segment=sidecar(segment))
     return world
+
+
+def test_any_text_is_an_element_of_an_array(staffed: World) -> None:
+    texts = ["", "a,b", 'say "no"', "{}", "\\", "null", "NULL", " a ", "zwei\nzeilen", "ß"]
+    with as_(staffed, "bob") as plans, plans.database.transaction() as cursor:
+        cursor.execute("SELECT %s::text[]", (text_array(texts),))
+        assert cursor.fetchone() == (texts,)
 
 
 def propose(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsgov.policy import Policy, parse
+from fsgov.policy.purposes import EVENTS
 from fsgov.policy.spans import Span
-from fsgov.retention import Cause, Disposition, Facts, Verdict, compare, judge
+from fsgov.retention import Cause, Disposition, Facts, Judge, Verdict, compare, judge
 from fsgov.retention.periods import end_of, midnight
 
 PAGE = tomllib.loads((Path(__file__).parents[1] / "vectors/retention/cases.toml").read_text())
@@ -145,6 +148,40 @@ def test_keep_hold_and_destroy_are_all_there_is(
         assert dead or found.keep_until is None or found.keep_until <= now, "a minimum was not waited for"
         assert dead or facts.subject_erasure or not found.live, "something still lives on it"
     assert found.live <= set(facts.purposes)
+
+
+LATE = instant("2026-03-31T21:30Z")
+PLAIN = Facts(
+    segment="s",
+    call="c",
+    tenant="t",
+    purposes=("training", "evidence"),
+    policy_sha256="",
+    state="stored",
+    ended=LATE,
+)
+ALIKE = [
+    PLAIN,
+    replace(PLAIN, ended=instant("2026-03-31T22:30Z")),
+    replace(PLAIN, ended=None),
+    replace(PLAIN, purposes=("training",)),
+    replace(PLAIN, state="quarantined", review_by=instant("2026-04-02T00:00Z")),
+    replace(PLAIN, state="destroying"),
+    replace(PLAIN, dispose=True),
+    replace(PLAIN, anchors={event: instant("2030-01-01T00:00Z") or 0 for event in EVENTS}),
+    replace(PLAIN, subject_erasure=True),
+]
+
+
+@pytest.mark.parametrize(
+    "now", ["2026-05-01T00:00Z", "2026-09-30T22:30Z", "2027-03-31T22:30Z", "2040-01-01T00:00Z"]
+)
+def test_many_are_judged_as_each_alone(now: str) -> None:
+    at = instant(now) or 0
+    together = Judge(at, grace=30 * DAY)
+    for one, facts, name, holds in product((1, 2), ALIKE, [*POLICIES, None], ([], ["h-1"])):
+        policy = None if name is None else POLICIES[name]
+        assert together(facts, policy, holds) == judge(facts, policy, holds, at, grace=30 * DAY), one
 
 
 @given(FACTS, HOLDS, INSTANTS, INSTANTS)
