@@ -90,9 +90,14 @@ class Artefacts:
             raise NotFound("There is no such artefact", artefact, "fsgov recordings artefacts SEGMENT")
         return found[0]
 
-    def request(self, artefact: str, purpose: str, reason: str) -> str:
-        """Asks for it, committed on return: an access to its recording, for Desk.release_key."""
+    def request(self, artefact: str, purpose: str, reason: str, recipient: str = "") -> str:
+        """Asks for it, committed on return: an access to its recording, for Desk.release_key.
+
+        recipient: who is to get the copy; "": nobody but this person.
+        """
         with self._database.transaction() as cursor:
-            cursor.execute("SELECT fsgov.request_artefact(%s, %s, %s)", (artefact, purpose, reason))
+            cursor.execute(
+                "SELECT fsgov.request_artefact(%s, %s, %s, %s)", (artefact, purpose, reason, recipient)
+            )
             (access,) = cursor.fetchone() or ("",)
             return str(access)

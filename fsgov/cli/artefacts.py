@@ -7,9 +7,10 @@ import json
 import mimetypes
 import os
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,9 +20,12 @@ from fsgov.cli.recordings import recordings, segments_of
 from fsgov.errors import BadUsage, Conflict, Damaged, NotFound, NotPermitted
 
 if TYPE_CHECKING:
+    from fsgov.catalog.artefacts import ArtefactRow
+    from fsgov.catalog.desk import Desk
+    from fsgov.config import Settings
     from fsgov.envelope import Identity
 
-__all__ = ["export", "recordings"]
+__all__ = ["export", "give", "name_of", "recordings"]
 
 LARGEST = 32 * 1024 * 1024 - 1024
 """Bytes of an artefact; with its seal it fits what the database takes."""
@@ -112,46 +116,94 @@ def artefacts(frame: Frame, id_: str) -> None:
 
 
 def export(
-    frame: Frame, artefact: str, purpose: str, reason: str, target: Path, identities: tuple[Identity, ...]
+    frame: Frame,
+    artefact: str,
+    purpose: str,
+    reason: str,
+    recipient: str,
+    target: Path,
+    identities: tuple[Identity, ...],
 ) -> None:
     """Write an artefact and a manifest beside it, after an access to its recording."""
+    with frame.desk() as desk:
+        row = desk.artefacts.one(artefact)
+        path = target if target.suffix and not target.is_dir() else target / name_of(row)
+        beside = path.with_name(f"{path.name}.json")
+        for new in (path, beside):
+            if new.exists():
+                raise Conflict("The file is there already", str(new), "name another; none is overwritten")
+        told = give(frame.settings, desk, row, identities, path, purpose, reason, recipient)
+        write_new(beside, json.dumps(output.plain(told), indent=2) + "\n", 0o600)
+    frame.said(
+        f"{path.absolute()}  {row.size} bytes  SHA-256 {row.sha256}",
+        {**told, "file": path.absolute(), "manifest": beside.absolute()},
+    )
+
+
+def name_of(row: ArtefactRow) -> str:
+    """The name of its file."""
+    return f"{row.artefact}{mimetypes.guess_extension(row.media_type) or '.bin'}"
+
+
+def give(
+    settings: Settings,
+    desk: Desk,
+    row: ArtefactRow,
+    identities: Iterable[Identity],
+    path: Path,
+    purpose: str,
+    reason: str,
+    recipient: str,
+) -> dict[str, Any]:
+    """The artefact as a file, under `path` only when all of it is right; what its manifest says of it.
+
+    The access is committed before the key is released, as for a recording.
+    """
     from fsgov.cli import exporting
     from fsgov.envelope import unseal_bytes, unwrap_identity
     from fsgov.vault import verified
 
     if not reason.strip():
         raise BadUsage("An access needs a reason", "--reason is empty", "say what it is needed for")
-    with frame.desk() as desk:
-        row = desk.artefacts.one(artefact)
-        ending = mimetypes.guess_extension(row.media_type) or ".bin"
-        path = target if target.suffix and not target.is_dir() else target / f"{artefact}{ending}"
-        beside = path.with_name(f"{path.name}.json")
-        for new in (path, beside):
-            if new.exists():
-                raise Conflict("The file is there already", str(new), "name another; none is overwritten")
-        access = desk.artefacts.request(artefact, purpose, reason)
+    with exporting.audio_bucket(settings, row.vault) as bucket:
+        if row.state == "stored":  # else the database says why not
+            bucket.stat(row.object_key, row.version_id)
+        access = desk.artefacts.request(row.artefact, purpose, reason, recipient)
         released = desk.release_key(access)
-        with exporting.audio_bucket(frame.settings, row.vault) as bucket:
-            blocks = verified(
-                bucket.get(row.object_key, row.version_id or ""), row.sealed_sha256, row.sealed_size
-            )
-            sealed = b"".join(blocks)
-        content = unseal_bytes(sealed, [unwrap_identity(released.wrapped_key, identities)])
-        if hashlib.sha256(content).hexdigest() != row.sha256:
-            raise Damaged("The artefact is not the one that was attached", artefact)
-        with exporting.fresh(path) as file:
-            file.write(content)
-        told = {
-            **output.plain(row),
-            "access": access,
-            "exported_by": desk.login,
-            "exported_at": datetime.now(UTC),
-            "for_purpose": purpose,
-            "reason": reason,
-            "file": path.name,
-        }
-        write_new(beside, json.dumps(output.plain(told), indent=2) + "\n", 0o600)
-    frame.said(
-        f"{path.absolute()}  {len(content)} bytes  SHA-256 {row.sha256}",
-        {**told, "file": path.absolute(), "manifest": beside.absolute()},
-    )
+        blocks = verified(
+            bucket.get(row.object_key, row.version_id or ""), row.sealed_sha256, row.sealed_size
+        )
+        sealed = b"".join(blocks)
+    content = unseal_bytes(sealed, [unwrap_identity(released.wrapped_key, identities)])
+    digest = hashlib.sha256(content).hexdigest()
+    if row.sha256 not in (digest, None):
+        raise Damaged("The artefact is not the one that was attached", row.artefact)
+    with exporting.fresh(path) as file:
+        file.write(content)
+    return {
+        "artefact": row.artefact,
+        "segment": row.segment,
+        "call": row.segment.rpartition("-")[0],
+        "tenant": row.tenant,
+        "kind": row.kind,
+        "media_type": row.media_type,
+        "made_by": row.made_by,
+        "made_for": row.purpose,
+        "attached_at": row.attached_at,
+        "access": access,
+        "exported_by": desk.login,
+        "exported_at": datetime.now(UTC),
+        "purpose": purpose,
+        "reason": reason,
+        "recipient": recipient or desk.login,
+        "file": path.name,
+        "size": len(content),
+        "sha256": digest,
+        "sealed": {
+            "vault": row.vault,
+            "key": row.object_key,
+            "version_id": row.version_id,
+            "size": row.sealed_size,
+            "sha256": row.sealed_sha256,
+        },
+    }

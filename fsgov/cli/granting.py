@@ -33,9 +33,10 @@ def export(
 ) -> None:
     """Write everything there is of the person into a new directory, and end the request.
 
-    Audio, and for each call its times, what was decided and why, what they consented to, and the pauses;
-    nothing that names anybody else. Recordings in quarantine, and those in which others from outside can be
-    heard, are withheld, and the manifest says so. Each recording is an access in the log.
+    Audio with what was made of it, and for each call its times, what was decided and why, what they consented
+    to, and the pauses; nothing that names anybody else. Recordings in quarantine, and those in which others
+    from outside can be heard, are withheld, and the manifest says so. Each recording, and each transcript or
+    score, is an access in the log.
     """
     from fsgov.cli import exporting, packing
 
@@ -49,13 +50,15 @@ def export(
         with frame.bar("exporting", package.size(subjects), "bytes") as seen:
             made = package.write(subjects, identities, target, seen)
     frame.said(
-        f"{made.directory}: {made.given} recordings of {made.calls} calls, {made.withheld} withheld",
+        f"{made.directory}: {made.given} recordings of {made.calls} calls, {made.withheld} withheld; "
+        f"{made.artefacts} artefacts",
         {
             "request": request,
             "directory": made.directory,
             "calls": made.calls,
             "given": made.given,
             "withheld": made.withheld,
+            "artefacts": made.artefacts,
         },
     )
 

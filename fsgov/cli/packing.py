@@ -4,6 +4,7 @@
     manifest.json         who gets it, every file with its SHA-256, and what is withheld
     calls/<call>.json     times, what was decided and why, their consents, the pauses
     audio/<segment>.wav   the recordings
+    artefacts/d-…         what was made of them: transcripts, scores
 
 It is made under another name, and has its own only when all of it is written and the request has ended.
 """
@@ -22,20 +23,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsgov.catalog.desk import Desk
-from fsgov.cli import exporting, output
+from fsgov.cli import artefacts, exporting, output
 from fsgov.cli.frame import write_new
+from fsgov.cli.personal import of_call
 from fsgov.errors import BadUsage, Conflict, NotFound
 
 if TYPE_CHECKING:
-    from fsgov.catalog.proving import EvidenceRow
-    from fsgov.catalog.rows import SegmentRow, WholeCall
+    from fsgov.catalog.artefacts import ArtefactRow
     from fsgov.catalog.subjects import RecordRow, RequestRow, Subjects
     from fsgov.config import Settings
     from fsgov.envelope import Identity
 
 PURPOSE = "subject_request"
-DECIDED = ("rule", "record", "consent", "floors", "purposes", "basis", "asks_for", "curbs", "on_withdrawal")
-"""Of a decision: what says why they were recorded. No number is in it."""
+TOLD_OF_CHILD = (
+    "artefact",
+    "segment",
+    "call",
+    "kind",
+    "media_type",
+    "made_by",
+    "made_for",
+    "access",
+    "size",
+    "sha256",
+)
 README = """What {operator} has recorded of you, or noted of your calls.
 
 You asked for it on {received} ({request}).
@@ -47,7 +58,9 @@ calls/   one file for each call: when it was, which of its parties you are, what
          decided about recording it and on which basis, what you consented to, for how long it may be kept,
          which parts are silent because the recording was paused, and when and what for it was heard.
 audio/   the recordings, as WAV files.
-manifest.json   each file with its SHA-256; and the recordings that are not here, with the reason.
+artefacts/   what was made of the recordings, and is of them: transcripts, scores.
+manifest.json   each file with its SHA-256, what it is, and of which recording; and what is not here, with the
+         reason.
 
 Other people's numbers and names were left out. Those you spoke with can be heard in the recordings.
 """
@@ -61,6 +74,15 @@ class Made:
     calls: int
     given: int
     withheld: int
+    artefacts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """What was made of a recording, and why it is not given; no reason: it is."""
+
+    row: ArtefactRow
+    reasons: list[str]
 
 
 def refuse(row: RequestRow, recipient: str) -> None:
@@ -113,10 +135,15 @@ class Package:
         try:
             with closing(Desk(self.dsn)) as desk:
                 audio = [self._audio(desk, each, identities, part, seen) for each in given]
+                children = [
+                    self._child(desk, each, identities, part)
+                    for each in self._children(desk, recordings)
+                    if not each.reasons
+                ]
                 calls = sorted({each.call for each in self._records})
                 for call in calls:
                     self._call(desk, call, part)
-                self._say(desk.login, part, audio, withheld)
+                self._say(desk.login, part, [audio, children], self._not_given(desk, recordings))
             part.rename(final)
             try:
                 subjects.exported(
@@ -132,7 +159,7 @@ class Package:
                 raise
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        return Made(final.absolute(), len(calls), len(given), len(withheld))
+        return Made(final.absolute(), len(calls), len(given), len(withheld), len(children))
 
     def _withheld(self, record: RecordRow) -> list[str]:
         """Why this recording is not given; empty: it is."""
@@ -168,6 +195,35 @@ class Package:
             "repaired": copy.repaired,
         }
 
+    def _children(self, desk: Desk, recordings: Sequence[RecordRow]) -> list[Child]:
+        """What was made of these recordings and is not destroyed: given and withheld as those are."""
+        reasons = {each.segment: self._withheld(each) for each in recordings}
+        return [
+            Child(row, reasons[row.segment] + ([row.state] if row.state == "waiting" else []))
+            for row in desk.artefacts.of(list(reasons))
+            if row.state != "destroyed"
+        ]
+
+    def _child(self, desk: Desk, child: Child, identities: Sequence[Identity], part: Path) -> dict[str, Any]:
+        row = child.row
+        path = part / "artefacts" / artefacts.name_of(row)
+        reason = f"request {self.request.id}"
+        told = artefacts.give(self.settings, desk, row, identities, path, PURPOSE, reason, self.recipient)
+        return {**{name: told[name] for name in TOLD_OF_CHILD}, "file": f"artefacts/{path.name}"}
+
+    def _not_given(self, desk: Desk, recordings: Sequence[RecordRow]) -> list[dict[str, Any]]:
+        audio = [
+            {"segment": each.segment, "call": each.call, "reasons": self._withheld(each)}
+            for each in recordings
+            if self._withheld(each)
+        ]
+        return audio + [
+            {"segment": each.row.segment, "call": each.row.segment.rpartition("-")[0],
+             "artefact": each.row.artefact, "kind": each.row.kind, "reasons": each.reasons}
+            for each in self._children(desk, recordings)
+            if each.reasons
+        ]  # fmt: skip
+
     def _call(self, desk: Desk, call: str, part: Path) -> None:
         parties = sorted({each.party for each in self._records if each.call == call})
         heard = {each.segment for each in self._records if each.call == call and each.segment}
@@ -184,8 +240,13 @@ class Package:
         self._write(part / "calls" / f"{call}.json", about)
 
     def _say(
-        self, login: str, part: Path, audio: Iterable[Mapping[str, Any]], withheld: Iterable[RecordRow]
+        self,
+        login: str,
+        part: Path,
+        given: Sequence[Iterable[Mapping[str, Any]]],
+        withheld: Sequence[Mapping[str, Any]],
     ) -> None:
+        audio, children = given
         made = datetime.now(UTC)
         row = self.request
         text = README.format(
@@ -206,10 +267,8 @@ class Package:
             "exported_at": made,
             "calls": self._files,
             "recordings": list(audio),
-            "withheld": [
-                {"segment": each.segment, "call": each.call, "reasons": self._withheld(each)}
-                for each in withheld
-            ],
+            "artefacts": list(children),
+            "withheld": list(withheld),
         }
         self._write(part / "manifest.json", manifest)
 
@@ -220,46 +279,3 @@ class Package:
         if path.parent.name == "calls":
             digest = hashlib.sha256(text.encode()).hexdigest()
             self._files.append({"call": path.stem, "file": f"calls/{path.name}", "sha256": digest})
-
-
-def of_call(
-    whole: WholeCall, evidence: Iterable[EvidenceRow], parties: Sequence[int], heard: set[str]
-) -> dict[str, Any]:
-    """What is told of one call to who is these parties in it, and can be heard in these recordings."""
-    row = whole.call
-    decision = row.decision or {}
-    return {
-        "call": row.call,
-        "tenant": row.tenant,
-        "direction": row.direction,
-        "opened_at": row.opened_at,
-        "answered_at": row.answered_at,
-        "ended_at": row.ended_at,
-        "outcome": row.outcome,
-        "policy": {"version": row.policy_version, "sha256": row.policy_sha256},
-        "decision": {name: decision[name] for name in DECIDED if name in decision},
-        "you": [each for each in whole.parties or () if each.party in parties],
-        "consents": [each for each in evidence if each.party in parties],
-        "tags": [{"tag": each.tag, "at": each.at} for each in whole.tags],
-        "recordings": [of_recording(each, whole) for each in whole.segments if each.segment in heard],
-    }
-
-
-def of_recording(row: SegmentRow, whole: WholeCall) -> dict[str, Any]:
-    """What is told of one recording."""
-    return {
-        "segment": row.segment,
-        "state": row.state,
-        "opened_at": row.opened_at,
-        "closed_at": row.closed_at,
-        "ms": row.ms,
-        "purposes": row.purposes,
-        "basis": row.basis,
-        "consents": row.consents,
-        "pauses": [
-            {"from_ms": each.from_ms, "to_ms": each.to_ms, "by": each.by}
-            for each in whole.masks
-            if each.segment == row.segment
-        ],
-        "pauses_proven": row.mask_proof,
-    }

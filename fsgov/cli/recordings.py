@@ -123,7 +123,7 @@ def export(
         return
     identities = _needed(exporting.identities_of(identity))
     if id_.startswith(ARTEFACT):
-        artefacts.export(frame, a_call(id_), purpose, reason, target, identities)
+        artefacts.export(frame, a_call(id_), purpose, reason, recipient, target, identities)
         return
     settings = frame.settings
     copies = []

@@ -526,11 +526,14 @@ def test_what_is_attached_comes_out_again(place: Place) -> None:
     Stowing(place.world.ship, {"eu": place.vault.audio}).run_once()
     place.fsgov(
         "recordings", "export", artefact, "--purpose", "review", "--reason", "x", "--output", "scores",
-        "--identity", "identity.txt", who="sven",
+        "--identity", "identity.txt", "--recipient", "the trainer", who="sven",
     )  # fmt: skip
     assert (place.root / "scores" / f"{artefact}.json").read_bytes() == score.read_bytes()
     manifest = json.loads((place.root / "scores" / f"{artefact}.json.json").read_text())
-    assert (manifest["segment"], manifest["for_purpose"]) == (FIRST, "review")
+    assert (manifest["segment"], manifest["purpose"], manifest["made_for"]) == (FIRST, "review", "evidence")
+    assert manifest["recipient"] == "the trainer"
+    asked = "SELECT recipient FROM fsgov.accesses WHERE id = %s"
+    assert place.world.sql("admin", asked, values=[manifest["access"]]) == [("the trainer",)]
 
 
 # -- its end ---------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from tests.live.cli import (
     fsgov,
 )
 from tests.live.shipping import talk
+from tests.parts import artefacts
 
 FIRST, SECOND, MISSING = (f"{CALL}-{n:02}" for n in (1, 2, 3))
 SCHEMAS = Path(__file__).parents[2] / "fsgov" / "schemas"
@@ -154,20 +155,29 @@ def test_a_person_gets_what_there_is_of_them_and_nothing_of_others(firm: Company
             CALL, party, side, number, e164,
         )  # fmt: skip
     firm.site.tell("UPDATE fsgov.segments SET parties = '{1,2}' WHERE segment = %s", FIRST)
+    alice = embedded.resolve(firm.site.dsn, "alice", (firm.root / "alice.password").read_text().strip())
+    ours, theirs = (artefacts.attach(alice, each, b"hallo") for each in (FIRST, SECOND))
+    artefacts.stow(firm.site.dsn, firm.root / "logins", eu=firm.site.vault().audio)
+    waiting = artefacts.attach(alice, FIRST, b"7", kind="score")
     asked = firm.fsgov("subject", "open", "export", "+49 30 12345", "--json", who="bob").json
     words = ("subject", "export", asked["id"], "--recipient", "Jane Doe", *IDENTITY)
     assert firm.fsgov(*words[:-2], "--output", str(tmp_path / "none"), who="bob", code=2)
     done = firm.fsgov(*words, "--output", str(tmp_path), "--json", who="bob").json
-    assert (done["calls"], done["given"], done["withheld"]) == (2, 1, 3)
+    assert (done["calls"], done["given"], done["withheld"], done["artefacts"]) == (2, 1, 3, 1)
     place = tmp_path / asked["id"]
     manifest = json.loads((place / "manifest.json").read_text())
     assert (manifest["recipient"], manifest["exported_by"]) == ("Jane Doe", "bob")
-    assert {each["segment"]: each["reasons"] for each in manifest["withheld"]} == {
-        SECOND: ["others"], MISSING: ["missing", "others"], f"{QUARANTINED}-01": ["quarantined"]
+    assert {each.get("artefact", each["segment"]): each["reasons"] for each in manifest["withheld"]} == {
+        SECOND: ["others"], MISSING: ["missing", "others"], f"{QUARANTINED}-01": ["quarantined"],
+        theirs: ["others"], waiting: ["waiting"],
     }  # fmt: skip
-    (given,) = manifest["recordings"]
-    for each in (given, *manifest["calls"]):
+    (given,), made = manifest["recordings"], manifest["artefacts"]
+    assert [(each["artefact"], each["segment"], each["kind"]) for each in made] == [
+        (ours, FIRST, "transcript")
+    ]
+    for each in (given, *made, *manifest["calls"]):
         assert hashlib.sha256((place / each["file"]).read_bytes()).hexdigest() == each["sha256"]
+    assert (place / made[0]["file"]).read_bytes() == b"hallo"
     assert (place / given["file"]).read_bytes() == SOUND
     written = [path for path in place.rglob("*") if path.is_file()]
     assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
@@ -182,8 +192,8 @@ def test_a_person_gets_what_there_is_of_them_and_nothing_of_others(firm: Company
     assert "no open export" in again.err
     reported = firm.fsgov("report", "access", "--recording", FIRST, "--json", who="bob").json
     assert [each["recipient"] for each in reported["accesses"] if each["purpose"] == "subject_request"] == [
-        "Jane Doe"
-    ]
+        "Jane Doe", "Jane Doe",
+    ]  # fmt: skip
     assert (reported["compared"], reported["differences"]) == (True, [])
     firm.site.tell("DELETE FROM fsgov.parties WHERE call = %s AND party > 2", CALL)
 

@@ -4427,7 +4427,7 @@ COMMENT ON FUNCTION fsgov.attach IS
     'What was made of a stored recording, for one of its purposes, sealed to its key; the answer is the id. The same bytes again, for the same kind and purpose, are the same artefact.';
 GRANT EXECUTE ON FUNCTION fsgov.attach TO fsgov_supervisor, fsgov_privacy, fsgov_integrator;
 
-CREATE FUNCTION fsgov.request_artefact(p_artefact text, p_purpose text, p_reason text) RETURNS text
+CREATE FUNCTION fsgov.request_artefact(p_artefact text, p_purpose text, p_reason text, p_recipient text DEFAULT '') RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
     person text := fsgov.me();
@@ -4439,7 +4439,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no such artefact' USING ERRCODE = 'FG404', DETAIL = p_artefact;
     END IF;
-    access := fsgov.request_access(about.segment, p_purpose, p_reason);
+    access := fsgov.request_access(about.segment, p_purpose, p_reason, p_recipient);
     IF p_purpose NOT IN (about.purpose, 'review', 'audit', 'complaint', 'subject_request') THEN
         RAISE EXCEPTION 'this artefact does not serve that purpose' USING ERRCODE = 'FG403',
             DETAIL = p_artefact, HINT = 'it was made for ' || about.purpose;
