@@ -41,6 +41,15 @@ ROWS = (
         of="stuck or halted",
     ),
     Alarm(
+        "schedule",
+        KEEP,
+        "A schedule of purge could not run (stuck), found more than it may destroy and destroys nothing until"
+        " a later run does not (refused), or expires within 30 days, or has, and no other follows (ending).",
+        "fsgov purge schedule list; purge plan --dry-run counts what is due and why. propose the next one, or"
+        " end it.",
+        of="stuck, refused or ending",
+    ),
+    Alarm(
         "mirror",
         KEEP,
         "Legal holds of recordings that are held cannot be set in a vault that can, or not be lifted"

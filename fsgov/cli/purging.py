@@ -104,10 +104,9 @@ def due(
 ) -> tuple[PlanRow | None, dict[str, Any]]:
     """The plan of everything that is due, and the counts; no plan of a dry run."""
     import time
-    from concurrent.futures import Future, ThreadPoolExecutor
 
     from fsgov.catalog.retaining import Retaining
-    from fsgov.purge.planning import usual_most, walk
+    from fsgov.purge.planning import fill, usual_most, walk
 
     whose, count = plans.whose(tenant)
     allowed = most or usual_most(count)
@@ -118,21 +117,8 @@ def due(
         if dry_run:
             tally = walk(rows, whose, lambda _, __: None)
             return None, {**tally.facts(), "most": allowed}
-        with (
-            plans.drafting("retention", whose, reason, allowed, valid) as draft,
-            ThreadPoolExecutor(1) as beside,
-        ):
-            adding: list[Future[int]] = []
-
-            def take(segments: list[str], causes: list[str]) -> None:
-                """Add them while the next ones are judged: the database and this process have a core each."""
-                if adding:
-                    adding.pop().result()
-                adding.append(beside.submit(draft.add, segments, causes))
-
-            tally = walk(rows, whose, take)
-            for last in adding:
-                last.result()
+        with plans.drafting("retention", whose, reason, allowed, valid) as draft:
+            tally = fill(rows, whose, draft.add, allowed)
             if tally.destroy > allowed:
                 raise Conflict(
                     "The plan is larger than it may be",

@@ -10,7 +10,6 @@ from fsgov import __version__
 from fsgov.cli import (
     accessing,  # noqa: F401 - a command of report
     anchoring,
-    applying,
     checking,
     database,
     events,
@@ -23,6 +22,7 @@ from fsgov.cli import (
     retaining,
     rotating,
     running,
+    scheduling,
     scrubbing,
     simulating,
     standing,
@@ -69,7 +69,7 @@ for command in (
     anchoring.calls,
     retaining.retention,
     holding.hold,
-    applying.purge,
+    scheduling.purge,
     quarantining.recordings,
     subjects.subject,
     events.events,

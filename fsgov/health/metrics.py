@@ -197,6 +197,15 @@ TABLE = (
         "Calls without a recording whose rows name nobody any more, since retention.numbers is over.",
     ),
     Row(
+        "fsgov_schedule_runs_total",
+        C,
+        ("result",),
+        KEEP,
+        "Runs of schedules of purge: planned, nothing (was due), refused (more was due than it may destroy),"
+        " busy (another plan was under way), failed (it is tried again).",
+    ),
+    Row("fsgov_schedule_late_seconds", G, (), KEEP, "Since the oldest run that is due and was not made."),
+    Row(
         "fsgov_subject_requests",
         G,
         ("state",),

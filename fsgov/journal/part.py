@@ -36,7 +36,7 @@ from fsgov.journal.signing import SIGNER, Signer
 from fsgov.journal.stating import Statements
 from fsgov.merkle import PublicKey, load_signing_key
 from fsgov.mirror import Mirror
-from fsgov.purge.part import Purger, purge_of
+from fsgov.purge.part import Purger, purge_of, scheduling_of
 from fsgov.scrub import Scrubber
 from fsgov.scrub.loop import IDLE, Pace
 from fsgov.subjects.part import erasures_of
@@ -73,12 +73,12 @@ def keep(
         scrubber = scrub(settings, {name: vault.audio for name, vault in vaults.items()})
         expiry = expiring(settings)
         erasures = erasures_of(settings, now)
-        vitals = KeepVitals(sequencer, alarms, now, scrubber, expiry, erasures)
+        purger = Purger(purge_of(settings, now), scheduling_of(settings, now), run=settings.purge.run)
+        stack.enter_context(closing(purger))
+        vitals = KeepVitals(sequencer, alarms, now, scrubber, expiry, erasures, purger.scheduling)
         stack.enter_context(serving(application(vitals), settings.health.keep, "keep"))
         stack.enter_context(closing(scrubber))
         scrubber.start()
-        purger = Purger(purge_of(settings, now), run=settings.purge.run)
-        stack.enter_context(closing(purger))
         purger.start()
         stack.enter_context(closing(expiry))
         expiry.start()

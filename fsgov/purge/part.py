@@ -1,4 +1,4 @@
-"""Purge as a thread of keep: approved plans are applied, whatever was begun is brought to its end."""
+"""Purge as a thread of keep: schedules become plans, plans are applied, what was begun comes to its end."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import structlog
 
 from fsgov.catalog.purging import Purging
 from fsgov.catalog.retaining import Retaining
+from fsgov.catalog.scheduling import Standing
 from fsgov.config import Settings
 from fsgov.errors import Conflict, Damaged, FsgovError, Unreachable
 from fsgov.events import Instant
 from fsgov.purge.applying import Judge, Limits, Purge
 from fsgov.purge.failing import PATIENCE
 from fsgov.purge.removing import Vaults
+from fsgov.purge.scheduling import Scheduling
 from fsgov.retention import Verdict
 from fsgov.vault import Credentials, open_vault
 
@@ -28,13 +30,15 @@ IDLE = 5.0
 class Purger:
     """Purges until it is stopped. `troubles` and `destroyed` may be read by any thread.
 
-    leading: whether this keep is the one. run: False where plans are left to `fsgov purge apply`.
+    leading: whether this keep is the one. run: False where plans are left to `fsgov purge apply`; those of
+    schedules are made all the same.
     """
 
-    def __init__(self, purge: Purge, *, run: bool = True, idle: float = IDLE) -> None:
+    def __init__(self, purge: Purge, scheduling: Scheduling, *, run: bool = True, idle: float = IDLE) -> None:
         self.troubles: Mapping[str, FsgovError] = {}
         """Alarm -> why, for keep to follow."""
         self.leading = False
+        self.scheduling = scheduling
         self._purge = purge
         self._runs = run
         self._idle = idle
@@ -56,11 +60,12 @@ class Purger:
         if self._thread.is_alive():
             self._thread.join()
         self._purge.close()
+        self.scheduling.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             dealt = 0
-            if self.leading and self._runs:
+            if self.leading:
                 dealt = self.run_once()
             self._stop.wait(self._purge.pause if dealt else self._idle)
 
@@ -69,7 +74,9 @@ class Purger:
         fault: FsgovError | None = None
         dealt = 0
         try:
-            dealt = self._purge.turn()
+            self.scheduling.turn()
+            if self._runs:
+                dealt = self._purge.turn()
         except FsgovError as error:
             fault = error
             log.warning("purge.failed", why=error.message, detail=error.detail)
@@ -92,7 +99,7 @@ class Purger:
             troubles["purge.halted"] = Conflict(
                 "keep has stopped a plan of destruction", f"{plan}: {why}", f"fsgov purge status {plan}"
             )
-        self.troubles = troubles
+        self.troubles = {**troubles, **self.scheduling.troubles}
 
 
 def now() -> Instant:
@@ -115,6 +122,12 @@ def purge_of(settings: Settings, now: Callable[[], Instant]) -> Purge:
         now,
         judge(Retaining.of_keep(settings.database.dsn, password), now),
     )
+
+
+def scheduling_of(settings: Settings, now: Callable[[], Instant]) -> Scheduling:
+    """What makes the plans of schedules, with the database of keep."""
+    dsn, password = settings.database.dsn, settings.database.password("keep")
+    return Scheduling(Standing(dsn, password), Retaining.of_keep(dsn, password), settings.host, now)
 
 
 def limits(settings: Settings) -> Limits:

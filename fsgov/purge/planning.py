@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,8 @@ SHARE = 10
 
 Take = Callable[[list[str], list[str]], object]
 """Is given recordings to destroy, each with its cause."""
+Due = Callable[[Facts, Disposition], bool]
+"""Which of the recordings that are to be destroyed a plan takes."""
 
 
 def usual_most(recordings: int) -> int:
@@ -37,15 +40,42 @@ class Tally:
     overdue: int = 0
     unjudged: int = 0
     """Kept for want of knowing: no period can be worked out."""
+    left: int = 0
+    """To be destroyed, but not by this plan."""
     causes: Counter[str] = field(default_factory=Counter)
 
     def facts(self) -> dict[str, Any]:
         return {"judged": self.judged, "keep": self.keep, "hold": self.hold, "destroy": self.destroy,
                 "size": self.size, "overdue": self.overdue, "unjudged": self.unjudged,
-                "causes": dict(self.causes)}  # fmt: skip
+                "causes": dict(self.causes), **({"left": self.left} if self.left else {})}  # fmt: skip
 
 
-def walk(rows: Iterable[tuple[Facts, Disposition]], tenant: str, take: Take) -> Tally:
+def fill(
+    rows: Iterable[tuple[Facts, Disposition]], tenant: str, add: Take, most: int, due: Due | None = None
+) -> Tally:
+    """The same walk, while what is due is added beside it: the database and this process have a core each.
+
+    Where more than `most` are due that many are added, and the others only counted: it is no plan.
+    """
+    adding: list[Future[object]] = []
+    added = 0
+    with ThreadPoolExecutor(1) as beside:
+
+        def take(segments: list[str], causes: list[str]) -> None:
+            nonlocal added
+            if adding:
+                adding.pop().result()
+            if added <= most:
+                adding.append(beside.submit(add, segments, causes))
+                added += len(segments)
+
+        tally = walk(rows, tenant, take, due)
+        for last in adding:
+            last.result()
+    return tally
+
+
+def walk(rows: Iterable[tuple[Facts, Disposition]], tenant: str, take: Take, due: Due | None = None) -> Tally:
     """Count everything of this tenant (*: of all), and hand over what is due, a batch at a time."""
     told = Tally()
     segments, causes = list[str](), list[str]()
@@ -59,6 +89,8 @@ def walk(rows: Iterable[tuple[Facts, Disposition]], tenant: str, take: Take) -> 
             told.keep += 1
         elif found.verdict is Verdict.HOLD:
             told.hold += 1
+        elif due is not None and not due(facts, found):
+            told.left += 1
         else:
             cause = found.reasons[0].cause.value
             told.destroy += 1

@@ -92,6 +92,11 @@ def theirs(world: World) -> Theirs:
     (plan, digest) = world.sql(
         "petra", "SELECT plan, sha256 FROM fsgov.propose_plan('manual', '{0f6c-01}', '{named}', 'why')"
     )[0]
+    (schedule, agreed) = world.sql(
+        "petra",
+        "SELECT schedule, sha256 FROM fsgov.propose_schedule("
+        "'default', 'day', '02:30', 'UTC', '{expired}', 0, 10, 'why', '90 days')",
+    )[0]
     stop = world.sql("petra", "SELECT fsgov.place_stop('number', '+493012345', 'why')")[0][0]
     access = world.sql("petra", "SELECT fsgov.request_access('0f6c-01', 'evidence', 'why')")[0][0]
     world.sql("ship", "SELECT fsgov.enter_policy('2026-11-21', 'version = \"2026-11-21\"')")
@@ -105,6 +110,11 @@ def theirs(world: World) -> Theirs:
         "p_plan": plan,
         "p_sha256": digest,
         "p_stop": stop,
+        "p_schedule": schedule,
+        "p_every": "day",
+        "p_time": "02:30",
+        "p_timezone": "UTC",
+        "p_grace": 0,
         "p_access": access,
         "p_numbers": ["+493012345"],
         "p_crm": [],
@@ -174,7 +184,7 @@ def theirs(world: World) -> Theirs:
         "INSERT INTO fsgov.locks (segment, vault, tenant, mode, until)"
         " VALUES ('0f6c-01', 'eu', 'default', 'GOVERNANCE', now() + interval '1 day')",
     )
-    return Theirs(world, values, ["0f6c", "493012345", "ticket", hold, request, plan, stop])
+    return Theirs(world, values, ["0f6c", "493012345", "ticket", hold, request, plan, stop, schedule, agreed])
 
 
 @pytest.mark.parametrize("role", GROUPS)

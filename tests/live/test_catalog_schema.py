@@ -23,6 +23,7 @@ TABLES = {
     "segment_keys", "masks", "policies", "accesses", "origins", "outbox", "log", "event_log",
     "checkpoints", "sinks", "keepers", "activations", "stops", "scrubs", "noted", "provenance",
     "session_counts", "statements", "erased", "retold", "plans", "plan_items", "certificates",
+    "schedules", "schedule_runs",
     "subject_requests", "subject_records", "forgotten",
     "copies", "replicas", "locks",
     "anchors", "periods", "retention_moves",
@@ -37,7 +38,7 @@ LOG |= {"session_counts", "statements"}
 COPIES = {"copies", "replicas", "locks"}
 NUMBERS = {"parties", "policies", "activations", "stops", "scrubs", "provenance"} | COPIES
 RETENTION = {"anchors", "periods", "retention_moves"}
-PURGE = {"plans", "plan_items", "certificates", "erased"}
+PURGE = {"schedules", "schedule_runs", "plans", "plan_items", "certificates", "erased"}
 ROTATIONS = {"rotations", "rotation_batches"}
 # Who may SELECT from what; `calls-` and `consents-`: without the columns that hold numbers.
 MAY_READ = {
@@ -192,7 +193,14 @@ FUNCTIONS = {
     "approve_retention": {"privacy", "supervisor"},
     "held_segments": {"supervisor", "privacy", "auditor", "ops", "keep"},
     "draft_plan": {"privacy"},
-    "add_to_plan": {"privacy"},
+    "add_to_plan": {"privacy", "keep"},
+    "due_times": {"supervisor", "privacy", "auditor"},
+    "propose_schedule": {"privacy"},
+    "approve_schedule": {"privacy", "supervisor"},
+    "end_schedule": {"privacy", "supervisor"},
+    "schedules_open": {"keep"},
+    "begin_run": {"keep"},
+    "end_run": {"keep"},
     "seal_plan": {"privacy"},
     "propose_plan": {"privacy"},
     "approve_plan": {"privacy", "supervisor"},

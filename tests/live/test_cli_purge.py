@@ -92,6 +92,27 @@ def test_keep_applies_what_is_approved(firm: Company) -> None:
     assert [path for path in left if "/log/" not in str(path)] == []
 
 
+def test_a_schedule_from_its_proposal_to_its_end(firm: Company) -> None:
+    words = ("purge", "schedule", "propose", "--every", "day", "--at", "02:30", "--timezone", "Europe/Berlin")
+    made = firm.fsgov(*words, "--most", "500", "--grace-days", "3", "--yes", "--json", who="bob").json
+    assert (made["state"], made["at"], made["causes"][:2]) == ("proposed", "02:30", ["dispose", "expired"])
+    one = made["schedule"]
+    assert "Europe/Berlin" in firm.fsgov("purge", "schedule", "approve", one, "--dry-run", who="alice").out
+    refused = firm.fsgov("purge", "schedule", "approve", one, "--yes", who="bob", code=5)
+    assert "nobody approves what they have proposed" in refused.err.lower()
+    firm.fsgov("purge", "schedule", "approve", one, "--yes", who="alice")
+    assert one in firm.fsgov("purge", "schedule", "list", who="alice").out
+    firm.fsgov("purge", "schedule", "end", one, "--reason", "no more", "--yes", who="alice")
+    (row,) = firm.fsgov("purge", "schedule", "list", "--all", "--json", who="alice").json
+    assert (row["state"], row["next_at"], row["ended_for"]) == ("ended", None, "no more")
+
+
+@pytest.mark.parametrize("name", ["propose", "approve", "end", "list"])
+def test_docs_cli_md_has_what_is_executed_of_schedules(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    assert f"### fsgov purge schedule {name}" in page
+
+
 @pytest.mark.parametrize("name", ["plan", "approve", "stop", "status", "apply", "certificate"])
 def test_docs_cli_md_has_what_this_file_executes(name: str) -> None:
     page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()

@@ -23,6 +23,7 @@ SCORE = ("--kind", "score", "--purpose", "evidence")
 NONE = "x+00000000+AAAA"
 FOR, KEY = ("--recipient", "court"), ("--key", "keys/log.key.pub")
 SINCE = ("--since", "2026-11-01")
+PROPOSE = ("purge", "schedule", "propose", "--every", "day", "--at", "02:30", "--timezone", "Europe/Berlin")
 
 # who, words, code, a part of what is said. who: the configuration of that name
 CASES: list[tuple[str, tuple[str, ...], int, str]] = [
@@ -192,6 +193,15 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("away", ("purge", "plan", "--dry-run"), 4, "PostgreSQL does not answer"),
     ("alice", ("purge", "approve", "pl-nobody", "--yes"), 6, "no such plan"),
     ("alice", ("purge", "stop", "x", "--yes"), 2, "no id of a plan"),
+    ("alice", (*PROPOSE, "--most", "5", "--yes"), 5, "not for this login"),
+    ("bob", (*PROPOSE, "--yes"), 2, "--most"),
+    ("bob", (*PROPOSE, "--most", "5", "--valid", "2 years", "--yes"), 8, "a day to a year"),
+    ("bob", (*PROPOSE, "--most", "5", "--valid", "5 min", "--yes"), 2, "no length of time"),
+    ("bob", (*PROPOSE, "--most", "5", "--timezone", "Mars/Olympus", "--yes"), 8, "no time zone"),
+    ("bob", (*PROPOSE, "--most", "5", "--at", "24:30", "--yes"), 2, "no time of day"),
+    ("alice", ("purge", "schedule", "approve", "sc-nobody", "--yes"), 6, "no such schedule"),
+    ("alice", ("purge", "schedule", "end", "pl-x", "--yes"), 2, "no id of a schedule"),
+    ("carol", ("purge", "schedule", "list"), 5, "refuses this to the login"),
     ("carol", ("purge", "status"), 5, "refuses this to the login"),
     ("host", ("purge", "apply", "pl-nobody"), 6, "no such plan"),
     ("alice", ("purge", "apply", "pl-nobody"), 3, "keep needs"),

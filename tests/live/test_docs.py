@@ -43,6 +43,10 @@ ELSEWHERE = {
         ("purge plan", "purge approve", "purge stop", "purge status", "purge apply", "purge certificate"),
         "tests/live/test_cli_purge.py",
     ),
+    **dict.fromkeys(
+        ("purge schedule propose", "purge schedule approve", "purge schedule end", "purge schedule list"),
+        "tests/live/test_cli_purge.py",
+    ),
     "demo": "tests/acceptance/test_demo.py",
     "recordings prove": "tests/live/test_bundle.py",
     "report outcomes": "tests/acceptance/test_statement.py",

@@ -43,6 +43,7 @@ EXPECTED = {
     "report outcomes", "db restored", "scrub",
     "calls anchor", "retention list", "retention diff", "retention propose", "retention approve",
     "retention history",
+    "purge schedule propose", "purge schedule approve", "purge schedule end", "purge schedule list",
     "purge plan", "purge approve", "purge stop", "purge status", "purge apply", "purge certificate",
     "subject find", "subject open", "subject list", "subject show", "subject export", "subject erase",
     "subject answer", "report access",

@@ -188,6 +188,7 @@ def test_the_desk_enters_what_has_a_schema() -> None:
         "segment.copy.asked", "segment.copy.dropped",
         "anchor.set", "retention.proposed", "retention.applied",
         "plan.proposed", "plan.approved", "plan.stopped",
+        "schedule.proposed", "schedule.approved", "schedule.ended",
         "artefact.attached", "artefact.requested", "evidence.exported",
         "rotation.asked", "rotation.approved", "rotation.requested", "rotation.wrapped", "rotation.confirmed",
         "rotation.ended",

@@ -810,10 +810,64 @@ CREATE INDEX calls_parted ON fsgov.calls (parted_from) WHERE parted_from IS NOT 
 
 -- -- purge: plans, certificates ----------------------------------------------------------------------------
 
+CREATE TABLE fsgov.schedules (
+    id          text PRIMARY KEY,
+    tenant      text NOT NULL CHECK (tenant <> ''),
+    every       text NOT NULL CHECK (every IN ('day', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun')),
+    at          time(0) NOT NULL,
+    timezone    text NOT NULL,
+    causes      text[] NOT NULL CHECK (causes <> '{}' AND causes <@ '{expired,dispose,unreviewed,in_review}'),
+    grace_days  integer NOT NULL CHECK (grace_days BETWEEN 0 AND 3650),
+    most        bigint NOT NULL CHECK (most > 0),
+    reason      text NOT NULL DEFAULT '',
+    sha256      text NOT NULL,
+    proposed_by text NOT NULL REFERENCES fsgov.people,
+    proposed_at timestamptz NOT NULL DEFAULT now(),
+    expires_at  timestamptz NOT NULL,
+    approved_by text REFERENCES fsgov.people,
+    approved_at timestamptz,
+    ended_by    text REFERENCES fsgov.people,
+    ended_at    timestamptz,
+    ended_for   text NOT NULL DEFAULT '',
+    CHECK (approved_by <> proposed_by),
+    CHECK ((approved_by IS NULL) = (approved_at IS NULL)),
+    CHECK ((ended_by IS NULL) = (ended_at IS NULL))
+);
+COMMENT ON TABLE fsgov.schedules IS
+    'A standing plan: one person proposed it (propose_schedule), another approved it (approve_schedule), and until it expires or somebody ends it (end_schedule) keep makes a plan of retention each time it is due. Never changed otherwise: another time, another size is another schedule.';
+COMMENT ON COLUMN fsgov.schedules.tenant IS 'Whose recordings: of the one tenant, or * for those of several.';
+COMMENT ON COLUMN fsgov.schedules.every IS 'day, or the day of the week, on the calendar of its timezone.';
+COMMENT ON COLUMN fsgov.schedules.at IS 'When on that day, by the clocks of its timezone (due_times). Once a day also where they show this time twice or never.';
+COMMENT ON COLUMN fsgov.schedules.causes IS
+    'Which due recordings it takes: expired (every purpose is over), dispose (refused, withdrawn, so decided), unreviewed (its quarantine is over), in_review (every purpose is over, and it is in quarantine).';
+COMMENT ON COLUMN fsgov.schedules.grace_days IS 'Only what has been past its time for so many days.';
+COMMENT ON COLUMN fsgov.schedules.most IS 'The blast radius of each run: one that finds more destroys nothing (schedule_runs.came = refused).';
+COMMENT ON COLUMN fsgov.schedules.sha256 IS 'Of all that it says (schedule_digest): what is approved, and compared before each run.';
+COMMENT ON COLUMN fsgov.schedules.expires_at IS 'At most a year after it was proposed; nothing runs from then on.';
+COMMENT ON COLUMN fsgov.schedules.ended_at IS 'Somebody of privacy or a supervisor has ended it (end_schedule), why says ended_for. Null: nobody has.';
+
+CREATE TABLE fsgov.schedule_runs (
+    schedule text NOT NULL REFERENCES fsgov.schedules,
+    due_at   timestamptz NOT NULL,
+    tenant   text NOT NULL,
+    ran_at   timestamptz NOT NULL DEFAULT now(),
+    came     text NOT NULL CHECK (came IN ('planned', 'nothing', 'refused', 'busy')),
+    found    bigint NOT NULL DEFAULT 0,
+    plan     text,
+    PRIMARY KEY (schedule, due_at),
+    CHECK ((plan IS NOT NULL) = (came = 'planned'))
+);
+COMMENT ON TABLE fsgov.schedule_runs IS
+    'Each time that a schedule ran: one row for a due time, in the transaction that makes its plan. Of due times that passed while no keep was there only the last one has a row.';
+COMMENT ON COLUMN fsgov.schedule_runs.came IS
+    'planned: an approved plan (end_run). nothing: nothing was due (end_run). refused: more was due than the schedule may take, and nothing is destroyed (end_run). busy: another plan of retention of that tenant was under way (begin_run).';
+COMMENT ON COLUMN fsgov.schedule_runs.found IS 'How many recordings were due; 0 where nobody looked (busy).';
+
 CREATE TABLE fsgov.plans (
     id          text PRIMARY KEY,
     tenant      text NOT NULL CHECK (tenant <> ''),
     kind        text NOT NULL CHECK (kind IN ('retention', 'erasure', 'quarantine', 'manual')),
+    schedule    text REFERENCES fsgov.schedules,
     reason      text NOT NULL DEFAULT '',
     state       text NOT NULL CHECK (state IN ('draft', 'proposed', 'approved', 'applying', 'waiting', 'done', 'stopped')),
     items       bigint NOT NULL DEFAULT 0,
@@ -843,8 +897,9 @@ COMMENT ON TABLE fsgov.plans IS
 COMMENT ON COLUMN fsgov.plans.tenant IS 'Whose recordings: of the one tenant, or * for those of several.';
 COMMENT ON COLUMN fsgov.plans.kind IS
     'retention: what the periods of its policies say, judged once more before it is destroyed. erasure: a person asked for it; what is held waits for its release, whenever that is. quarantine: its review came to an end, which is looked at once more too. manual: named by hand.';
+COMMENT ON COLUMN fsgov.plans.schedule IS 'The schedule whose two persons are those of this plan: keep made it (begin_run, end_run). Null: a person did.';
 COMMENT ON COLUMN fsgov.plans.state IS
-    'draft: items are being added (draft_plan, add_to_plan); proposed: no item any more, hashed (seal_plan); approved: by another login (approve_plan); applying: keep has begun (begin_plan); waiting: of an erasure, all but what is held or locked is done (end_plan); done: every item has come to its end (end_plan); stopped: by a person (stop_plan) or by keep, which names why (halt_plan). proposed and approved plans whose expires_at has passed are dead, whatever this says.';
+    'draft: items are being added (draft_plan or begin_run, add_to_plan); proposed: no item any more, hashed (seal_plan); approved: by another login (approve_plan), or as its schedule was (end_run); applying: keep has begun (begin_plan); waiting: of an erasure, all but what is held or locked is done (end_plan); done: every item has come to its end (end_plan); stopped: by a person (stop_plan) or by keep, which names why (halt_plan). proposed and approved plans whose expires_at has passed are dead, whatever this says.';
 COMMENT ON COLUMN fsgov.plans.causes IS 'How many items of each cause.';
 COMMENT ON COLUMN fsgov.plans.facts IS 'What its author was shown besides: how many recordings were judged, kept, held.';
 COMMENT ON COLUMN fsgov.plans.most IS 'The blast radius: a plan of more items is refused, and no more are ever destroyed by it.';
@@ -1295,7 +1350,7 @@ GRANT SELECT ON fsgov.rotations, fsgov.rotation_batches TO fsgov_supervisor, fsg
 GRANT SELECT ON fsgov.provenance TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.accesses, fsgov.people, fsgov.memberships TO fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.subject_requests, fsgov.subject_records, fsgov.forgotten TO fsgov_privacy, fsgov_auditor;
-GRANT SELECT ON fsgov.plans, fsgov.plan_items TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+GRANT SELECT ON fsgov.schedules, fsgov.schedule_runs, fsgov.plans, fsgov.plan_items TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.certificates, fsgov.erased TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 -- keep counts conversations and legs by day; whose they are it does not see
 GRANT SELECT (call, tenant, host, core, opened_at, outcome, revised_outcome, entered_at) ON fsgov.calls TO fsgov_keep;
@@ -1378,7 +1433,7 @@ BEGIN
                OR entry ->> 'id' IS DISTINCT FROM p_origin || '.' || num
                OR entry ->> 'source' IS DISTINCT FROM '/fsgov/' || host
                OR coalesce(entry ->> 'type', '') !~ '^fsgov[.][a-z.]+[.]v[0-9]+$'
-               OR entry ->> 'type' ~ '^fsgov[.](access|people|rotation|log|policy|subject|plan|hold|case|quarantine)[.]'
+               OR entry ->> 'type' ~ '^fsgov[.](access|people|rotation|log|policy|subject|plan|schedule|hold|case|quarantine)[.]'
                OR part <> 'keep' AND entry ->> 'type' ~ '^fsgov[.](purge|segment[.]destroy|signer)' THEN
                 RAISE EXCEPTION 'this line is not one its origin may write' USING ERRCODE = 'FG422',
                     DETAIL = format('%s line %s', p_origin, num);
@@ -3100,7 +3155,9 @@ DECLARE
     more    bigint;
 BEGIN
     SELECT * INTO drafted FROM fsgov.plans p WHERE p.id = p_plan FOR UPDATE;
-    IF drafted.state IS DISTINCT FROM 'draft' OR drafted.proposed_by <> fsgov.me() THEN
+    IF drafted.state IS DISTINCT FROM 'draft'
+       OR session_user = 'fsgov_keep' AND drafted.schedule IS NULL
+       OR session_user <> 'fsgov_keep' AND drafted.proposed_by <> fsgov.me() THEN
         RAISE EXCEPTION 'this plan is none that this login drafts' USING ERRCODE = 'FG409', DETAIL = p_plan;
     END IF;
     INSERT INTO fsgov.plan_items (plan, segment, tenant, cause, size)
@@ -3113,7 +3170,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fsgov.add_to_plan IS
     'These recordings, each for its cause, into a draft; how many were taken: none of another tenant, and none that is destroyed, or being destroyed, or has no audio.';
-GRANT EXECUTE ON FUNCTION fsgov.add_to_plan TO fsgov_privacy;
+GRANT EXECUTE ON FUNCTION fsgov.add_to_plan TO fsgov_privacy, fsgov_keep;
 
 CREATE FUNCTION fsgov.seal_plan(p_plan text, p_facts jsonb) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -3253,11 +3310,254 @@ BEGIN
     END IF;
     UPDATE fsgov.plans p SET state = 'stopped', stopped_by = person, stopped_for = coalesce(p_reason, ''), ended_at = now()
         WHERE p.id = p_plan;
-    PERFORM fsgov.enter_from_desk(person, 'plan.stopped', p_plan, jsonb_build_object('before', before.state));
+    PERFORM fsgov.enter_from_desk(person, 'plan.stopped', p_plan, jsonb_build_object(
+        'before', before.state, 'schedule', before.schedule));
 END $$;
 COMMENT ON FUNCTION fsgov.stop_plan IS
     'Nothing more is begun by this plan. What is being destroyed comes to its end: its key may be gone already.';
 GRANT EXECUTE ON FUNCTION fsgov.stop_plan TO fsgov_privacy, fsgov_supervisor;
+
+-- -- schedules ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.due_times(p_every text, p_time time, p_timezone text, p_after timestamptz, p_until timestamptz)
+RETURNS SETOF timestamptz LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT DISTINCT ((d.day + p_time) AT TIME ZONE p_timezone) AS due
+    FROM generate_series((p_after AT TIME ZONE p_timezone)::date - 1, (p_until AT TIME ZONE p_timezone)::date, interval '1 day') AS g,
+        LATERAL (SELECT g::date AS day) AS d
+    WHERE (p_every = 'day' OR p_every = (ARRAY['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])[extract(isodow FROM d.day)::integer])
+        AND ((d.day + p_time) AT TIME ZONE p_timezone) > p_after AND ((d.day + p_time) AT TIME ZONE p_timezone) <= p_until
+    ORDER BY 1
+$$;
+COMMENT ON FUNCTION fsgov.due_times IS
+    'When a schedule is due after one instant and until another: a day of the calendar of its timezone has one such time, whatever its clocks do. A time that they skip is as much later; of one that they show twice it is the second.';
+GRANT EXECUTE ON FUNCTION fsgov.due_times TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+
+CREATE FUNCTION fsgov.schedule_digest(p_schedule text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT encode(sha256(convert_to(jsonb_build_array(s.id, s.tenant, s.every, s.at, s.timezone, s.causes, s.grace_days, s.most,
+        extract(epoch FROM s.expires_at)::bigint, s.proposed_by)::text, 'UTF8')), 'hex')
+    FROM fsgov.schedules s WHERE s.id = p_schedule
+$$;
+COMMENT ON FUNCTION fsgov.schedule_digest IS 'Internal: the SHA-256 of what a schedule says now.';
+
+CREATE FUNCTION fsgov.propose_schedule(p_tenant text, p_every text, p_time time, p_timezone text, p_causes text[],
+    p_grace integer, p_most bigint, p_reason text, p_valid interval, OUT schedule text, OUT sha256 text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+BEGIN
+    IF NOT fsgov.in_role(session_user, 'fsgov_privacy')
+       OR NOT (p_tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants())) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'schedules are made by fsgov_privacy, for their own tenants';
+    END IF;
+    IF p_valid IS NULL OR now() + p_valid NOT BETWEEN now() + interval '1 day' AND now() + interval '1 year' THEN
+        RAISE EXCEPTION 'a schedule is valid for a day to a year' USING ERRCODE = 'FG422',
+            HINT = 'then two persons look at it again';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = p_timezone) THEN
+        RAISE EXCEPTION 'this is no time zone' USING ERRCODE = 'FG422', DETAIL = coalesce(p_timezone, ''),
+            HINT = 'as the policies name theirs: Europe/Berlin';
+    END IF;
+    schedule := fsgov.random_id('sc-');
+    BEGIN
+        INSERT INTO fsgov.schedules (id, tenant, every, at, timezone, causes, grace_days, most, reason, sha256, proposed_by, expires_at)
+            VALUES (schedule, p_tenant, p_every, p_time, p_timezone, ARRAY(SELECT DISTINCT c FROM unnest(p_causes) AS c ORDER BY 1),
+                p_grace, p_most, coalesce(p_reason, ''), '', person, date_trunc('second', now() + p_valid));
+    EXCEPTION WHEN check_violation OR not_null_violation THEN
+        RAISE EXCEPTION 'this is no schedule' USING ERRCODE = 'FG422',
+            DETAIL = format('every %s at %s, causes %s, grace %s, most %s', p_every, p_time, p_causes, p_grace, p_most),
+            HINT = 'day or mon to sun; a time; causes of retention; 0 to 3650 days; at least one recording';
+    END;
+    sha256 := fsgov.schedule_digest(schedule);
+    UPDATE fsgov.schedules s SET sha256 = propose_schedule.sha256 WHERE s.id = schedule;
+    PERFORM fsgov.enter_from_desk(person, 'schedule.proposed', schedule, (
+        SELECT jsonb_build_object('every', s.every, 'at', to_char(s.at, 'HH24:MI'), 'timezone', s.timezone, 'causes', to_jsonb(s.causes),
+            'grace_days', s.grace_days, 'most', s.most, 'expires', to_char(s.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+            'sha256', s.sha256)
+        FROM fsgov.schedules s WHERE s.id = schedule));
+END $$;
+COMMENT ON FUNCTION fsgov.propose_schedule IS
+    'What is due by retention shall be planned each time, and destroyed, as soon as another login approves (approve_schedule).';
+GRANT EXECUTE ON FUNCTION fsgov.propose_schedule TO fsgov_privacy;
+
+CREATE FUNCTION fsgov.my_schedule(p_schedule text) RETURNS fsgov.schedules
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    found_one fsgov.schedules;
+BEGIN
+    SELECT * INTO found_one FROM fsgov.schedules s WHERE s.id = p_schedule
+        AND (s.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants())) FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such schedule' USING ERRCODE = 'FG404', DETAIL = p_schedule,
+            HINT = 'fsgov purge schedule list';
+    END IF;
+    IF NOT (fsgov.in_role(session_user, 'fsgov_privacy') OR fsgov.in_role(session_user, 'fsgov_supervisor')) THEN
+        RAISE EXCEPTION 'this act is not for this login' USING ERRCODE = 'FG403', DETAIL = session_user,
+            HINT = 'schedules are approved and ended by fsgov_privacy and fsgov_supervisor';
+    END IF;
+    IF found_one.ended_at IS NOT NULL THEN
+        RAISE EXCEPTION 'this schedule has been ended' USING ERRCODE = 'FG409', DETAIL = p_schedule,
+            HINT = 'make a new one: fsgov purge schedule propose';
+    END IF;
+    RETURN found_one;
+END $$;
+COMMENT ON FUNCTION fsgov.my_schedule IS 'Internal: this schedule of a tenant of this login, locked, which nobody has ended.';
+
+CREATE FUNCTION fsgov.approve_schedule(p_schedule text, p_sha256 text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    asked  fsgov.schedules := fsgov.my_schedule(p_schedule);
+BEGIN
+    IF asked.approved_by IS NOT NULL THEN
+        RAISE EXCEPTION 'this schedule does not wait for approval' USING ERRCODE = 'FG409', DETAIL = p_schedule;
+    END IF;
+    IF asked.expires_at <= clock_timestamp() THEN
+        RAISE EXCEPTION 'this schedule has expired' USING ERRCODE = 'FG409', DETAIL = p_schedule,
+            HINT = 'make a new one: fsgov purge schedule propose';
+    END IF;
+    IF person = asked.proposed_by THEN
+        RAISE EXCEPTION 'nobody approves what they have proposed' USING ERRCODE = 'FG403', DETAIL = p_schedule,
+            HINT = 'it takes another login: two persons';
+    END IF;
+    IF p_sha256 IS DISTINCT FROM asked.sha256 OR fsgov.schedule_digest(p_schedule) <> asked.sha256 THEN
+        RAISE EXCEPTION 'this is not the schedule that was proposed' USING ERRCODE = 'FG422', DETAIL = p_schedule,
+            HINT = 'look at it again: fsgov purge schedule list';
+    END IF;
+    UPDATE fsgov.schedules s SET approved_by = person, approved_at = now() WHERE s.id = p_schedule;
+    PERFORM fsgov.enter_from_desk(person, 'schedule.approved', p_schedule,
+        jsonb_build_object('sha256', asked.sha256, 'proposed_by', asked.proposed_by));
+END $$;
+COMMENT ON FUNCTION fsgov.approve_schedule IS
+    'This schedule, of this digest, runs from its next due time on; never by the login that proposed it.';
+GRANT EXECUTE ON FUNCTION fsgov.approve_schedule TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.end_schedule(p_schedule text, p_reason text) RETURNS text[]
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person  text := fsgov.me();
+    before  fsgov.schedules := fsgov.my_schedule(p_schedule);
+    stopped text[];
+    each    text;
+BEGIN
+    UPDATE fsgov.schedules s SET ended_by = person, ended_at = now(), ended_for = coalesce(p_reason, '') WHERE s.id = p_schedule;
+    stopped := ARRAY(SELECT p.id FROM fsgov.plans p
+        WHERE p.schedule = p_schedule AND p.state IN ('approved', 'applying', 'waiting') ORDER BY 1);
+    PERFORM fsgov.enter_from_desk(person, 'schedule.ended', p_schedule,
+        jsonb_build_object('approved', before.approved_by IS NOT NULL, 'stopped', to_jsonb(stopped)));
+    FOREACH each IN ARRAY stopped LOOP
+        PERFORM fsgov.stop_plan(each, 'its schedule was ended');
+    END LOOP;
+    RETURN stopped;
+END $$;
+COMMENT ON FUNCTION fsgov.end_schedule IS
+    'It runs no more, or is not approved any more; and nothing more is begun by its plans, which the answer names (stop_plan).';
+GRANT EXECUTE ON FUNCTION fsgov.end_schedule TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.schedules_open() RETURNS TABLE (schedule text, tenant text, causes text[], grace_days integer, most bigint,
+    due_at timestamptz, refused bigint, ending boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT s.id, s.tenant, s.causes, s.grace_days, s.most,
+        (SELECT max(d) FROM fsgov.due_times(s.every, s.at, s.timezone, greatest(s.approved_at, now() - interval '8 days'), now()) AS d
+         WHERE s.expires_at > now()
+         HAVING NOT EXISTS (SELECT FROM fsgov.schedule_runs r WHERE r.schedule = s.id AND r.due_at >= max(d))),
+        (SELECT r.found FROM fsgov.schedule_runs r WHERE r.schedule = s.id AND r.came = 'refused' AND s.expires_at > now()
+            AND r.due_at = (SELECT max(l.due_at) FROM fsgov.schedule_runs l WHERE l.schedule = s.id)),
+        s.expires_at <= now() + interval '30 days' AND NOT EXISTS (
+            SELECT FROM fsgov.schedules o WHERE o.tenant IN (s.tenant, '*') AND o.approved_by IS NOT NULL AND o.ended_at IS NULL
+                AND o.expires_at > s.expires_at AND o.expires_at > now())
+    FROM fsgov.schedules s WHERE s.approved_by IS NOT NULL AND s.ended_at IS NULL ORDER BY s.approved_at, s.id
+$$;
+COMMENT ON FUNCTION fsgov.schedules_open IS
+    'Schedules that are approved and that nobody has ended. due_at: their last due time, where there was no run for it (null: nothing is to be done). refused: how much the last run found, where that was more than it may be. ending: within 30 days it expires, or it has, and no other one goes on for its tenant.';
+GRANT EXECUTE ON FUNCTION fsgov.schedules_open TO fsgov_keep;
+
+CREATE FUNCTION fsgov.schedule_runs_now(p_schedule text, p_due_at timestamptz, p_lock boolean) RETURNS fsgov.schedules
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    about fsgov.schedules;
+BEGIN
+    IF p_lock THEN
+        PERFORM FROM fsgov.schedules s WHERE s.id = p_schedule FOR NO KEY UPDATE;
+    END IF;
+    SELECT * INTO about FROM fsgov.schedules s WHERE s.id = p_schedule;
+    IF NOT FOUND OR about.approved_by IS NULL OR about.ended_at IS NOT NULL OR about.expires_at <= clock_timestamp() THEN
+        RAISE EXCEPTION 'this schedule is not in force' USING ERRCODE = 'FG409', DETAIL = p_schedule;
+    END IF;
+    IF fsgov.schedule_digest(p_schedule) <> about.sha256 THEN
+        RAISE EXCEPTION 'this is not the schedule that was approved' USING ERRCODE = 'FG422', DETAIL = p_schedule;
+    END IF;
+    IF p_due_at IS NULL OR p_due_at <= about.approved_at OR p_due_at > clock_timestamp() OR NOT EXISTS (
+            SELECT FROM fsgov.due_times(about.every, about.at, about.timezone, p_due_at - interval '1 second', p_due_at))
+       OR EXISTS (SELECT FROM fsgov.schedule_runs r WHERE r.schedule = p_schedule AND r.due_at >= p_due_at) THEN
+        RAISE EXCEPTION 'this schedule is not due' USING ERRCODE = 'FG409', DETAIL = format('%s at %s', p_schedule, p_due_at);
+    END IF;
+    RETURN about;
+END $$;
+COMMENT ON FUNCTION fsgov.schedule_runs_now IS
+    'Internal: this schedule, where it is in force, as it was approved, and due at that time without a run for it or a later one.';
+
+CREATE FUNCTION fsgov.begin_run(p_schedule text, p_due_at timestamptz, OUT plan text, OUT came text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    about fsgov.schedules;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(7377474, hashtext(p_schedule)) THEN
+        came := 'elsewhere';
+        RETURN;
+    END IF;
+    about := fsgov.schedule_runs_now(p_schedule, p_due_at, false);
+    IF EXISTS (SELECT FROM fsgov.plans p WHERE p.kind = 'retention' AND p.state IN ('approved', 'applying') AND p.expires_at > now()
+               AND (p.tenant IN (about.tenant, '*') OR about.tenant = '*')) THEN
+        came := 'busy';
+        INSERT INTO fsgov.schedule_runs (schedule, due_at, tenant, came) VALUES (p_schedule, p_due_at, about.tenant, came);
+        RETURN;
+    END IF;
+    plan := fsgov.random_id('pl-');
+    INSERT INTO fsgov.plans (id, tenant, kind, schedule, reason, state, most, proposed_by, expires_at)
+        VALUES (plan, about.tenant, 'retention', p_schedule, about.reason, 'draft', about.most, about.proposed_by,
+            date_trunc('second', now() + interval '7 days'));
+END $$;
+COMMENT ON FUNCTION fsgov.begin_run IS
+    'keep runs a schedule that is due: a draft, for add_to_plan and end_run in the same transaction. came: there is none, since another plan is under way (busy, noted as a run) or another keep is at it (elsewhere).';
+GRANT EXECUTE ON FUNCTION fsgov.begin_run TO fsgov_keep;
+
+CREATE FUNCTION fsgov.end_run(p_plan text, p_due_at timestamptz, p_found bigint, p_facts jsonb, OUT came text, OUT sha256 text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    drafted fsgov.plans;
+    about   fsgov.schedules;
+    counted bigint;
+    total   bigint;
+    kinds   jsonb;
+BEGIN
+    SELECT * INTO drafted FROM fsgov.plans p WHERE p.id = p_plan AND p.schedule IS NOT NULL FOR UPDATE;
+    IF drafted.state IS DISTINCT FROM 'draft' THEN
+        RAISE EXCEPTION 'this plan is none that this login drafts' USING ERRCODE = 'FG409', DETAIL = p_plan;
+    END IF;
+    about := fsgov.schedule_runs_now(drafted.schedule, p_due_at, true);
+    SELECT coalesce(sum(n), 0), coalesce(sum(bytes), 0), coalesce(jsonb_object_agg(cause, n), '{}')
+    INTO counted, total, kinds
+    FROM (SELECT i.cause, count(*) AS n, sum(i.size) AS bytes FROM fsgov.plan_items i WHERE i.plan = p_plan GROUP BY 1) AS found;
+    IF EXISTS (SELECT FROM jsonb_object_keys(kinds) AS k WHERE k <> ALL (about.causes)) THEN
+        RAISE EXCEPTION 'the schedule was not approved for this' USING ERRCODE = 'FG422', DETAIL = kinds::text;
+    END IF;
+    came := CASE WHEN greatest(counted, p_found) > about.most THEN 'refused' WHEN counted = 0 THEN 'nothing' ELSE 'planned' END;
+    IF came = 'planned' THEN
+        sha256 := fsgov.plan_digest(p_plan);
+        UPDATE fsgov.plans p SET state = 'approved', approved_by = about.approved_by, approved_at = now(), items = counted,
+            size = total, causes = kinds, facts = coalesce(p_facts, '{}'), sha256 = end_run.sha256 WHERE p.id = p_plan;
+    ELSE
+        DELETE FROM fsgov.plan_items i WHERE i.plan = p_plan;
+        DELETE FROM fsgov.plans p WHERE p.id = p_plan;
+    END IF;
+    INSERT INTO fsgov.schedule_runs (schedule, due_at, tenant, came, found, plan)
+        VALUES (about.id, p_due_at, about.tenant, came, greatest(counted, p_found), CASE came WHEN 'planned' THEN p_plan END);
+END $$;
+COMMENT ON FUNCTION fsgov.end_run IS
+    'The draft of a run is whole. It is approved, by the two persons of its schedule, unless there is nothing in it, or more is due (p_found) than the schedule may take: then there is no plan. The schedule is looked at once more: whoever ended it meanwhile has.';
+GRANT EXECUTE ON FUNCTION fsgov.end_run TO fsgov_keep;
 
 -- -- keep carries plans out --------------------------------------------------------------------------------
 
