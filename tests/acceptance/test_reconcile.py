@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -27,6 +26,7 @@ from fsgov.demo.site import private
 from fsgov.demo.stage import Stage
 from fsgov.simulator import timecode
 from tests.acceptance.play import begun, eventually, go_on, hang_up, plain, staged, started
+from tests.parts import warm
 
 AT_ONCE = ("--grace", "0 s")
 
@@ -48,9 +48,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def reconciled(stage: Stage, *words: str, code: int) -> list[dict[str, Any]]:
     """The differences as the command tells them."""
-    command = [sys.executable, "-m", "fsgov", "--config", str(stage.site.host / "olga.toml"), "reconcile"]
+    command = ["--config", str(stage.site.host / "olga.toml"), "reconcile", "--json", *AT_ONCE, *words]
     done = subprocess.run(
-        [*command, "--json", *AT_ONCE, *words], capture_output=True, text=True, timeout=60, check=False
+        warm.command(command, os.environ), capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == code, done
     found = json.loads(done.stdout)

@@ -1,6 +1,6 @@
 """A small company for tests of the command line: embedded PostgreSQL, a file vault, people, recorded calls.
 
-Everything that a command of ours can make is made by it, each as a process of its own.
+Everything that a command of ours can make is made by it, each as a process (tests/parts/warm.py).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from fsgov import embedded
 from fsgov.policy import decide, describe, parse
 from fsgov.spool import Spool
 from tests.live.shipping import CALL, Site, mask, talk
+from tests.parts import warm
 
 QUARANTINED = "22222222-aaaa-4bbb-8ccc-0123456789ab"
 UNRECORDED = "33333333-aaaa-4bbb-8ccc-0123456789ab"
@@ -175,10 +176,11 @@ def environment_of(**changes: str) -> dict[str, str]:
 
 
 def fsgov(*words: str, cwd: Path, **environment: str) -> Done:
+    env = environment_of(XDG_STATE_HOME=str(cwd / "state"), **environment)
     done = subprocess.run(
-        [sys.executable, "-m", "fsgov", *words],
+        warm.command(words, env),
         cwd=cwd,
-        env=environment_of(XDG_STATE_HOME=str(cwd / "state"), **environment),
+        env=env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=60,

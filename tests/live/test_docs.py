@@ -27,6 +27,7 @@ from fsgov.simulator.remote import Remote
 from tests.live.cli import DESK, POLICY, Company, company, environment_of
 from tests.live.shipping import CALL
 from tests.live.test_cli_acts import ON_DEMAND, until
+from tests.parts import warm
 from tests.unit.test_cli import ALL, documented, lines_of
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -101,7 +102,8 @@ class Place:
 
     firm: Company
     switch: Remote
-    environment: dict[str, str]
+    program: Path
+    """`fsgov` as a process of its own, which may be given a signal."""
     replaced: dict[str, str] = field(default_factory=dict)
 
     def run(self, line: str, who: str, code: int = 0) -> str:
@@ -111,7 +113,7 @@ class Place:
         done = subprocess.run(
             ["bash", "-c", line], cwd=self.firm.root / "desk", input="y\n" * 3, text=True,
             capture_output=True, timeout=60,
-            env={**self.environment, "FSGOV_CONFIG": str(self.firm.root / f"{who}.toml")}, check=False,
+            env=self.environment(warm.program(), who), check=False,
         )  # fmt: skip
         assert done.returncode == code, f"{line}: {done}"
         return done.stdout
@@ -120,7 +122,7 @@ class Place:
         """A line that goes on until it is told to end, which it then does well."""
         for old, new in self.replaced.items():
             line = line.replace(old, new)
-        environment = {**self.environment, "FSGOV_CONFIG": str(self.firm.root / f"{who}.toml")}
+        environment = self.environment(self.program, who)
         with subprocess.Popen(
             ["bash", "-c", f"exec {line}"], cwd=self.firm.root / "desk", env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -134,6 +136,12 @@ class Place:
             process.send_signal(by)
             rest, _ = process.communicate(timeout=30)
         assert process.returncode == 0, said + rest
+
+    def environment(self, program: Path, who: str) -> dict[str, str]:
+        """Of somebody at a desk, for whom `fsgov` is this program."""
+        config = str(self.firm.root / f"{who}.toml")
+        path = f"{program.parent}:{os.environ['PATH']}"
+        return environment_of(HOME=str(self.firm.root), PATH=path, FSGOV_CONFIG=config)
 
     def call(self, name: str, dialled: str) -> str:
         """A live call between two people; its id."""
@@ -167,10 +175,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         (root / "sim").mkdir()
         with Remote.start(recordings=root / "spool" / "audio", directory=root / "sim") as switch:
             (root / "host.toml").write_text(host(root).replace("port = 1\n", f"port = {switch.address[1]}\n"))
-            environment = environment_of(HOME=str(root), PATH=f"{program.parent}:{os.environ['PATH']}")
             with firm.part("govern"):
                 until(lambda: firm.fsgov("status", "--json", code=None).json["govern"]["switch"]["connected"])
-                yield Place(firm, switch, environment)
+                yield Place(firm, switch, program)
 
 
 def host(root: Path) -> str:
