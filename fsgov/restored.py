@@ -6,6 +6,7 @@ What was lost is put back from what lies outside of the database, and nothing is
     lines                 of the file sink, up to there: verified as `events verify` does it
     the ledger            in the key buckets: what was erased stays erased (erased/), who was forgotten stays
                           forgotten (forgotten/), and what was promised to people is not lost (promised/)
+    holds                 that the lines tell of are on everything until people have placed them again
     rows and keys         from the spools; each ship does that itself when it sees the new log
 """
 
@@ -67,6 +68,8 @@ class Outcome:
     """Those of them whom the dump had brought back."""
     requests: int = 0
     """Requests of people that the dump does not have."""
+    holds: int = 0
+    """Holds of which the dump does not know what they are about: on everything until they are released."""
     copy: Path | None = None
     """The file sink that the lines were taken from."""
 
@@ -107,6 +110,7 @@ def take_up(settings: Settings, database: Restoring, *, only_look: bool) -> Outc
         database.ledger_says(segment, facts)
     outcome.rows = database.apply_forgotten(outcome.forgotten)
     outcome.requests = database.apply_requests(requests(named, told(database.told_of_requests())))
+    outcome.holds = database.lost_holds(outcome.copy is None and outcome.behind > 0)
     outcome.log_id = database.open_log(prior.log_id, prior.size, prior.root)
     return outcome
 

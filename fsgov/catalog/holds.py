@@ -28,7 +28,7 @@ class HoldRow:
     id: str
     tenant: str
     state: str
-    """in force · release asked (waits for another login) · released."""
+    """in force · lost (by a restore: on everything) · release asked (waits for another login) · released."""
     matter: str
     custodian: str
     reason: str
@@ -84,11 +84,12 @@ class Placed:
 
 _HOLDS = """(
     SELECT h.*, k.id AS complaint, CASE WHEN h.released_at IS NOT NULL THEN 'released'
+            WHEN h.lost AND h.asked_by IS NULL THEN 'lost'
             WHEN h.asked_by IS NOT NULL THEN 'release asked' ELSE 'in force' END AS state,
         (SELECT count(*) FROM fsgov.hold_items i WHERE i.hold = h.id) AS items
     FROM fsgov.holds h LEFT JOIN fsgov.cases k ON k.hold = h.id) AS found"""
 
-_REACHES = """(%(call)s IS NULL OR id IN (
+_REACHES = """(%(call)s IS NULL OR lost OR id IN (
     SELECT r.hold FROM fsgov.hold_calls r
     WHERE r.call IN (%(call)s, (SELECT s.call FROM fsgov.segments s WHERE s.segment = %(call)s))
     UNION SELECT o.hold FROM fsgov.hold_segments o LEFT JOIN fsgov.segments s USING (segment)

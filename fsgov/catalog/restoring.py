@@ -93,6 +93,14 @@ class Restoring:
         )
         return [json.loads(bytes(line)) for (line,) in self._cursor.fetchall()]
 
+    def lost_holds(self, lacking: bool) -> int:
+        """Holds that the log tells of, and the dump does not have as they were; how many.
+
+        lacking: lines are lost of which there is no copy.
+        """
+        self._cursor.execute("SELECT fsgov.lost_holds(%s)", (lacking,))
+        return self._number()
+
     def open_log(self, prior: str, size: int, root: bytes) -> str:
         """The id of the new log, which begins where the old one is known to have ended."""
         self._cursor.execute("SELECT fsgov.open_log(%s, %s, %s)", (prior, size, Binary(root)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from fsgov.cli import output
 from fsgov.cli.frame import Frame, Group, pass_frame
 from fsgov.errors import BadConfiguration
 
@@ -117,6 +118,7 @@ def restored(frame: Frame, dry_run: bool, yes: bool) -> None:
         "forgotten": len(found.forgotten),
         "rows_nulled_again": found.rows,
         "requests_back": found.requests,
+        "holds_lost": found.holds,
     }
     if found.already:
         frame.said(f"{found.log_id} is open already, and nothing was written to it yet", facts)
@@ -133,3 +135,8 @@ def restored(frame: Frame, dry_run: bool, yes: bool) -> None:
             f" {found.requests} requests of people back; start ship and keep",
             facts,
         )
+        if found.holds and not frame.json:
+            output.print_line(
+                f"{found.holds} holds are lost: nothing at all is destroyed until they are placed again, and"
+                " released as they are now: fsgov hold list"
+            )

@@ -20,6 +20,7 @@ import psycopg2
 import pytest
 
 from fsgov.catalog.desk import Desk
+from fsgov.catalog.holds import Holds
 from fsgov.demo import aftermath
 from fsgov.demo.playing import Played
 from fsgov.demo.scenes import Talk
@@ -54,6 +55,8 @@ def test_a_restored_dump_is_taken_up_and_nothing_is_lost_or_twice(alone: Stage, 
     good(*judged(alone, declined))
     with alone.desk("alice") as dsn, closing(Desk(dsn)) as desk:
         desk.release_key(desk.request_access(f"{before.call}-01", "evidence", "after the dump"))
+    with alone.desk("alice") as dsn, closing(Holds(dsn)) as person:
+        person.place([{"kind": "call", "value": before.call}], "after the dump")
     running = begun(alone, plain("goes on"))
     assert alone.stop_service() == 0
     old = lines(alone)
@@ -83,6 +86,7 @@ def test_a_restored_dump_is_taken_up_and_nothing_is_lost_or_twice(alone: Stage, 
     told = json.loads(done.out)
     assert (told["prior_log"], told["prior_size"]) == (last.log_id, last.size)
     assert told["erased"] == sorted(lost)
+    assert told["holds_lost"] == 1, "by its line; or since nobody knows what the lines were that are lost"
     assert told["keys_destroyed_again"] == 1, "that of the dump; the other is only in the spool"
     again = restored(alone, "--yes")
     assert (again.code, json.loads(again.out)["already"], json.loads(again.out)["log"]) == (

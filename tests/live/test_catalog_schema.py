@@ -19,7 +19,7 @@ from tests.parts.catalog import World
 
 TABLES = {
     "version", "people", "memberships", "calls", "legs", "parties", "consents", "tags", "segments",
-    "holds", "hold_items", "hold_calls", "hold_segments", "cases", "mirrors", "reviews",
+    "holds", "hold_items", "hold_sources", "hold_calls", "hold_segments", "cases", "mirrors", "reviews",
     "segment_keys", "masks", "policies", "accesses", "origins", "outbox", "log", "event_log",
     "checkpoints", "sinks", "keepers", "activations", "stops", "scrubs", "noted", "provenance",
     "session_counts", "statements", "erased", "retold", "plans", "plan_items", "certificates",
@@ -75,7 +75,7 @@ for _role in ("supervisor", "privacy", "auditor", "ops", "integrator"):
     MAY_READ[_role] |= {"artefacts"}
 for _role in ("privacy", "auditor"):
     MAY_READ[_role] |= {"bundles"}
-HOLDS = {"hold_items", "hold_calls", "hold_segments", "cases", "mirrors", "reviews"}
+HOLDS = {"hold_items", "hold_sources", "hold_calls", "hold_segments", "cases", "mirrors", "reviews"}
 for role in ("agent", "ops", "integrator"):
     MAY_READ[role] = MAY_READ[role] - {"holds"} | {"holds-"}
 for role in ("supervisor", "privacy", "auditor"):

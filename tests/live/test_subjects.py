@@ -718,8 +718,8 @@ def test_a_restore_brings_nobody_back_and_forgets_no_erasure(office: Office) -> 
 
 LATER = (
     "subject_records", "subject_requests", "forgotten", "legs", "parties", "consents", "tags", "calls",
-    "plans", "plan_items", "holds", "hold_items", "hold_calls", "hold_segments", "segment_keys", "masks",
-    "segments",
+    "plans", "plan_items", "holds", "hold_items", "hold_sources", "hold_calls", "hold_segments",
+    "segment_keys", "masks", "segments",
 )  # fmt: skip
 
 

@@ -193,6 +193,7 @@ def test_the_desk_enters_what_has_a_schema() -> None:
         "rotation.asked", "rotation.approved", "rotation.requested", "rotation.wrapped", "rotation.confirmed",
         "rotation.ended",
         "hold.placed", "hold.extended", "hold.release.asked", "hold.release.refused", "hold.released",
+        "hold.lost",
         "case.opened", "quarantine.set", "quarantine.released",
     }  # fmt: skip
     assert named <= set(types())

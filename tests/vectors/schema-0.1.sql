@@ -685,12 +685,14 @@ CREATE TABLE fsgov.holds (
     asked_why   text NOT NULL DEFAULT '',
     released_by text REFERENCES fsgov.people,
     released_at timestamptz,
+    lost        boolean NOT NULL DEFAULT false,
     CHECK ((asked_by IS NULL) = (asked_at IS NULL)),
     CHECK ((released_by IS NULL) = (released_at IS NULL)),
     CHECK (released_by IS NULL OR asked_by IS NOT NULL),
     CHECK (released_by <> asked_by)
 );
 CREATE INDEX holds_in_force ON fsgov.holds (placed_at) WHERE released_at IS NULL;
+CREATE INDEX holds_lost ON fsgov.holds (id) WHERE lost AND released_at IS NULL;
 COMMENT ON TABLE fsgov.holds IS
     'Legal holds. While released_at is null nothing that it has reached may be destroyed, by any path. Written by place_hold and open_case.';
 COMMENT ON COLUMN fsgov.holds.tenant IS 'Whose recordings it reaches: those of the one tenant, or * for every one.';
@@ -699,6 +701,8 @@ COMMENT ON COLUMN fsgov.holds.asked_by IS
     'Who asked for its release (ask_release); null: nobody, or what was asked was refused (refuse_release), or the hold has grown since (add_to_hold).';
 COMMENT ON COLUMN fsgov.holds.released_at IS
     'Null: in force. Set, for good, by approve_release: with the approval of another login than that of asked_by.';
+COMMENT ON COLUMN fsgov.holds.lost IS
+    'A restore has lost what it is about, or some of it, so it is on everything of its tenant until it is released: placed again by people as another, first. Written by lost_holds.';
 
 CREATE TABLE fsgov.hold_items (
     hold   text NOT NULL REFERENCES fsgov.holds,
@@ -710,15 +714,26 @@ CREATE TABLE fsgov.hold_items (
     filter jsonb,
     PRIMARY KEY (hold, n),
     CHECK ((kind = 'query') = (filter IS NOT NULL)),
-    CHECK ((kind = 'number') = (forms <> '{}'))
+    CHECK ((kind = 'number' OR filter ? 'number') = (forms <> '{}'))
 );
 CREATE INDEX hold_items_value ON fsgov.hold_items (kind, value);
 CREATE INDEX hold_items_forms ON fsgov.hold_items USING gin (forms);
 COMMENT ON TABLE fsgov.hold_items IS
     'What a hold is about; never changed, never taken away. It reaches what fits any of them: what is there, and what comes. Written by place_hold, open_case, add_to_hold.';
 COMMENT ON COLUMN fsgov.hold_items.kind IS
-    'call: that conversation, whatever it was merged into, and what parted from it. segment: that recording alone. number: calls with a party of that number. subject: calls with a party that the CRM calls so, as subject find has it (the value of a fact, NAME=VALUE, or its reference for the consents). query: calls that fit the filter. case: what the hold of that case is about.';
-COMMENT ON COLUMN fsgov.hold_items.forms IS 'How a switch may give the number (number_forms).';
+    'call: that conversation, whatever it was merged into, and what parted from it. segment: that recording alone. number: calls with a party of that number. subject: calls with a party that the CRM calls so, as subject find has it (the value of a fact, NAME=VALUE, or its reference for the consents). query: calls that fit the filter. case: what the hold of that case is about, was or will be, and has reached.';
+COMMENT ON COLUMN fsgov.hold_items.forms IS 'How a switch may give the number, also of a query (number_forms).';
+COMMENT ON COLUMN fsgov.hold_items.filter IS 'Of kind query: its conditions (filter_where). Its instants are absolute, as they were when it was placed.';
+
+CREATE TABLE fsgov.hold_sources (
+    hold   text NOT NULL REFERENCES fsgov.holds,
+    source text NOT NULL REFERENCES fsgov.holds,
+    tenant text NOT NULL,
+    PRIMARY KEY (hold, source)
+);
+CREATE INDEX hold_sources_source ON fsgov.hold_sources (source, hold);
+COMMENT ON TABLE fsgov.hold_sources IS
+    'Whose items count for a hold: its own, those of the holds of the cases that it is about, and so on. Written by take_items.';
 
 CREATE TABLE fsgov.hold_calls (
     call    text NOT NULL,
@@ -766,7 +781,7 @@ CREATE TABLE fsgov.mirrors (
     tries     integer NOT NULL DEFAULT 0,
     looked_at timestamptz
 );
-CREATE INDEX mirrors_due ON fsgov.mirrors (due) WHERE due IS NOT NULL;
+CREATE INDEX mirrors_due ON fsgov.mirrors (due, segment) WHERE due IS NOT NULL;
 CREATE INDEX mirrors_failing ON fsgov.mirrors (tries) WHERE why <> '';
 COMMENT ON TABLE fsgov.mirrors IS
     'Legal holds of object stores, as keep sets them on every version of what is held, and lifts them after. A row for each segment that a hold has reached. Written when a hold reaches it or is released (mirror_due_of), and by mirrored (keep).';
@@ -793,15 +808,10 @@ COMMENT ON COLUMN fsgov.reviews.act IS
     'set: a person sent it there (set_quarantine). reminded: three quarters of the time to review it are over (remind_quarantines, keep). kept, disposed: what the reviewer decided (release_quarantine). ended: nobody had reviewed it by review_by, so it is to be destroyed (end_quarantines, keep).';
 
 CREATE VIEW fsgov.holding AS
-    SELECT h.id AS hold, h.tenant, i.n, i.kind, i.value, i.forms, i.filter
-    FROM fsgov.holds h JOIN fsgov.hold_items i ON i.hold = h.id WHERE h.released_at IS NULL AND i.kind <> 'case'
-    UNION ALL
-    SELECT h.id, h.tenant, 0, j.kind, j.value, j.forms, j.filter
-    FROM fsgov.holds h JOIN fsgov.hold_items i ON i.hold = h.id AND i.kind = 'case'
-    JOIN fsgov.cases k ON k.id = i.value AND (h.tenant = '*' OR h.tenant = k.tenant)
-    JOIN fsgov.hold_items j ON j.hold = k.hold AND j.kind <> 'case'
-    WHERE h.released_at IS NULL;
-COMMENT ON VIEW fsgov.holding IS 'Items of the holds in force, those of their cases among them. For the functions; granted to nobody.';
+    SELECT h.id AS hold, h.tenant, CASE WHEN o.source = h.id THEN i.n ELSE 0 END AS n, i.kind, i.value, i.forms, i.filter
+    FROM fsgov.holds h JOIN fsgov.hold_sources o ON o.hold = h.id JOIN fsgov.hold_items i ON i.hold = o.source
+    WHERE h.released_at IS NULL AND i.kind <> 'case';
+COMMENT ON VIEW fsgov.holding IS 'Items of the holds in force, those of their cases among them (n is 0). For the functions; granted to nobody.';
 
 CREATE INDEX parties_key ON fsgov.parties
     ((coalesce(nullif(ltrim(translate(number, '+ ()./-', ''), '0'), ''), number)));
@@ -1341,7 +1351,8 @@ GRANT SELECT ON fsgov.stops TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 -- holds without matter, custodian and reasons; what they are about may be a number
 GRANT SELECT (id, tenant, placed_by, placed_at, asked_by, asked_at, released_by, released_at)
     ON fsgov.holds TO fsgov_agent, fsgov_ops, fsgov_integrator;
-GRANT SELECT ON fsgov.holds, fsgov.hold_items, fsgov.hold_calls, fsgov.hold_segments, fsgov.cases, fsgov.reviews
+GRANT SELECT ON fsgov.holds, fsgov.hold_items, fsgov.hold_sources, fsgov.hold_calls, fsgov.hold_segments,
+    fsgov.cases, fsgov.reviews
     TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.mirrors TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 GRANT SELECT ON fsgov.scrubs TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
@@ -2630,7 +2641,8 @@ SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT coalesce(array_agg(DISTINCT h.id ORDER BY h.id), '{}')
     FROM fsgov.segments s
     CROSS JOIN LATERAL (SELECT c.hold FROM fsgov.hold_calls c WHERE c.call = s.call
-                        UNION ALL SELECT o.hold FROM fsgov.hold_segments o WHERE o.segment = s.segment) AS r
+                        UNION ALL SELECT o.hold FROM fsgov.hold_segments o WHERE o.segment = s.segment
+                        UNION ALL SELECT l.id FROM fsgov.holds l WHERE l.lost AND l.released_at IS NULL) AS r
     JOIN fsgov.holds h ON h.id = r.hold AND h.released_at IS NULL AND (h.tenant = '*' OR h.tenant = s.tenant)
     WHERE s.segment = p_segment AND s.state NOT IN ('destroying', 'destroyed')
 $$;
@@ -2652,7 +2664,10 @@ SET search_path = pg_catalog, fsgov, pg_temp AS $$
         UNION ALL
         SELECT s.segment, h.id, s.tenant, s.state, h.tenant FROM fsgov.holds h
         JOIN fsgov.hold_segments c ON c.hold = h.id JOIN fsgov.segments s ON s.segment = c.segment
-        WHERE h.released_at IS NULL) AS f
+        WHERE h.released_at IS NULL
+        UNION ALL
+        SELECT s.segment, h.id, s.tenant, s.state, h.tenant FROM fsgov.holds h CROSS JOIN fsgov.segments s
+        WHERE h.lost AND h.released_at IS NULL) AS f
     WHERE f.whose IN ('*', f.tenant) AND f.state NOT IN ('destroying', 'destroyed')
         AND (NOT EXISTS (SELECT FROM fsgov.people p WHERE p.login = session_user)
              OR f.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants()))
@@ -2664,12 +2679,13 @@ GRANT EXECUTE ON FUNCTION fsgov.held_segments TO fsgov_keep, fsgov_supervisor, f
 CREATE FUNCTION fsgov.held_call(p_call text) RETURNS text[] LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT coalesce(array_agg(DISTINCT h.id ORDER BY h.id), '{}')
-    FROM fsgov.calls c
-    CROSS JOIN LATERAL (SELECT r.hold FROM fsgov.hold_calls r WHERE r.call = c.call
+    FROM (SELECT c.tenant FROM fsgov.calls c WHERE c.call = p_call
+          UNION SELECT s.tenant FROM fsgov.segments s WHERE s.call = p_call) AS c
+    CROSS JOIN LATERAL (SELECT r.hold FROM fsgov.hold_calls r WHERE r.call = p_call
                         UNION ALL SELECT o.hold FROM fsgov.segments s JOIN fsgov.hold_segments o USING (segment)
-                        WHERE s.call = c.call) AS r
+                        WHERE s.call = p_call
+                        UNION ALL SELECT l.id FROM fsgov.holds l WHERE l.lost AND l.released_at IS NULL) AS r
     JOIN fsgov.holds h ON h.id = r.hold AND h.released_at IS NULL AND (h.tenant = '*' OR h.tenant = c.tenant)
-    WHERE c.call = p_call
 $$;
 COMMENT ON FUNCTION fsgov.held_call IS
     'Ids of the holds in force on this call or a segment of it: its rows (parties, consents, inputs) stay as they are as well.';
@@ -2678,7 +2694,8 @@ CREATE FUNCTION fsgov.is_held(p_call text, p_segment text) RETURNS boolean LANGU
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT CASE WHEN p_segment IS NULL
         THEN fsgov.held_call(p_call) <> '{}'
-            AND EXISTS (SELECT FROM fsgov.calls c WHERE c.call = p_call AND fsgov.mine(c.tenant))
+            AND EXISTS (SELECT FROM fsgov.calls c WHERE c.call = p_call AND fsgov.mine(c.tenant)
+                        UNION ALL SELECT FROM fsgov.segments s WHERE s.call = p_call AND fsgov.mine(s.tenant))
         ELSE fsgov.held(p_segment) <> '{}'
             AND EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = p_segment AND fsgov.mine(s.tenant)) END
 $$;
@@ -2718,29 +2735,42 @@ SET search_path = pg_catalog, fsgov, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION fsgov.number_tokens IS 'Internal: the forms that a party fits.';
 
+CREATE FUNCTION fsgov.in_name(p_forms text[], p_name text) RETURNS boolean LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM unnest(p_forms) AS f, ltrim(f, '+=') AS digits
+                   WHERE digits ~ '^[0-9]{6,}$' AND position(digits IN p_name) > 0)
+$$;
+COMMENT ON FUNCTION fsgov.in_name IS 'Internal: whether the name of a file has this number in it, in one of its forms of six digits or more.';
+
 CREATE FUNCTION fsgov.subject_tokens(p_call text) RETURNS text[] LANGUAGE sql STABLE
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT coalesce(array_agg(DISTINCT t.token), '{}') FROM (
         SELECT unnest(ARRAY[f.value, f.key || '=' || f.value]) AS token
-        FROM fsgov.parties p CROSS JOIN LATERAL jsonb_each_text(p.facts) AS f WHERE p.call = p_call
+        FROM fsgov.parties p CROSS JOIN LATERAL jsonb_each_text(p.facts) AS f
+        WHERE p.call = p_call AND jsonb_typeof(p.facts) = 'object'
         UNION ALL SELECT n.evidence ->> 'row' FROM fsgov.consents n WHERE n.call = p_call) AS t WHERE t.token IS NOT NULL
 $$;
 COMMENT ON FUNCTION fsgov.subject_tokens IS
     'Internal: what the CRM called the parties of this call: parties_of finds it by each of them.';
 
-CREATE FUNCTION fsgov.filter_where(p_filter jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION fsgov.filter_where(p_filter jsonb, p_of_one boolean) RETURNS text LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
     known jsonb := jsonb_build_object(
-        'since', 'c.opened_at >= ($1 ->> ''since'')::timestamptz',
-        'until', 'c.opened_at < ($1 ->> ''until'')::timestamptz',
-        'direction', 'c.direction = $1 ->> ''direction''',
-        'outcome', 'coalesce(c.revised_outcome, c.outcome) = $1 ->> ''outcome''',
-        'rule', 'c.rule = $1 ->> ''rule''',
-        'tag', 'EXISTS (SELECT FROM fsgov.tags t WHERE t.call = c.call AND t.tag = $1 ->> ''tag'')',
-        'number', 'EXISTS (SELECT FROM fsgov.parties p WHERE p.call = c.call'
-            ' AND fsgov.number_tokens(p.e164, p.number) && fsgov.number_forms($1 ->> ''number''))',
-        'subject', '$1 ->> ''subject'' = ANY (fsgov.subject_tokens(c.call))');
+        'since', 'c.opened_at >= (i.filter ->> ''since'')::timestamptz',
+        'until', 'c.opened_at < (i.filter ->> ''until'')::timestamptz',
+        'direction', 'c.direction = i.filter ->> ''direction''',
+        'outcome', 'coalesce(c.revised_outcome, c.outcome) = i.filter ->> ''outcome''',
+        'rule', 'c.rule = i.filter ->> ''rule''')
+        || CASE WHEN p_of_one THEN jsonb_build_object(
+            'tag', 'i.filter ->> ''tag'' = ANY (of_call.tags)',
+            'number', 'of_call.numbers && i.forms',
+            'subject', 'i.filter ->> ''subject'' = ANY (of_call.subjects)')
+        ELSE jsonb_build_object(
+            'tag', 'EXISTS (SELECT FROM fsgov.tags t WHERE t.call = c.call AND t.tag = i.filter ->> ''tag'')',
+            'number', 'EXISTS (SELECT FROM fsgov.parties p WHERE p.call = c.call'
+                ' AND fsgov.number_tokens(p.e164, p.number) && i.forms)',
+            'subject', 'i.filter ->> ''subject'' = ANY (fsgov.subject_tokens(c.call))') END;
     strange text := (SELECT string_agg(key, ', ') FROM jsonb_each(p_filter)
                      WHERE NOT known ? key OR jsonb_typeof(value) <> 'string');
 BEGIN
@@ -2752,7 +2782,7 @@ BEGIN
     RETURN (SELECT string_agg(known ->> key, ' AND ') FROM jsonb_object_keys(p_filter) AS key);
 END $$;
 COMMENT ON FUNCTION fsgov.filter_where IS
-    'Internal: the conditions of a stored query over calls c, as text that takes its values from $1. Raises FG422 where it is none.';
+    'Internal: the conditions of stored queries i over calls c, as text. p_of_one: where c is one call, of which of_call (tags, numbers, subjects) is known. Raises FG422 where it is none.';
 
 CREATE FUNCTION fsgov.reach(p_hold text, p_after integer) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -2787,57 +2817,105 @@ BEGIN
     UNION
     SELECT w.call, p_hold, whose FROM fsgov.holding i CROSS JOIN LATERAL fsgov.parties_of(whose, '{}', ARRAY[i.value]) AS w
     WHERE i.hold = p_hold AND i.kind = 'subject' AND (i.n = 0 OR i.n > p_after)
+    UNION
+    SELECT s.call, p_hold, whose FROM fsgov.holding i JOIN fsgov.provenance o ON fsgov.in_name(i.forms, o.found_as)
+    JOIN fsgov.segments s USING (segment)
+    WHERE i.hold = p_hold AND i.kind = 'number' AND (i.n = 0 OR i.n > p_after) AND whose IN ('*', s.tenant)
     ON CONFLICT DO NOTHING;
 
     FOR item IN SELECT * FROM fsgov.holding i
         WHERE i.hold = p_hold AND i.kind = 'query' AND (i.n = 0 OR i.n > p_after) LOOP
-        EXECUTE 'INSERT INTO fsgov.hold_calls (call, hold, tenant) SELECT c.call, $2, $3 FROM fsgov.calls c'
-            ' WHERE $3 IN (''*'', c.tenant) AND ' || fsgov.filter_where(item.filter) || ' ON CONFLICT DO NOTHING'
-            USING item.filter, p_hold, whose;
+        EXECUTE 'INSERT INTO fsgov.hold_calls (call, hold, tenant)'
+            ' SELECT c.call, $2, $3 FROM fsgov.calls c CROSS JOIN (SELECT $1 AS filter, $4 AS forms) AS i'
+            ' WHERE $3 IN (''*'', c.tenant) AND ' || fsgov.filter_where(item.filter, false) || ' ON CONFLICT DO NOTHING'
+            USING item.filter, p_hold, whose, item.forms;
     END LOOP;
+
+    -- what a case has reached stays what it is about, though its rows may fit no more
+    INSERT INTO fsgov.hold_calls (call, hold, tenant, follows)
+    SELECT r.call, p_hold, whose, bool_or(r.follows) FROM fsgov.hold_sources o JOIN fsgov.hold_calls r ON r.hold = o.source
+    WHERE o.hold = p_hold AND o.source <> p_hold GROUP BY r.call
+    ON CONFLICT (call, hold) DO UPDATE SET follows = true WHERE excluded.follows AND NOT hold_calls.follows;
+    INSERT INTO fsgov.hold_segments (segment, hold, tenant)
+    SELECT r.segment, p_hold, whose FROM fsgov.hold_sources o JOIN fsgov.hold_segments r ON r.hold = o.source
+    WHERE o.hold = p_hold AND o.source <> p_hold
+    ON CONFLICT DO NOTHING;
 END $$;
 COMMENT ON FUNCTION fsgov.reach IS
-    'Internal: what is there of what this hold is about, by its items after the p_after-th, goes into hold_calls and hold_segments.';
+    'Internal: what is there of what this hold is about, by its items after the p_after-th and those of its cases, goes into hold_calls and hold_segments.';
 
 CREATE FUNCTION fsgov.reach_call() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
-    about fsgov.calls;
-    item  fsgov.holding;
+    about    fsgov.calls;
+    numbers  text[];
+    subjects text[];
+    asks     jsonb;
 BEGIN
     PERFORM fsgov.lock_holds(false);
     SELECT * INTO about FROM fsgov.calls c WHERE c.call = NEW.call;
     IF NOT FOUND OR NOT EXISTS (SELECT FROM fsgov.holds h WHERE h.released_at IS NULL) THEN
         RETURN NULL;
     END IF;
+    numbers := ARRAY(SELECT DISTINCT n FROM fsgov.parties p, unnest(fsgov.number_tokens(p.e164, p.number)) AS n
+                     WHERE p.call = about.call);
+    subjects := fsgov.subject_tokens(about.call);
     INSERT INTO fsgov.hold_calls (call, hold, tenant)
-    SELECT DISTINCT about.call, i.hold, i.tenant
-    FROM fsgov.parties p JOIN fsgov.holding i ON i.kind = 'number' AND i.forms && fsgov.number_tokens(p.e164, p.number)
-    WHERE p.call = about.call AND i.tenant IN ('*', about.tenant)
+    SELECT about.call, i.hold, i.tenant FROM fsgov.holding i
+    WHERE i.kind = 'number' AND i.forms && numbers AND i.tenant IN ('*', about.tenant)
     UNION
     SELECT about.call, i.hold, i.tenant FROM fsgov.holding i
-    WHERE i.kind = 'subject' AND i.value = ANY (fsgov.subject_tokens(about.call)) AND i.tenant IN ('*', about.tenant)
+    WHERE i.kind = 'subject' AND i.value = ANY (subjects) AND i.tenant IN ('*', about.tenant)
     ON CONFLICT DO NOTHING;
 
-    INSERT INTO fsgov.hold_calls (call, hold, tenant, follows)
-    SELECT about.call, r.hold, r.tenant, true FROM fsgov.hold_calls r JOIN fsgov.holds h ON h.id = r.hold
-    WHERE r.call = about.parted_from AND r.follows AND h.released_at IS NULL
-    UNION
-    SELECT about.merged_into, r.hold, r.tenant, true FROM fsgov.hold_calls r JOIN fsgov.holds h ON h.id = r.hold
-    WHERE r.call = about.call AND about.merged_into IS NOT NULL AND r.follows AND h.released_at IS NULL
-    ON CONFLICT (call, hold) DO UPDATE SET follows = true;
-
-    FOR item IN SELECT * FROM fsgov.holding i WHERE i.kind = 'query' AND i.tenant IN ('*', about.tenant) LOOP
-        EXECUTE 'INSERT INTO fsgov.hold_calls (call, hold, tenant) SELECT c.call, $2, $3 FROM fsgov.calls c'
-            ' WHERE c.call = $4 AND ' || fsgov.filter_where(item.filter) || ' ON CONFLICT DO NOTHING'
-            USING item.filter, item.hold, item.tenant, about.call;
+    -- one statement for all queries that ask about the same things
+    FOR asks IN SELECT DISTINCT ON (akin) i.filter
+            FROM fsgov.holding i CROSS JOIN LATERAL (
+                SELECT array_agg(key ORDER BY key) AS akin FROM jsonb_object_keys(i.filter) AS key) AS of_filter
+            WHERE i.kind = 'query' AND i.tenant IN ('*', about.tenant) ORDER BY akin LOOP
+        EXECUTE 'INSERT INTO fsgov.hold_calls (call, hold, tenant) SELECT DISTINCT c.call, i.hold, i.tenant'
+            ' FROM fsgov.calls c CROSS JOIN (SELECT ARRAY(SELECT t.tag FROM fsgov.tags t WHERE t.call = $1) AS tags,'
+            ' $2 AS numbers, $3 AS subjects) AS of_call JOIN fsgov.holding i ON i.kind = ''query'''
+            ' AND i.tenant IN (''*'', c.tenant) AND i.filter ?& $4 AND i.filter - $4 = ''{}'''
+            ' WHERE c.call = $1 AND ' || fsgov.filter_where(asks, true) || ' ON CONFLICT DO NOTHING'
+            USING about.call, numbers, subjects, ARRAY(SELECT jsonb_object_keys(asks));
     END LOOP;
+
+    -- where its people went on, and came from, however late each call is entered
+    INSERT INTO fsgov.hold_calls (call, hold, tenant, follows)
+    WITH RECURSIVE same AS (
+        SELECT r.call, r.hold, r.tenant FROM fsgov.hold_calls r JOIN fsgov.holds h ON h.id = r.hold AND h.released_at IS NULL
+        WHERE r.call IN (about.call, about.parted_from) AND r.follows
+        UNION
+        SELECT f.call, same.hold, same.tenant FROM same CROSS JOIN LATERAL (
+            SELECT c.merged_into AS call FROM fsgov.calls c WHERE c.call = same.call AND c.merged_into IS NOT NULL
+            UNION ALL SELECT c.call FROM fsgov.calls c WHERE c.parted_from = same.call) AS f)
+    SELECT same.call, same.hold, same.tenant, true FROM same
+    ON CONFLICT (call, hold) DO UPDATE SET follows = true WHERE NOT hold_calls.follows;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION fsgov.reach_call IS
     'Trigger at the commit of whoever enters or changes a call: the holds in force that it fits reach it.';
 CREATE CONSTRAINT TRIGGER held_when_it_comes AFTER INSERT OR UPDATE ON fsgov.calls
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fsgov.reach_call();
+
+CREATE FUNCTION fsgov.reach_file() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    PERFORM fsgov.lock_holds(false);
+    INSERT INTO fsgov.hold_calls (call, hold, tenant)
+    SELECT DISTINCT s.call, i.hold, i.tenant FROM fsgov.segments s JOIN fsgov.provenance o USING (segment)
+    JOIN fsgov.holding i ON i.kind = 'number' AND i.tenant IN ('*', s.tenant) AND fsgov.in_name(i.forms, o.found_as)
+    WHERE s.segment = NEW.segment
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION fsgov.reach_file IS
+    'Trigger at the commit of whoever enters a file that was adopted, or its name: holds on a number that is in the name reach it.';
+CREATE CONSTRAINT TRIGGER held_when_it_comes AFTER INSERT ON fsgov.segments DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.adopted <> '') EXECUTE FUNCTION fsgov.reach_file();
+CREATE CONSTRAINT TRIGGER held_when_it_comes AFTER INSERT OR UPDATE ON fsgov.provenance DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION fsgov.reach_file();
 
 CREATE FUNCTION fsgov.refuse_held() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -2876,6 +2954,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fsgov.holder IS 'Internal: the person whose login this is, who may place holds.';
 
+CREATE FUNCTION fsgov.fixed(p_instant text) RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT CASE WHEN isfinite(at) THEN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') ELSE at::text END
+    FROM (SELECT p_instant::timestamptz AS at) AS one
+$$;
+COMMENT ON FUNCTION fsgov.fixed IS
+    'Internal: an instant as this login wrote it now ("tomorrow", a day of its time zone), as everybody reads it for ever.';
+
 CREATE FUNCTION fsgov.take_items(p_hold text, p_items jsonb) RETURNS integer LANGUAGE plpgsql
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
@@ -2893,7 +2979,7 @@ BEGIN
         WHEN 'segment' THEN coalesce(i ->> 'value', '') !~ '^[0-9A-Za-z-]{1,64}-[0-9]{2,}$'
         WHEN 'number' THEN coalesce(btrim(i ->> 'value'), '') = ''
         WHEN 'subject' THEN coalesce(i ->> 'value', '') = ''
-        WHEN 'query' THEN fsgov.filter_where(i -> 'filter') IS NULL
+        WHEN 'query' THEN fsgov.filter_where(i -> 'filter', false) IS NULL
         WHEN 'case' THEN NOT EXISTS (SELECT FROM fsgov.cases k
                                      WHERE k.id = i ->> 'value' AND whose IN ('*', k.tenant) AND k.hold <> p_hold)
         ELSE true END LIMIT 1;
@@ -2902,13 +2988,22 @@ BEGIN
     END IF;
     INSERT INTO fsgov.hold_items (hold, n, tenant, kind, value, forms, filter)
     SELECT p_hold, first + i.n, whose, i.item ->> 'kind', coalesce(i.item ->> 'value', ''),
-        CASE i.item ->> 'kind' WHEN 'number' THEN fsgov.number_forms(i.item ->> 'value') ELSE '{}' END,
-        CASE i.item ->> 'kind' WHEN 'query' THEN i.item -> 'filter' END
+        CASE WHEN i.item ->> 'kind' = 'number' THEN fsgov.number_forms(i.item ->> 'value')
+             WHEN i.item #> '{filter,number}' IS NOT NULL AND i.item ->> 'kind' = 'query'
+                 THEN fsgov.number_forms(i.item #>> '{filter,number}') ELSE '{}' END,
+        CASE i.item ->> 'kind' WHEN 'query' THEN (i.item -> 'filter') || jsonb_strip_nulls(jsonb_build_object(
+            'since', fsgov.fixed(i.item #>> '{filter,since}'), 'until', fsgov.fixed(i.item #>> '{filter,until}'))) END
     FROM jsonb_array_elements(p_items) WITH ORDINALITY AS i(item, n);
+    INSERT INTO fsgov.hold_sources (hold, source, tenant) VALUES (p_hold, p_hold, whose) ON CONFLICT DO NOTHING;
+    -- its new cases count for whatever is about its own case as well, and what they are about with them
+    INSERT INTO fsgov.hold_sources (hold, source, tenant)
+    SELECT DISTINCT o.hold, of_case.source, o.tenant FROM fsgov.hold_sources o
+    CROSS JOIN fsgov.hold_items i JOIN fsgov.cases k ON k.id = i.value AND o.tenant IN ('*', k.tenant)
+    JOIN fsgov.hold_sources of_case ON of_case.hold = k.hold
+    WHERE o.source = p_hold AND i.hold = p_hold AND i.n > first AND i.kind = 'case' ON CONFLICT DO NOTHING;
     PERFORM fsgov.reach(p_hold, first);
-    -- holds that are about its case
-    PERFORM fsgov.reach(i.hold, 0) FROM fsgov.hold_items i JOIN fsgov.cases k ON k.id = i.value
-    WHERE k.hold = p_hold AND i.kind = 'case';
+    PERFORM fsgov.reach(o.hold, 0) FROM fsgov.hold_sources o JOIN fsgov.holds h ON h.id = o.hold AND h.released_at IS NULL
+    WHERE o.source = p_hold AND o.hold <> p_hold;
     RETURN jsonb_array_length(p_items);
 END $$;
 COMMENT ON FUNCTION fsgov.take_items IS 'Internal: these, too, are what the hold is about. The answer is how many they are.';
@@ -2921,10 +3016,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
         CROSS JOIN LATERAL (
             SELECT s.* FROM fsgov.hold_calls c JOIN fsgov.segments s ON s.call = c.call WHERE c.hold = h.id
             UNION ALL
-            SELECT s.* FROM fsgov.hold_segments o JOIN fsgov.segments s ON s.segment = o.segment WHERE o.hold = h.id) AS s
+            SELECT s.* FROM fsgov.hold_segments o JOIN fsgov.segments s ON s.segment = o.segment WHERE o.hold = h.id
+            UNION ALL
+            SELECT s.* FROM fsgov.segments s WHERE h.lost) AS s
         WHERE h.tenant IN ('*', s.tenant))
-    SELECT (SELECT count(*) FROM about h JOIN fsgov.hold_calls c ON c.hold = h.id JOIN fsgov.calls k ON k.call = c.call
-            WHERE h.tenant IN ('*', k.tenant)),
+    SELECT (SELECT count(*) FROM (
+            SELECT k.call FROM about h JOIN fsgov.hold_calls c ON c.hold = h.id JOIN fsgov.calls k ON k.call = c.call
+            WHERE h.tenant IN ('*', k.tenant)
+            UNION
+            SELECT k.call FROM about h JOIN fsgov.calls k ON h.lost AND h.tenant IN ('*', k.tenant)) AS reached),
         (SELECT count(*) FROM found WHERE state NOT IN ('destroying', 'destroyed', 'missing')),
         (SELECT count(*) FROM found WHERE state IN ('destroying', 'destroyed')),
         (SELECT count(*) FROM about h JOIN fsgov.hold_items i ON i.hold = h.id WHERE CASE i.kind
@@ -3877,13 +3977,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
     ), whole(segment, call) AS (
         SELECT p.segment, p.call FROM page p
         UNION SELECT w.segment, c.merged_into FROM whole w JOIN fsgov.calls c USING (call) WHERE c.merged_into IS NOT NULL
+    ), told AS (
+        SELECT e.segment, jsonb_object_agg(e.event, e.at) AS anchors FROM (
+            SELECT w.segment, a.event, (extract(epoch FROM max(a.at)) * 1000000)::bigint AS at
+            FROM whole w JOIN fsgov.anchors a USING (call) GROUP BY 1, 2) AS e GROUP BY 1
     )
     SELECT p.segment, p.call, p.counts, p.purposes, coalesce(c.ended_at, p.closed_at, p.stored_at),
-        coalesce((SELECT jsonb_object_agg(e.event, e.at) FROM (
-            SELECT a.event, (extract(epoch FROM max(a.at)) * 1000000)::bigint AS at
-            FROM whole w JOIN fsgov.anchors a USING (call) WHERE w.segment = p.segment GROUP BY a.event) AS e), '{}'),
-        o.vault, o.object_key, o.version_id, o.key_version_id, l.mode, l.until
-    FROM page p LEFT JOIN fsgov.calls c USING (call)
+        coalesce(t.anchors, '{}'), o.vault, o.object_key, o.version_id, o.key_version_id, l.mode, l.until
+    FROM page p LEFT JOIN fsgov.calls c USING (call) LEFT JOIN told t ON t.segment = p.segment
     CROSS JOIN LATERAL (
         SELECT p.vault, p.object_key, p.version_id, p.key_version_id
         UNION ALL
@@ -4879,6 +4980,11 @@ BEGIN
     UPDATE fsgov.mirrors m SET due = now() WHERE m.segment IN (
         SELECT s.segment FROM fsgov.hold_calls c JOIN fsgov.segments s ON s.call = c.call WHERE c.hold = NEW.id
         UNION ALL SELECT o.segment FROM fsgov.hold_segments o WHERE o.hold = NEW.id);
+    IF NEW.lost THEN  -- the vaults may show legal holds of what it was about
+        INSERT INTO fsgov.mirrors (segment, tenant, due)
+        SELECT s.segment, s.tenant, now() FROM fsgov.segments s WHERE s.state IN ('stored', 'quarantined')
+        ON CONFLICT (segment) DO UPDATE SET due = now();
+    END IF;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION fsgov.mirror_released IS 'Trigger: a hold is released, and keep is to lift the legal holds that no other hold is for.';
@@ -5000,6 +5106,14 @@ SET search_path = pg_catalog, fsgov, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION fsgov.is_reviewed IS 'Internal: whether a reviewer has decided: what sent it to quarantine does so no more.';
 
+CREATE FUNCTION fsgov.is_reminded(p_segment text) RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM fsgov.reviews r WHERE r.segment = p_segment AND r.act = 'reminded'
+        AND r.n > coalesce((SELECT max(k.n) FROM fsgov.reviews k WHERE k.segment = p_segment AND k.act <> 'reminded'), 0))
+$$;
+COMMENT ON FUNCTION fsgov.is_reminded IS
+    'Internal: whether keep has told that this review is due, since the recording was set aside or somebody decided of it.';
+
 CREATE FUNCTION fsgov.remind_quarantines(p_limit integer)
 RETURNS TABLE (segment text, call text, reason text, review_by timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -5010,8 +5124,7 @@ BEGIN
         WHERE s.state = 'quarantined' AND NOT s.dispose
             AND s.review_by < now() + (s.review_by - coalesce((SELECT max(r.at) FROM fsgov.reviews r
                 WHERE r.segment = s.segment AND r.act = 'set'), s.stored_at, s.entered_at)) / 4
-            AND NOT EXISTS (SELECT FROM fsgov.reviews r WHERE r.segment = s.segment AND r.act = 'reminded'
-                AND r.n > coalesce((SELECT max(k.n) FROM fsgov.reviews k WHERE k.segment = s.segment AND k.act = 'set'), 0))
+            AND NOT fsgov.is_reminded(s.segment)
         ORDER BY s.review_by LIMIT p_limit FOR UPDATE),
     noted AS (
         SELECT n.*, fsgov.note_review(n.segment, 'reminded', '', NULL) FROM near n)
@@ -5043,8 +5156,7 @@ GRANT EXECUTE ON FUNCTION fsgov.end_quarantines TO fsgov_keep;
 
 CREATE FUNCTION fsgov.quarantines_open(OUT waiting bigint, OUT near bigint, OUT held bigint, OUT first timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
-    SELECT count(*), count(*) FILTER (WHERE s.review_by >= now() AND EXISTS (SELECT FROM fsgov.reviews r
-            WHERE r.segment = s.segment AND r.act = 'reminded')),
+    SELECT count(*), count(*) FILTER (WHERE s.review_by >= now() AND fsgov.is_reminded(s.segment)),
         count(*) FILTER (WHERE s.review_by < now()), min(s.review_by)
     FROM fsgov.segments s WHERE s.state = 'quarantined' AND NOT s.dispose
 $$;
@@ -5223,6 +5335,40 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fsgov.apply_requests IS
     'After a restore: requests that were made after the dump. What the ledger promised of them is there, open, for a second login to approve; of the others only the log knows, and the person has to be asked again (lost).';
+
+CREATE FUNCTION fsgov.lost_holds(p_lacking boolean) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    actor text := fsgov.admin();
+    told  record;
+    more  bigint := 0;
+BEGIN
+    PERFORM fsgov.lock_holds(true);
+    FOR told IN
+        WITH lines AS (
+            SELECT convert_from(l.line, 'UTF8')::jsonb AS entry FROM (
+                SELECT e.line FROM fsgov.event_log e UNION ALL SELECT o.line FROM fsgov.outbox o) AS l
+            WHERE position('"type":"fsgov.hold.'::bytea IN l.line) > 0),
+        of_hold AS (
+            SELECT entry ->> 'subject' AS hold, sum((entry #>> '{data,items}')::bigint) AS items,
+                min((entry ->> 'time')::timestamptz) AS at, bool_or(entry ->> 'type' = 'fsgov.hold.released.v1') AS over,
+                min(entry #>> '{data,actor}') FILTER (WHERE entry ->> 'type' = 'fsgov.hold.placed.v1') AS person
+            FROM lines GROUP BY 1)
+        SELECT f.hold, f.at, p.id AS person FROM of_hold f LEFT JOIN fsgov.people p ON p.id = f.person
+        LEFT JOIN fsgov.holds h ON h.id = f.hold
+        WHERE NOT f.over AND NOT coalesce(h.lost OR h.released_at IS NOT NULL, false)
+            AND f.items > (SELECT count(*) FROM fsgov.hold_items i WHERE i.hold = f.hold)
+        UNION ALL SELECT fsgov.random_id('h-'), now(), NULL WHERE p_lacking ORDER BY 1 LOOP
+        INSERT INTO fsgov.holds AS h (id, tenant, matter, placed_by, placed_at, lost)
+        VALUES (told.hold, '*', 'a restore has lost what this hold is about', coalesce(told.person, actor), told.at, true)
+        ON CONFLICT (id) DO UPDATE SET lost = true, asked_by = NULL, asked_at = NULL, asked_why = '';
+        PERFORM fsgov.enter_from_desk(actor, 'hold.lost', told.hold, '{}');
+        more := more + 1;
+    END LOOP;
+    RETURN more;
+END $$;
+COMMENT ON FUNCTION fsgov.lost_holds IS
+    'After a restore: holds that the log tells of, or of more items, than the dump has are on everything until they are released. p_lacking: lines are lost of which there is no copy, so there may be such holds: one for them. How many.';
 
 CREATE FUNCTION fsgov.is_retold(p_subject text, p_type text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
