@@ -15,7 +15,6 @@ Bodies are leaves of RFC 6962, as lines are. Nothing here asks a database or a v
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,8 @@ from fsgov.errors import Damaged
 from fsgov.merkle import PublicKey, Signers, leaf_hash, stated, verify_inclusion
 
 FORMAT = "fsgov certificate 1"
+_NOT_THAT = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading JSON that is something else may raise."""
 ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
@@ -156,13 +157,13 @@ class Certificate:
 
     @classmethod
     def parse(cls, text: str) -> Certificate:
-        """Raises Damaged where the file is none."""
+        """Raises Damaged where the file is none, or says something else besides."""
         try:
             said = json.loads(text)
             if said["format"] != FORMAT:
                 raise ValueError(said["format"])
             batch = said["batch"]
-            return cls(
+            found = cls(
                 said["body"].encode(),
                 _proven(said),
                 _proven(batch),
@@ -172,8 +173,13 @@ class Certificate:
                 said["checkpoint"].encode(),
                 tuple(each.encode() for each in said["handovers"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as fault:
+        except _NOT_THAT as fault:
             raise Damaged("This is no certificate", f"{type(fault).__name__}: {fault}"[:200]) from None
+        if found.text() != text.removesuffix("\n"):
+            raise Damaged(
+                "This is no certificate", "it is not spelled as one, or says something that nothing proves"
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,16 +227,26 @@ def verify(certificate: Certificate, keys: Sequence[PublicKey]) -> Verdict:
         leaf_hash(certificate.body), certificate.place, certificate.size, certificate.path, _hex(root)
     ):
         raise Damaged("The certificate does not hold", "it is not in the batch that was certified")
-    if not said.get("listed") or any(each.get("versions") != 0 for each in said["listed"]):
-        raise Damaged("The certificate does not hold", "no listing proves that the recording is gone")
-    unlisted = {_place(each) for each in said.get("removed", ())} - {_place(each) for each in said["listed"]}
-    if unlisted:
-        raise Damaged("The certificate does not hold", "something was removed that was not listed afterwards")
+    check_listed(said)
     return Verdict(said, checkpoint.log_id, entry.seq, checkpoint.size, checkpoint.time)
 
 
+def check_listed(said: Mapping[str, Any]) -> None:
+    """Raises Damaged where a certificate's body does not say that all it names was listed, and gone."""
+    try:
+        listed = {_place(each) for each in said["listed"]}
+        gone = bool(listed) and all(each["versions"] == 0 for each in said["listed"])
+        removed = {_place(each) for each in said["removed"]}
+    except _NOT_THAT:
+        raise Damaged("The certificate does not hold", "what it says was removed cannot be read") from None
+    if not gone:
+        raise Damaged("The certificate does not hold", "no listing proves that the recording is gone")
+    if removed - listed:
+        raise Damaged("The certificate does not hold", "something was removed that was not listed afterwards")
+
+
 def _place(each: Mapping[str, Any]) -> tuple[Any, ...]:
-    return each.get("vault"), each.get("bucket"), each.get("key")
+    return each["vault"], each["bucket"], each["key"]
 
 
 def _plain(each: Proven) -> dict[str, Any]:
@@ -248,7 +264,7 @@ def _line(line: bytes) -> dict[str, Any]:
 def _object(text: bytes, what: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError:
+    except _NOT_THAT:
         found = None
     if not isinstance(found, dict):
         raise Damaged("The certificate does not hold", f"{what} is no JSON object")

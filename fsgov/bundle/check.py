@@ -68,8 +68,12 @@ def verify(directory: Path, keys: Sequence[PublicKey], seen: Seen = lambda _: No
             *(Line(path.seq, _entry(line)) for path, line in zip(paths, lines, strict=False)),
         ),
     )
-    about = facts.checked_manifest(bundle, _entry(anchors[0]), checkpoint)
-    proven = (*facts.proven(bundle), *audio.proven(bundle, seen))
+    try:
+        about = facts.checked_manifest(bundle, _entry(anchors[0]), checkpoint)
+        proven = (*facts.proven(bundle), *audio.proven(bundle, seen))
+    except (LookupError, TypeError, ValueError, AttributeError) as fault:
+        why = f"its rows or lines are not those of fsgov ({type(fault).__name__}: {fault})"
+        raise damaged(layout.ROWS, why[:200]) from None
     return Report(
         call=about.call,
         segments=about.segments,
@@ -189,7 +193,7 @@ def _entry(line: bytes) -> dict[str, Any]:
         found = json.loads(line)
         if isinstance(found["data"], dict) and isinstance(found["type"], str):
             return dict(found)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise damaged(layout.LINES, "a line of it is no entry of a log")
 
@@ -197,7 +201,7 @@ def _entry(line: bytes) -> dict[str, Any]:
 def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(_bytes(path))
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise damaged(path.name, "it is no JSON object")

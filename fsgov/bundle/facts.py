@@ -14,6 +14,7 @@ from typing import Any
 from fsgov.bundle import layout
 from fsgov.bundle.layout import damaged
 from fsgov.bundle.told import About, Bundle, Proven, Row
+from fsgov.certificate import check_listed
 from fsgov.errors import Damaged, FsgovError
 from fsgov.evidence import digest as consent_digest
 from fsgov.merkle import Checkpoint
@@ -52,6 +53,8 @@ def proven(bundle: Bundle) -> Iterator[Proven]:
     yield from _policies(bundle)
     for call in bundle.table("calls"):
         yield from _decision(bundle, call)
+        yield from _outcome(bundle, call)
+    _answers(bundle)
     for segment in bundle.table("segments"):
         yield _consents(bundle, segment)
         yield from _digests(bundle, segment)
@@ -124,6 +127,36 @@ def _replayed(bundle: Bundle, stored: Any, decision: Any) -> str:
     return "decided again: the same"
 
 
+def _outcome(bundle: Bundle, call: Row) -> Iterator[Proven]:
+    """How the call ended is what the log tells, and so is what became known of it later."""
+    name = str(call["call"])
+    told = [(line.facts["outcome"], line.facts["cause"]) for line in bundle.told("call.over", name)]
+    later = [line.facts["outcome"] for line in bundle.told("call.outcome.revised", name)]
+    outcome = call.get("outcome"), call.get("outcome_cause")
+    if told and outcome not in (told[-1], (None, "")) and outcome[1] != "lost":  # lost: reconcile gave it one
+        raise damaged(layout.ROWS, "the call has another outcome than the log tells")
+    if later and call.get("revised_outcome") != later[-1]:
+        raise damaged(layout.ROWS, "its outcome was revised in another way than the log tells")
+    if told:
+        yield Proven("outcome", f"{outcome[0]}, as the log tells" if outcome[0] else "not entered yet")
+
+
+def _answers(bundle: Bundle) -> None:
+    """Each answer about consent that the log tells is a row that says the same."""
+    rows = {str(row["consent"]): row for row in bundle.table("consents")}
+    over = {str(row["call"]) for row in bundle.table("calls") if row.get("outcome")}
+    for line in bundle.lines:
+        if line.subject not in over or not line.type.startswith("consent.") or "consent" not in line.facts:
+            continue
+        consent, facts = str(line.facts["consent"]), line.facts
+        row = rows.get(consent)
+        if row is None:
+            raise damaged(layout.ROWS, f"consent {consent} has no row")
+        told = line.type, *(facts[name] for name in ("party", "purpose", "method", "mode"))
+        if told != (f"consent.{row['state']}", row["party"], row["purpose"], row["method"], row["mode"]):
+            raise damaged(layout.ROWS, f"consent {consent} is not what the log tells")
+
+
 def _consents(bundle: Bundle, segment: Row) -> Proven:
     """The consents that the recording rests on are as they were when it was opened."""
     rows = {str(row["consent"]): row for row in bundle.table("consents")}
@@ -137,14 +170,6 @@ def _consents(bundle: Bundle, segment: Row) -> Proven:
             erased += 1
         elif expected is not None and _digest_of(row) != expected:
             raise damaged(layout.ROWS, f"consent {consent} is not what {segment['segment']} rests on")
-    for line in bundle.lines:
-        row = rows.get(str(line.facts.get("consent")))
-        if row is None or not line.type.startswith("consent."):
-            continue
-        if (line.facts["party"], line.facts["purpose"]) != (row["party"], row["purpose"]):
-            raise damaged(
-                layout.ROWS, f"consent {row['consent']} is of another party or purpose than the log tells"
-            )
     opened = bundle.told("segment.opened", str(segment["segment"]))
     if opened and sorted(opened[-1].facts["consents"]) != sorted(segment["consents"]):
         raise damaged(layout.ROWS, f"{segment['segment']} rests on other consents than the log tells")
@@ -182,6 +207,9 @@ def _digests(bundle: Bundle, segment: Row) -> Iterator[Proven]:
             said.append(words)
         elif segment.get(column) and not segment.get("adopted"):
             raise damaged(layout.LINES, f"no line tells the digest of the {words} of {name}")
+    checked = bundle.told("segment.checked", name)
+    if checked and segment.get("mask_proof") not in {line.facts["mask_proof"] for line in checked}:
+        raise damaged(layout.ROWS, f"the pauses of {name} were found otherwise than the log tells")
     if said:
         yield Proven(f"digests of {name}", f"{' and '.join(said)}: as the log tells")
 
@@ -202,6 +230,7 @@ def _end(bundle: Bundle, segment: Row) -> Iterator[Proven]:
     body = json.loads((bundle.directory / file).read_bytes())
     if body.get("segment") != name:
         raise damaged(file, "it is of another recording")
+    check_listed(body)
     said = f"{body.get('cause')}, at {body.get('destroyed_at')}, complete after {body.get('complete_after')}"
     yield Proven(f"end of {name}", f"destroyed: {said}; its certificate is what the log tells")
 
@@ -250,6 +279,8 @@ def _holds(bundle: Bundle) -> Iterator[Proven]:
     for row in rows:
         if row["id"] not in placed or (row["released_at"] is not None) != (row["id"] in released):
             raise damaged(layout.ROWS, f"hold {row['id']} is not what the log tells")
+    if bundle.rows.get("holds") is not None and placed - {row["id"] for row in rows}:
+        raise damaged(layout.ROWS, "a hold that the log tells has no row")
     if rows:
         over = sum(row["released_at"] is not None for row in rows)
         yield Proven("holds", f"{len(rows)}, {over} of them released, as the log tells")

@@ -55,6 +55,8 @@ TRANSCRIPT = b"hallo"
 YES = f"c-{CALL}-1"
 CONSENT = {"id": YES, "party": 1, "purpose": "evidence", "state": "given", "method": "key",
            "mode": "opt_in", "at": START, "evidence": {"digit": "1", "prompt": "de"}}  # fmt: skip
+NO = f"c-{CALL}-2"
+WITHDRAWN = {**CONSENT, "id": NO, "purpose": "training", "state": "withdrawn", "at": START + 1}
 RECIPIENT, REASON = "court of Berlin", "file 17 `C` 3"
 
 
@@ -164,7 +166,7 @@ def live(place: Place) -> None:
         entering.call(json.dumps(call_file(
             CALL, policy={"version": policy.version, "sha256": policy.sha256}, inputs=inputs.to_json(),
             inputs_salt=SALT, decision=decide(policy, inputs).to_json(), outcome="recorded",
-            ended=START + 9_000_000, consents=[CONSENT], segments=[FIRST, SECOND],
+            ended=START + 9_000_000, consents=[CONSENT, WITHDRAWN], segments=[FIRST, SECOND],
         )))  # fmt: skip
     digests = {}
     for segment in (FIRST, SECOND):
@@ -190,7 +192,13 @@ def live(place: Place) -> None:
         with place.world.ship.entering() as entering:
             entering.segment(json.dumps(document), wrapped)
     decided = decide(policy, inputs)
-    given = {"consent": YES, "party": 1, "purpose": "evidence", "method": "key", "mode": "opt_in"}
+    given: dict[str, entries.Fact] = {
+        "consent": YES,
+        "party": 1,
+        "purpose": "evidence",
+        "method": "key",
+        "mode": "opt_in",
+    }
     place.tell(
         "fs1.govern.1",
         ("call.opened", CALL, {"tenant": "default", "leg_direction": "inbound"}),
@@ -202,6 +210,7 @@ def live(place: Place) -> None:
             "inputs": inputs_digest(SALT, [{"policy": policy.sha256, "inputs": inputs.to_json()}]),
         }),
         ("consent.given", CALL, dict(given)),
+        ("consent.withdrawn", CALL, given | {"consent": NO, "purpose": "training"}),
         *(("segment.opened", f"{CALL}-{n:02}", {
             "call": CALL, "leg": "a", "n": n, "rule": decided.rule, "purposes": ["evidence"],
             "consents": [YES], "armed": False, "start_lost_ms": 60}) for n in (1, 2)),
@@ -458,7 +467,13 @@ FORGERIES = {
     "consent given by another party": (changed("consents", party=2), f"consent {YES}"),
     "evidence of a consent": (changed("consents", evidence={"digit": "9"}), f"consent {YES} is not what"),
     "a refusal that became a yes": (changed("consents", state="refused"), f"consent {YES} is not what"),
-    "consent not there": (without("consents"), "missing"),
+    "consent not there": (without("consents"), "has no row"),
+    "a withdrawal that was left out": (lambda rows: rows["consents"].pop(), f"consent {NO} has no row"),
+    "a withdrawal that became a yes": (
+        lambda rows: rows["consents"][1].update(state="given"), f"consent {NO} is not what the log"),
+    "another outcome": (changed("calls", outcome="refused"), "another outcome"),
+    "pauses that nobody proved": (changed("segments", mask_proof="none"), "found otherwise"),
+    "a hold that was left out": (without("holds"), "has no row"),
     "rests on no consent": (changed("segments", consents=[], evidence={}), "rests on other consents"),
     "another rule": (changed("calls", rule="rest"), "another rule"),
     "another decision": (changed("calls", decision={"rule": "german service line"}), "do not lead to it"),
@@ -476,6 +491,8 @@ FORGERIES = {
     "another call": (changed("calls", call="another"), "its call is another"),
     "another recording": (changed("segments", segment=SECOND), "others than those"),
     "said to be destroyed": (changed("segments", state="destroyed"), "not what its lines"),
+    "a row of nothing": (lambda rows: rows["consents"][0].clear(), "are not those of fsgov"),
+    "a row that is none": (lambda rows: rows["accesses"].append("x"), "are not those of fsgov"),
 }  # fmt: skip
 
 
@@ -679,6 +696,28 @@ def test_the_steps_of_its_readme_find_what_was_changed(copy: Path, name: str) ->
     by_hand(copy, code=1)
 
 
+@pytest.mark.installed("openssl")
+@pytest.mark.parametrize(
+    ("more", "end"),
+    [([], "\n"), (["9 none"], "\n"), ([], "")],
+    ids=["no way", "a way of no steps", "a line without its end"],
+)
+def test_the_steps_of_its_readme_believe_no_line_that_was_not_signed(
+    copy: Path, more: list[str], end: str
+) -> None:
+    """Whoever got a bundle changes a row, and makes list and line fit it; only the way of that line lacks."""
+    (copy / layout.ROWS).write_text((copy / layout.ROWS).read_text().replace("+493012345", "+493099999"))
+    sums = layout.read_sums((copy / layout.SUMS).read_text())
+    sums[layout.ROWS] = hashlib.sha256((copy / layout.ROWS).read_bytes()).hexdigest()
+    (copy / layout.SUMS).write_text(layout.sums_text(sums))
+    line = json.loads((copy / layout.ANCHOR).read_text())
+    line["data"]["sha256"] = hashlib.sha256((copy / layout.SUMS).read_bytes()).hexdigest()
+    (copy / layout.ANCHOR).write_text(json.dumps(line, separators=(",", ":")) + end)
+    *ways, _ = (copy / layout.PATHS).read_text().splitlines()
+    (copy / layout.PATHS).write_text("".join(f"{way}\n" for way in (*ways, *more)))
+    by_hand(copy, code=1)
+
+
 # -- after another key, and after a restore --------------------------------------------------------------
 
 
@@ -718,7 +757,7 @@ def test_whoever_has_the_key_before_or_the_one_after_verifies_what_is_made_after
     file = place.root / "certificate.json"
     said = json.loads(file.read_text())
     assert len(said["handovers"]) == 1
-    file.write_text(json.dumps({**said, "handovers": []}))
+    file.write_text(json.dumps({**said, "handovers": []}, separators=(",", ":")))
     place.fsgov("purge", "certificate", "--verify", "certificate.json", "--key", str(after))
     place.fsgov("purge", "certificate", "--verify", "certificate.json", "--key", str(before), code=8)
 

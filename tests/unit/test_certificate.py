@@ -104,6 +104,9 @@ def forged(**changes: Any) -> Certificate:
         {"listed": []},
         {"listed": [Listed(*AUDIO, AT).plain()]},
         {"listed": [{**Listed(*AUDIO, AT).plain(), "versions": 1}, Listed(*WRAPPED, AT).plain()]},
+        {"listed": "all"},
+        {"listed": [None]},
+        {"removed": None},
     ],
 )
 def test_one_that_was_certified_without_a_listing_does_not_hold(changes: dict[str, Any]) -> None:
@@ -195,7 +198,36 @@ def test_a_key_that_has_handed_over_signs_no_more() -> None:
         verify(replace(made(), handovers=[handover(KEY, OTHER)]), [PUBLIC])
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"format":"fsgov certificate 2"}', "x" * 100])
+def test_each_byte_of_its_file_counts() -> None:
+    text = made().text().encode()
+    for place, byte in enumerate(text):
+        with pytest.raises(Damaged):
+            verify(
+                Certificate.parse((text[:place] + bytes([byte ^ 1]) + text[place + 1 :]).decode()), [PUBLIC]
+            )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda text: text.replace('{"format"', '{"note":"it lives","format"'),
+        lambda text: text.replace('"seq":3', '"seq":4,"seq":3'),
+        lambda text: text.replace('"seq":3', '"seq":3.5'),
+        lambda text: text.replace('"seq":3', '"seq":"3"'),
+        lambda text: text.replace('"seq":3', '"seq":Infinity'),
+        lambda text: json.dumps(json.loads(text), indent=1),
+    ],
+    ids=["more", "twice", "rounded", "text", "infinite", "spelled otherwise"],
+)
+def test_nothing_else_is_in_its_file(other: Any) -> None:
+    Certificate.parse(made().text() + "\n")
+    with pytest.raises(Damaged, match="no certificate"):
+        Certificate.parse(other(made().text()))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "null", '{"format":"fsgov certificate 2"}', "x" * 100, "[" * 100_000]
+)
 def test_what_is_no_certificate_is_told(text: str) -> None:
     with pytest.raises(Damaged, match="no certificate"):
         Certificate.parse(text)
