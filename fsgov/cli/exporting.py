@@ -36,11 +36,17 @@ Seen = Callable[[int], None]
 def identities_of(path: Path | None) -> tuple[Identity, ...]:
     """The identities in the file of --identity or FSGOV_IDENTITY; none where neither names one.
 
-    Raises NotFound, NotPermitted (others may read it too), BadConfiguration.
+    Raises NotFound, NotPermitted (others may read it too), BadConfiguration, BadUsage (it is the key itself,
+    which is not shown again).
     """
     named = path or (Path(found) if (found := os.environ.get(IDENTITY)) else None)
     if named is None:
         return ()
+    if named.name.upper().startswith("AGE-SECRET-KEY-"):
+        hint = (
+            "write it to a file of yours alone; who could read this command line, or its log, has it: rotate"
+        )
+        raise BadUsage("This is the key itself, not a file that has it", hint=hint)
     text = read_text(named.expanduser(), "identity file")
     if named.expanduser().stat().st_mode & 0o077:
         raise NotPermitted(

@@ -215,6 +215,16 @@ def test_an_identity_file_that_will_not_do(
     assert str(RECIPIENT) not in str(fault.value)
 
 
+def test_the_identity_itself_is_not_shown_where_its_file_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FSGOV_IDENTITY", str(RECIPIENT))
+    for path in (None, Path(str(RECIPIENT)), tmp_path / str(RECIPIENT).lower()):
+        with pytest.raises(BadUsage) as fault:
+            exporting.identities_of(path)
+        assert str(RECIPIENT)[20:].lower() not in f"{fault.value} {fault.value.hint}".lower()
+
+
 def test_an_identity_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         exporting.identities_of(tmp_path / "id")
