@@ -452,16 +452,41 @@ CREATE TABLE fsgov.accesses (
     purpose      text NOT NULL,
     reason       text NOT NULL,
     recipient    text NOT NULL DEFAULT '',
+    complaint    text NOT NULL DEFAULT '',
     xact         xid8 NOT NULL,
     requested_at timestamptz NOT NULL DEFAULT now(),
-    released_at  timestamptz
+    released_at  timestamptz,
+    CHECK ((purpose = 'complaint') = (complaint <> ''))
 );
 CREATE INDEX accesses_segment ON fsgov.accesses (segment);
 COMMENT ON TABLE fsgov.accesses IS 'Who asked for a recording, for which purpose and why (free text stays here).';
 COMMENT ON COLUMN fsgov.accesses.reason IS 'Free text; empty after an erasure, as it may name the person.';
 COMMENT ON COLUMN fsgov.accesses.recipient IS 'Who is to get the copy, as the manifest beside it says; empty: nobody but the person who asked. Free text.';
+COMMENT ON COLUMN fsgov.accesses.complaint IS 'The case (cases.id) that it is for, where the purpose is complaint; else empty.';
 COMMENT ON COLUMN fsgov.accesses.xact IS 'The transaction of request_access: release_key wants to see it committed.';
 COMMENT ON COLUMN fsgov.accesses.released_at IS 'Null: requested (request_access). Set: the key was given out, once (release_key).';
+
+CREATE TABLE fsgov.refused_accesses (
+    id         text PRIMARY KEY,
+    tenant     text NOT NULL,
+    segment    text NOT NULL,
+    person     text NOT NULL REFERENCES fsgov.people,
+    login      name NOT NULL,
+    purpose    text NOT NULL,
+    code       text NOT NULL,
+    why        text NOT NULL,
+    refused_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE fsgov.refused_accesses IS
+    'Who asked for a recording and did not get it. Written by refused_access, which the programs of fsgov call after a refusal; never changed.';
+COMMENT ON COLUMN fsgov.refused_accesses.tenant IS
+    'Of the recording, where this login may see it; else the one tenant of the person, or *.';
+COMMENT ON COLUMN fsgov.refused_accesses.segment IS
+    'As it was asked for: there need not be such a recording, or it is of another tenant. Empty: that was no id.';
+COMMENT ON COLUMN fsgov.refused_accesses.purpose IS 'As it was asked for; empty: that was no name of a purpose.';
+COMMENT ON COLUMN fsgov.refused_accesses.code IS
+    'FG403: not for this login, or not for this purpose. FG404: nothing there that it may see. FG409: not now. FG422: something was missing.';
+COMMENT ON COLUMN fsgov.refused_accesses.why IS 'What the database answered.';
 
 -- -- event log -------------------------------------------------------------------------------------------
 
@@ -1192,7 +1217,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['event_log', 'checkpoints', 'log', 'policies', 'statements', 'certificates'] LOOP
+    FOREACH name IN ARRAY ARRAY['event_log', 'checkpoints', 'log', 'policies', 'statements', 'certificates', 'refused_accesses'] LOOP
         EXECUTE format('CREATE TRIGGER immutable BEFORE UPDATE OR DELETE ON fsgov.%I'
                        ' FOR EACH ROW EXECUTE FUNCTION fsgov.refuse_change()', name);
         EXECUTE format('CREATE TRIGGER immutable_whole BEFORE TRUNCATE ON fsgov.%I'
@@ -1359,7 +1384,7 @@ GRANT SELECT ON fsgov.scrubs TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, 
 GRANT SELECT ON fsgov.noted TO fsgov_auditor, fsgov_ops;
 GRANT SELECT ON fsgov.rotations, fsgov.rotation_batches TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.provenance TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
-GRANT SELECT ON fsgov.accesses, fsgov.people, fsgov.memberships TO fsgov_privacy, fsgov_auditor;
+GRANT SELECT ON fsgov.accesses, fsgov.refused_accesses, fsgov.people, fsgov.memberships TO fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.subject_requests, fsgov.subject_records, fsgov.forgotten TO fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.schedules, fsgov.schedule_runs, fsgov.plans, fsgov.plan_items TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.certificates, fsgov.erased TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
@@ -1629,63 +1654,96 @@ GRANT EXECUTE ON FUNCTION fsgov.enter_segment TO fsgov_ship;
 
 -- == People at a desk ====================================================================================
 
-CREATE FUNCTION fsgov.request_access(p_segment text, p_purpose text, p_reason text, p_recipient text DEFAULT '') RETURNS text
+CREATE FUNCTION fsgov.may_open(about fsgov.segments, p_purpose text, p_complaint text) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    privacy boolean := fsgov.in_role(session_user, 'fsgov_privacy');
+    others  text[] := ARRAY['review', 'audit', 'complaint', 'subject_request'];
+BEGIN
+    IF about.segment IS NULL OR NOT fsgov.mine(about.tenant) THEN
+        RAISE EXCEPTION 'there is no such segment' USING ERRCODE = 'FG404', DETAIL = about.segment;
+    END IF;
+    IF NOT privacy AND (about.state = 'quarantined' OR NOT (fsgov.in_role(session_user, 'fsgov_supervisor')
+            OR p_purpose = 'audit' AND fsgov.in_role(session_user, 'fsgov_auditor'))) THEN
+        RAISE EXCEPTION 'this recording is not for this login' USING ERRCODE = 'FG403',
+            DETAIL = about.segment || ' is ' || about.state,
+            HINT = 'supervisors open stored recordings, fsgov_privacy also quarantined ones, fsgov_auditor stored ones for an audit';
+    END IF;
+    IF about.state = 'missing' THEN
+        RAISE EXCEPTION 'there was no audio to store' USING ERRCODE = 'FG409', DETAIL = about.segment;
+    END IF;
+    IF about.state IN ('destroying', 'destroyed') THEN
+        RAISE EXCEPTION 'this recording is destroyed' USING ERRCODE = 'FG409', DETAIL = about.segment || ' is ' || about.state,
+            HINT = 'fsgov purge certificate ' || about.segment;
+    END IF;
+    IF p_purpose IS NULL OR NOT p_purpose = ANY (about.purposes || others) THEN
+        RAISE EXCEPTION 'this recording does not serve that purpose' USING ERRCODE = 'FG403',
+            DETAIL = about.segment, HINT = 'purposes: ' || array_to_string(about.purposes || others, ', ');
+    END IF;
+    IF p_purpose = 'audit' AND NOT fsgov.in_role(session_user, 'fsgov_auditor') THEN
+        RAISE EXCEPTION 'an audit is the auditor''s' USING ERRCODE = 'FG403', DETAIL = about.segment || ', ' || session_user,
+            HINT = 'fsgov_auditor asks for it, or name what you need it for: ' || array_to_string(fsgov.live_purposes(about.segment), ', ');
+    END IF;
+    IF p_purpose = 'review' AND NOT (privacy AND (about.state = 'quarantined' OR fsgov.is_due(about.segment))) THEN
+        RAISE EXCEPTION 'there is nothing to review' USING ERRCODE = 'FG403', DETAIL = about.segment || ' is ' || about.state,
+            HINT = 'fsgov_privacy reviews what is in quarantine, and what is about to be destroyed because its time is over';
+    END IF;
+    IF p_purpose = 'complaint' AND coalesce(p_complaint, '') = '' THEN
+        RAISE EXCEPTION 'a complaint has a case' USING ERRCODE = 'FG422', DETAIL = about.segment,
+            HINT = 'fsgov hold list names the cases; fsgov hold place --complaint opens one';
+    END IF;
+    IF p_purpose <> 'complaint' AND coalesce(p_complaint, '') <> '' THEN
+        RAISE EXCEPTION 'only a complaint has a case' USING ERRCODE = 'FG422', DETAIL = about.segment || ', ' || p_purpose,
+            HINT = 'the purpose is complaint, or no case is named';
+    END IF;
+    IF p_purpose = 'complaint' AND NOT EXISTS (SELECT FROM fsgov.cases k WHERE k.id = p_complaint AND fsgov.mine(k.tenant)
+            AND k.hold = ANY (fsgov.held(about.segment))) THEN
+        RAISE EXCEPTION 'no open case of this name is about this recording' USING ERRCODE = 'FG403',
+            DETAIL = about.segment || ', ' || p_complaint, HINT = 'fsgov hold list; fsgov hold add takes it into an open case';
+    END IF;
+    IF p_purpose = 'subject_request' AND NOT (privacy AND fsgov.is_asked_for(about.segment)) THEN
+        RAISE EXCEPTION 'nobody who can be heard in it has asked for this recording' USING ERRCODE = 'FG403', DETAIL = about.segment,
+            HINT = 'fsgov_privacy gives it out while their request is open: fsgov subject open export';
+    END IF;
+    IF NOT p_purpose = ANY (others) AND NOT p_purpose = ANY (fsgov.live_purposes(about.segment)) THEN
+        RAISE EXCEPTION 'the time of this purpose is over' USING ERRCODE = 'FG403', DETAIL = about.segment || ', ' || p_purpose,
+            HINT = 'still open for: ' || array_to_string(fsgov.live_purposes(about.segment) || others, ', ');
+    END IF;
+    IF about.basis ->> p_purpose = 'consent' AND EXISTS (SELECT FROM fsgov.consents n WHERE n.call = about.call
+            AND n.purpose = p_purpose AND n.state IN ('refused', 'withdrawn')) THEN
+        RAISE EXCEPTION 'a party has taken its consent to that purpose back' USING ERRCODE = 'FG403',
+            DETAIL = about.segment || ', ' || p_purpose, HINT = 'fsgov calls show ' || about.call;
+    END IF;
+END $$;
+COMMENT ON FUNCTION fsgov.may_open IS
+    'Internal: raises where this login may not open this recording now: for a purpose of its own that is neither over nor taken back; for review (fsgov_privacy, of what is in quarantine or due), audit (fsgov_auditor), complaint (an open case that holds it) or subject_request.';
+
+CREATE FUNCTION fsgov.request_access(p_segment text, p_purpose text, p_reason text, p_recipient text DEFAULT '',
+    p_complaint text DEFAULT '') RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
     person text := fsgov.me();
     access text := fsgov.random_id('x-');
     about  fsgov.segments;
 BEGIN
-    SELECT * INTO about FROM fsgov.segments s WHERE s.segment = p_segment
-        AND (s.tenant IN (SELECT fsgov.my_tenants()) OR '*' IN (SELECT fsgov.my_tenants()));
+    SELECT * INTO about FROM fsgov.segments s WHERE s.segment = p_segment AND fsgov.mine(s.tenant);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no such segment' USING ERRCODE = 'FG404', DETAIL = p_segment;
     END IF;
-    IF NOT fsgov.in_role(session_user, 'fsgov_privacy')
-       AND (about.state = 'quarantined' OR NOT fsgov.in_role(session_user, 'fsgov_supervisor')) THEN
-        RAISE EXCEPTION 'this recording is not for this login' USING ERRCODE = 'FG403',
-            DETAIL = p_segment || ' is ' || about.state,
-            HINT = 'supervisors open stored recordings, fsgov_privacy also quarantined ones';
-    END IF;
-    IF about.state = 'missing' THEN
-        RAISE EXCEPTION 'there was no audio to store' USING ERRCODE = 'FG409', DETAIL = p_segment;
-    END IF;
-    IF about.state IN ('destroying', 'destroyed') THEN
-        RAISE EXCEPTION 'this recording is destroyed' USING ERRCODE = 'FG409', DETAIL = p_segment || ' is ' || about.state,
-            HINT = 'fsgov purge certificate ' || p_segment;
-    END IF;
-    IF coalesce(p_reason, '') = '' THEN
+    PERFORM fsgov.may_open(about, p_purpose, p_complaint);
+    IF btrim(coalesce(p_reason, '')) = '' THEN
         RAISE EXCEPTION 'an access needs a reason' USING ERRCODE = 'FG409', DETAIL = p_segment;
     END IF;
-    IF p_purpose IS NULL OR NOT (p_purpose = ANY (about.purposes)
-                                 OR p_purpose IN ('review', 'audit', 'complaint', 'subject_request')) THEN
-        RAISE EXCEPTION 'this recording does not serve that purpose' USING ERRCODE = 'FG403',
-            DETAIL = p_segment, HINT = 'purposes: ' || array_to_string(
-                about.purposes || ARRAY['review', 'audit', 'complaint', 'subject_request'], ', ');
-    END IF;
-    IF p_purpose = 'subject_request' AND NOT (fsgov.in_role(session_user, 'fsgov_privacy') AND fsgov.is_asked_for(p_segment)) THEN
-        RAISE EXCEPTION 'nobody who can be heard in it has asked for this recording' USING ERRCODE = 'FG403', DETAIL = p_segment,
-            HINT = 'fsgov_privacy gives it out while their request is open: fsgov subject open export';
-    END IF;
-    IF p_purpose = ANY (about.purposes) AND NOT p_purpose = ANY (fsgov.live_purposes(p_segment)) THEN
-        RAISE EXCEPTION 'the time of this purpose is over' USING ERRCODE = 'FG403', DETAIL = p_segment || ', ' || p_purpose,
-            HINT = 'still open for: ' || array_to_string(fsgov.live_purposes(p_segment)
-                || ARRAY['review', 'audit', 'complaint', 'subject_request'], ', ');
-    END IF;
-    IF about.basis ->> p_purpose = 'consent' AND EXISTS (SELECT FROM fsgov.consents n WHERE n.call = about.call
-            AND n.purpose = p_purpose AND n.state IN ('refused', 'withdrawn')) THEN
-        RAISE EXCEPTION 'a party has taken its consent to that purpose back' USING ERRCODE = 'FG403',
-            DETAIL = p_segment || ', ' || p_purpose, HINT = 'fsgov calls show ' || about.call;
-    END IF;
-    INSERT INTO fsgov.accesses (id, tenant, segment, person, login, purpose, reason, recipient, xact)
-        VALUES (access, about.tenant, p_segment, person, session_user, p_purpose, p_reason, coalesce(p_recipient, ''), pg_current_xact_id());
+    INSERT INTO fsgov.accesses (id, tenant, segment, person, login, purpose, reason, recipient, complaint, xact)
+        VALUES (access, about.tenant, p_segment, person, session_user, p_purpose, p_reason, coalesce(p_recipient, ''),
+            coalesce(p_complaint, ''), pg_current_xact_id());
     PERFORM fsgov.enter_from_desk(person, 'access.requested', p_segment,
-        jsonb_build_object('call', about.call, 'access', access, 'purpose', p_purpose));
+        jsonb_build_object('call', about.call, 'access', access, 'purpose', p_purpose, 'case', nullif(p_complaint, '')));
     RETURN access;
 END $$;
 COMMENT ON FUNCTION fsgov.request_access IS
-    'Asks for one recording, for one of its purposes (or review, audit, complaint, subject_request). Commit, then release_key.';
-GRANT EXECUTE ON FUNCTION fsgov.request_access TO fsgov_supervisor, fsgov_privacy;
+    'Asks for one recording, for one of its purposes (or review, audit, complaint, subject_request: may_open says when). p_complaint: the case, where the purpose is complaint. Commit, then release_key.';
+GRANT EXECUTE ON FUNCTION fsgov.request_access TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 
 CREATE FUNCTION fsgov.release_key(p_access text, OUT segment text, OUT wrapped_key bytea, OUT vault text,
     OUT object_key text, OUT version_id text, OUT sealed_size bigint, OUT sealed_sha256 text, OUT audio_sha256 text)
@@ -1715,12 +1773,49 @@ BEGIN
     IF NOT FOUND OR about.state IN ('destroying', 'destroyed') THEN
         RAISE EXCEPTION 'the key of this recording is destroyed' USING ERRCODE = 'FG404', DETAIL = asked.segment;
     END IF;
+    PERFORM fsgov.may_open(about, asked.purpose, asked.complaint);  -- it may be long ago that it was asked for
     segment := about.segment; vault := about.vault; object_key := about.object_key; version_id := about.version_id;
     sealed_size := about.sealed_size; sealed_sha256 := about.sealed_sha256; audio_sha256 := about.audio_sha256;
 END $$;
 COMMENT ON FUNCTION fsgov.release_key IS
-    'The wrapped key of a requested and committed access, once, to the login that asked.';
-GRANT EXECUTE ON FUNCTION fsgov.release_key TO fsgov_supervisor, fsgov_privacy;
+    'The wrapped key of a requested and committed access, once, to the login that asked, while it may still open that recording for that purpose.';
+GRANT EXECUTE ON FUNCTION fsgov.release_key TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+
+CREATE FUNCTION fsgov.refused_access(p_segment text, p_purpose text, p_reason text, p_complaint text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person  text := fsgov.me();
+    mine    text[] := ARRAY(SELECT fsgov.my_tenants());
+    refusal text := fsgov.random_id('x-');
+    said    text := '';
+    about   fsgov.segments;
+BEGIN
+    BEGIN  -- asked once more, so that it is the database that says what was refused; whatever comes of it is undone
+        IF p_segment LIKE 'd-%' THEN
+            PERFORM fsgov.request_artefact(p_segment, p_purpose, p_reason, '', p_complaint);
+        ELSE
+            PERFORM fsgov.request_access(p_segment, p_purpose, p_reason, '', p_complaint);
+        END IF;
+        RAISE EXCEPTION 'granted' USING ERRCODE = 'FG200';
+    EXCEPTION
+        WHEN SQLSTATE 'FG200' THEN
+            RETURN;
+        WHEN SQLSTATE 'FG403' OR SQLSTATE 'FG404' OR SQLSTATE 'FG409' OR SQLSTATE 'FG422' THEN
+            said := SQLERRM;
+            SELECT s.* INTO about FROM fsgov.segments s WHERE fsgov.mine(s.tenant) AND s.segment
+                = coalesce((SELECT a.segment FROM fsgov.artefacts a WHERE a.artefact = p_segment), p_segment);
+            INSERT INTO fsgov.refused_accesses (id, tenant, segment, person, login, purpose, code, why)
+                VALUES (refusal, coalesce(about.tenant, CASE cardinality(mine) WHEN 1 THEN mine[1] ELSE '*' END),
+                    coalesce(about.segment, substring(p_segment FROM '^[0-9A-Za-z-]{1,80}$'), ''), person, session_user,
+                    coalesce(substring(p_purpose FROM '^[a-z][a-z0-9_]{0,31}$'), ''), SQLSTATE, said);
+            PERFORM fsgov.enter_from_desk(person, 'access.refused', coalesce(about.segment, refusal),
+                jsonb_build_object('call', about.call, 'access', refusal, 'code', SQLSTATE));
+    END;
+END $$;
+COMMENT ON FUNCTION fsgov.refused_access IS
+    'Keeps that this login asked for a recording (or an artefact) so and was refused. Asks again itself: what would be granted is not noted.';
+GRANT EXECUTE ON FUNCTION fsgov.refused_access TO fsgov_agent, fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops,
+    fsgov_integrator;
 
 -- -- the policy in force -----------------------------------------------------------------------------------
 
@@ -2509,6 +2604,16 @@ SET search_path = pg_catalog, fsgov, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION fsgov.live_purposes IS
     'Internal: the purposes that this segment may still be used for, as far as time says: those that are not over, in their order. None where it waits for its destruction. One whose period nobody knows is not over.';
+
+CREATE FUNCTION fsgov.is_due(p_segment text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = p_segment AND s.state = 'stored' AND NOT s.dispose
+            AND fsgov.live_purposes(p_segment) = '{}')
+        OR EXISTS (SELECT FROM fsgov.plan_items i JOIN fsgov.plans p ON p.id = i.plan WHERE i.segment = p_segment
+            AND p.state IN ('proposed', 'approved', 'applying', 'waiting') AND p.expires_at > now())
+$$;
+COMMENT ON FUNCTION fsgov.is_due IS
+    'Internal: whether this recording is to be destroyed soon: all its purposes are over, or somebody has proposed it.';
 
 CREATE FUNCTION fsgov.propose_retention(p_from text[], p_to text, p_reason text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -4828,7 +4933,8 @@ COMMENT ON FUNCTION fsgov.attach IS
     'What was made of a stored recording, for one of its purposes, sealed to its key; the answer is the id. The same bytes again, for the same kind and purpose, are the same artefact.';
 GRANT EXECUTE ON FUNCTION fsgov.attach TO fsgov_supervisor, fsgov_privacy, fsgov_integrator;
 
-CREATE FUNCTION fsgov.request_artefact(p_artefact text, p_purpose text, p_reason text, p_recipient text DEFAULT '') RETURNS text
+CREATE FUNCTION fsgov.request_artefact(p_artefact text, p_purpose text, p_reason text, p_recipient text DEFAULT '',
+    p_complaint text DEFAULT '') RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
     person text := fsgov.me();
@@ -4840,7 +4946,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no such artefact' USING ERRCODE = 'FG404', DETAIL = p_artefact;
     END IF;
-    access := fsgov.request_access(about.segment, p_purpose, p_reason, p_recipient);
+    access := fsgov.request_access(about.segment, p_purpose, p_reason, p_recipient, p_complaint);
     IF p_purpose NOT IN (about.purpose, 'review', 'audit', 'complaint', 'subject_request') THEN
         RAISE EXCEPTION 'this artefact does not serve that purpose' USING ERRCODE = 'FG403',
             DETAIL = p_artefact, HINT = 'it was made for ' || about.purpose;
@@ -4856,7 +4962,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fsgov.request_artefact IS
     'Asks for one artefact: an access to its recording, under the same conditions, and only for what it was made for (or review, audit, complaint, subject_request). Commit, then release_key.';
-GRANT EXECUTE ON FUNCTION fsgov.request_artefact TO fsgov_supervisor, fsgov_privacy;
+GRANT EXECUTE ON FUNCTION fsgov.request_artefact TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 
 CREATE FUNCTION fsgov.take_artefact(p_vault text, OUT artefact text, OUT segment text, OUT object_key text,
     OUT sealed bytea)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from fsgov.catalog.connection import Database
 from fsgov.catalog.rows import selected
+from fsgov.errors import Conflict, Damaged, FsgovError, NotFound, NotPermitted
 
 MARGIN = timedelta(minutes=5)
 """A line may have its place in the log this much before or after the row says that it happened."""
@@ -20,7 +22,7 @@ ROLES = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator", "gove
 
 @dataclass(frozen=True, slots=True)
 class AccessRow:
-    """One access. released_at None: asked for, and the key was never given out."""
+    """One access, of this case or "". released_at None: the key was never given out."""
 
     id: str
     tenant: str
@@ -31,8 +33,24 @@ class AccessRow:
     purpose: str
     reason: str
     recipient: str
+    complaint: str
     requested_at: datetime
     released_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """An access that was refused. segment, purpose: as asked for; "": that was no id, no name."""
+
+    id: str
+    tenant: str
+    segment: str
+    person: str
+    login: str
+    purpose: str
+    code: str
+    why: str
+    refused_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +98,14 @@ _ACCESSES = """(
       AND (%(login)s IS NULL OR a.login = %(login)s)
       AND (%(segment)s IS NULL OR %(segment)s IN (a.segment, s.call))
       AND (%(tenant)s IS NULL OR a.tenant = %(tenant)s)) AS found ORDER BY requested_at, id"""
+_REFUSED = """fsgov.refused_accesses
+    WHERE refused_at >= %(since)s AND refused_at < %(until)s
+      AND (%(login)s IS NULL OR login = %(login)s)
+      AND (%(segment)s IS NULL OR segment = %(segment)s OR starts_with(segment, %(segment)s || '-'))
+      AND (%(tenant)s IS NULL OR tenant = %(tenant)s) ORDER BY refused_at, id"""
 _HOLDERS = """(
     SELECT r.rolname::text AS login, p.id AS person, p.added_at, p.disabled_at,
-        ARRAY(SELECT g FROM unnest(ARRAY['supervisor', 'privacy']) AS g
+        ARRAY(SELECT g FROM unnest(ARRAY['supervisor', 'privacy', 'auditor']) AS g
               WHERE pg_has_role(r.oid, ('fsgov_' || g)::regrole, 'USAGE') ORDER BY 1) AS roles,
         ARRAY(SELECT m.tenant FROM fsgov.memberships m WHERE m.person = p.id ORDER BY 1) AS tenants,
         r.rolsuper OR pg_has_role(r.oid, 'fsgov_owner'::regrole, 'MEMBER') AS administers
@@ -115,6 +138,20 @@ class Accesses:
         with self._database.transaction() as cursor:
             return selected(cursor, AccessRow, _ACCESSES, wanted)
 
+    def refused(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        login: str | None = None,
+        segment: str | None = None,
+        tenant: str | None = None,
+    ) -> list[RefusedRow]:
+        """What was refused in this time, in its order. segment: a recording, or a call."""
+        wanted = {"since": since, "until": until, "login": login, "segment": segment, "tenant": tenant}
+        with self._database.transaction() as cursor:
+            return selected(cursor, RefusedRow, _REFUSED, wanted)
+
     def holders(self) -> list[HolderRow]:
         """Every login that can open recordings, or sees the database without any grant."""
         with self._database.transaction() as cursor:
@@ -138,8 +175,25 @@ class Accesses:
         self._database.close()
 
 
+@contextmanager
+def kept_when_refused(
+    database: Database, what: str, purpose: str, reason: str, complaint: str
+) -> Iterator[None]:
+    """Where a recording, or an artefact, is refused inside: that is kept, in a transaction of its own."""
+    try:
+        yield
+    except (NotPermitted, NotFound, Conflict, Damaged):
+        with suppress(FsgovError), database.transaction() as cursor:
+            cursor.execute("SELECT fsgov.refused_access(%s, %s, %s, %s)", (what, purpose, reason, complaint))
+        raise
+
+
 def differences(
-    rows: Iterable[AccessRow], lines: Iterable[Entry], since: datetime, until: datetime
+    rows: Iterable[AccessRow],
+    refused: Iterable[RefusedRow],
+    lines: Iterable[Entry],
+    since: datetime,
+    until: datetime,
 ) -> Iterator[str]:
     """Where the rows of this time and the log do not say the same: one of them was changed, or lost."""
     told = {(str(line["type"]).split(".")[2], line["data"]["access"]): line for line in lines}
@@ -158,6 +212,13 @@ def differences(
                 row.purpose,
             ):
                 yield f"{row.id}: the row names another recording, person or purpose than the log"
+    for each in refused:
+        known.add(("refused", each.id))
+        line = told.get(("refused", each.id))
+        if line is None:
+            yield f"{each.id} ({each.segment}): the log does not tell that it was refused"
+        elif (line["data"]["actor"], line["data"]["code"]) != (each.person, each.code):
+            yield f"{each.id}: the row names another person or refusal than the log"
     for (kind, access), line in sorted(told.items()):
         at = datetime.fromisoformat(line["time"])
         if (kind, access) not in known and since + MARGIN <= at < until - MARGIN:

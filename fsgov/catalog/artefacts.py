@@ -7,6 +7,7 @@ from datetime import datetime
 
 from psycopg2 import Binary
 
+from fsgov.catalog.accesses import kept_when_refused
 from fsgov.catalog.connection import Database
 from fsgov.catalog.rows import selected
 from fsgov.errors import NotFound
@@ -90,14 +91,20 @@ class Artefacts:
             raise NotFound("There is no such artefact", artefact, "fsgov recordings artefacts SEGMENT")
         return found[0]
 
-    def request(self, artefact: str, purpose: str, reason: str, recipient: str = "") -> str:
+    def request(
+        self, artefact: str, purpose: str, reason: str, recipient: str = "", complaint: str = ""
+    ) -> str:
         """Asks for it, committed on return: an access to its recording, for Desk.release_key.
 
-        recipient: who is to get the copy; "": nobody but this person.
+        recipient: who is to get the copy; "": nobody but this person. complaint: the case, for that purpose.
         """
-        with self._database.transaction() as cursor:
+        with (
+            kept_when_refused(self._database, artefact, purpose, reason, complaint),
+            self._database.transaction() as cursor,
+        ):
             cursor.execute(
-                "SELECT fsgov.request_artefact(%s, %s, %s, %s)", (artefact, purpose, reason, recipient)
+                "SELECT fsgov.request_artefact(%s, %s, %s, %s, %s)",
+                (artefact, purpose, reason, recipient, complaint),
             )
             (access,) = cursor.fetchone() or ("",)
             return str(access)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fsgov.catalog import statements
-from fsgov.catalog.accesses import AccessRow
+from fsgov.catalog.accesses import AccessRow, kept_when_refused
 from fsgov.catalog.artefacts import Artefacts
 from fsgov.catalog.bundling import Bundling
 from fsgov.catalog.connection import Cursor, Database
@@ -222,14 +222,21 @@ class Desk:
 
     # -- accesses ----------------------------------------------------------------------------------------
 
-    def request_access(self, segment: str, purpose: str, reason: str, recipient: str = "") -> str:
+    def request_access(
+        self, segment: str, purpose: str, reason: str, recipient: str = "", complaint: str = ""
+    ) -> str:
         """Asks for a recording, committed on return; the answer is the access that `release_key` takes.
 
-        recipient: who is to get the copy; "": nobody but this person.
+        recipient: who is to get the copy; "": nobody but this person. complaint: the case, for that purpose.
+        A refusal is kept as well.
         """
-        with self._database.transaction() as cursor:
+        with (
+            kept_when_refused(self._database, segment, purpose, reason, complaint),
+            self._database.transaction() as cursor,
+        ):
             cursor.execute(
-                "SELECT fsgov.request_access(%s, %s, %s, %s)", (segment, purpose, reason, recipient)
+                "SELECT fsgov.request_access(%s, %s, %s, %s, %s)",
+                (segment, purpose, reason, recipient, complaint),
             )
             (access,) = cursor.fetchone() or ("",)
             return str(access)

@@ -41,10 +41,10 @@ def access(
     tenant: str | None,
     rights: bool,
 ) -> None:
-    """Every access to a recording: who, which, what for, why, for whom; and every login that could have one.
+    """Every access to a recording: who, which, what for, why; what was refused; every login that could.
 
-    Rows and log are compared: an access that only one of them has is told, with exit code 8. For the roles
-    privacy and auditor.
+    Rows and log are compared: what only one of them has is told, with exit code 8. For the roles privacy and
+    auditor.
     """
     from fsgov.catalog.accesses import Accesses, differences
 
@@ -56,21 +56,22 @@ def access(
     if first >= last:
         raise BadUsage("This time has no length", f"{first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}")
     with frame.desk(), frame.database() as dsn, closing(Accesses(dsn)) as accesses:
-        everything = accesses.between(first, last)
-        rows = everything
+        everything, all_refused = accesses.between(first, last), accesses.refused(first, last)
+        rows, refused = everything, all_refused
         if login or recording or tenant:
-            rows = accesses.between(
-                first, last, login=login, segment=recording and a_call(recording), tenant=tenant
-            )
+            of = recording and a_call(recording)
+            rows = accesses.between(first, last, login=login, segment=of, tenant=tenant)
+            refused = accesses.refused(first, last, login=login, segment=of, tenant=tenant)
         holders = accesses.holders()
         lines = accesses.lines(first)
-    wrong = [] if lines is None else list(differences(everything, lines, first, last))
+    wrong = [] if lines is None else list(differences(everything, all_refused, lines, first, last))
     if frame.json:
         output.print_json(
             {
                 "since": first,
                 "until": last,
                 "accesses": rows,
+                "refused": refused,
                 "logins": holders,
                 "compared": lines is not None,
                 "differences": wrong,
@@ -85,6 +86,7 @@ def access(
                     "login": lambda row: row.login,
                     "recording": lambda row: row.segment,
                     "purpose": lambda row: row.purpose,
+                    "case": lambda row: row.complaint,
                     "reason": lambda row: row.reason,
                     "for": lambda row: row.recipient or row.login,
                     "key given": lambda row: row.released_at is not None,
@@ -94,9 +96,25 @@ def access(
             output.print_line("no recording was opened")
         by_purpose = Counter(row.purpose for row in rows)
         output.print_facts(
-            {"accesses": len(rows), **{f"for {name}": n for name, n in sorted(by_purpose.items())}}
+            {
+                "accesses": len(rows),
+                **{f"for {name}": n for name, n in sorted(by_purpose.items())},
+                "refused": len(refused),
+            }
         )
         click.echo()
+        if refused:
+            output.print_rows(
+                refused,
+                {
+                    "refused": lambda row: row.refused_at,
+                    "login": lambda row: row.login,
+                    "recording": lambda row: row.segment,
+                    "purpose": lambda row: row.purpose,
+                    "why": lambda row: row.why,
+                },
+            )
+            click.echo()
         output.print_rows(
             holders,
             {

@@ -22,6 +22,7 @@ from fsgov.errors import BadUsage, Conflict, Damaged, NotFound, NotPermitted
 if TYPE_CHECKING:
     from fsgov.catalog.artefacts import ArtefactRow
     from fsgov.catalog.desk import Desk
+    from fsgov.cli.exporting import Need
     from fsgov.config import Settings
     from fsgov.envelope import Identity
 
@@ -115,15 +116,7 @@ def artefacts(frame: Frame, id_: str) -> None:
     )
 
 
-def export(
-    frame: Frame,
-    artefact: str,
-    purpose: str,
-    reason: str,
-    recipient: str,
-    target: Path,
-    identities: tuple[Identity, ...],
-) -> None:
+def export(frame: Frame, artefact: str, need: Need, target: Path, identities: tuple[Identity, ...]) -> None:
     """Write an artefact and a manifest beside it, after an access to its recording."""
     with frame.desk() as desk:
         row = desk.artefacts.one(artefact)
@@ -132,7 +125,7 @@ def export(
         for new in (path, beside):
             if new.exists():
                 raise Conflict("The file is there already", str(new), "name another; none is overwritten")
-        told = give(frame.settings, desk, row, identities, path, purpose, reason, recipient)
+        told = give(frame.settings, desk, row, identities, path, need)
         write_new(beside, json.dumps(output.plain(told), indent=2) + "\n", 0o600)
     frame.said(
         f"{path.absolute()}  {row.size} bytes  SHA-256 {row.sha256}",
@@ -151,9 +144,7 @@ def give(
     row: ArtefactRow,
     identities: Iterable[Identity],
     path: Path,
-    purpose: str,
-    reason: str,
-    recipient: str,
+    need: Need,
 ) -> dict[str, Any]:
     """The artefact as a file, under `path` only when all of it is right; what its manifest says of it.
 
@@ -163,12 +154,11 @@ def give(
     from fsgov.envelope import unseal_bytes, unwrap_identity
     from fsgov.vault import verified
 
-    if not reason.strip():
-        raise BadUsage("An access needs a reason", "--reason is empty", "say what it is needed for")
+    exporting.reasoned(need)
     with exporting.audio_bucket(settings, row.vault) as bucket:
         if row.state == "stored":  # else the database says why not
             bucket.stat(row.object_key, row.version_id)
-        access = desk.artefacts.request(row.artefact, purpose, reason, recipient)
+        access = desk.artefacts.request(row.artefact, need.purpose, need.reason, need.recipient, need.case)
         released = desk.release_key(access)
         blocks = verified(
             bucket.get(row.object_key, row.version_id or ""), row.sealed_sha256, row.sealed_size
@@ -193,9 +183,8 @@ def give(
         "access": access,
         "exported_by": desk.login,
         "exported_at": datetime.now(UTC),
-        "purpose": purpose,
-        "reason": reason,
-        "recipient": recipient or desk.login,
+        **need.facts(),
+        "recipient": need.recipient or desk.login,
         "file": path.name,
         "size": len(content),
         "sha256": digest,

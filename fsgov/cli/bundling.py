@@ -49,13 +49,10 @@ def export(
     target: Path,
     identities: Sequence[Identity],
     key_text: str | None,
-    *,
-    purpose: str,
-    reason: str,
-    recipient: str,
+    need: exporting.Need,
 ) -> None:
     """Write the bundle of a recording, or of every recording of a call, into the new directory `target`."""
-    if key_text is None or not recipient.strip() or not reason.strip():
+    if key_text is None or not need.recipient.strip() or not need.reason.strip():
         raise BadUsage(
             "Evidence is for somebody, for a reason, and signed by a known key",
             "--recipient, --reason or --key is missing",
@@ -70,10 +67,9 @@ def export(
             raise NotPermitted("Evidence is not for this login", who.login, WHO)
         rows = segments_of(desk, id_)
         key, handovers = _signing(desk.bundling, keys)
-        why = purpose, reason, recipient
         with frame.bar("sealed objects", exporting.sealed_size(rows), "bytes") as seen:
             for row in rows:
-                collecting.recording(frame, desk, place, row, identities, why, seen)
+                collecting.recording(frame, desk, place, row, identities, need, seen)
         collecting.artefacts(frame, desk, place, rows)
         told = collecting.rows_of(desk, place, rows)
         former = [log_id for log_id, _ in desk.bundling.logs()[:-1]]
@@ -86,9 +82,8 @@ def export(
             "call": rows[0].call,
             "segments": [row.segment for row in rows],
             "log_id": log_id,
-            "recipient": recipient,
-            "purpose": purpose,
-            "reason": reason,
+            "recipient": need.recipient,
+            **need.facts(),
             "made_by": desk.login,
             "made_at": made_at,
             "random": os.urandom(16).hex(),
@@ -104,7 +99,7 @@ def export(
         write(place, layout.SUMS, sums)
         digest = hashlib.sha256(sums).hexdigest()
         segments = [row.segment for row in rows]
-        bundle, own = desk.bundling.enter(rows[0].call, segments, digest, recipient, reason)
+        bundle, own = desk.bundling.enter(rows[0].call, segments, digest, need.recipient, need.reason)
         _anchor(frame, desk.bundling, place, key, lines, own)
         report = bundles.verify(place, keys)
         place.rename(target)

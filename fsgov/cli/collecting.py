@@ -29,13 +29,10 @@ def recording(
     place: Path,
     row: SegmentRow,
     identities: Sequence[Identity],
-    why: tuple[str, str, str],
+    need: exporting.Need,
     seen: Callable[[int], None],
 ) -> None:
-    """The sealed object; with an identity the audio too, and what opens it, after an access.
-
-    why: purpose, reason and recipient of that access.
-    """
+    """The sealed object; with an identity the audio too, and what opens it, after an access."""
     from fsgov.envelope import unseal, unwrap_identity
     from fsgov.vault import verified
 
@@ -48,7 +45,7 @@ def recording(
             file.write(block)
     if not identities:
         return
-    _, released = exporting.release(desk, row.segment, *why)
+    _, released = exporting.release(desk, row.segment, need)
     own = unwrap_identity(released.wrapped_key, identities)
     with sealed.open("rb") as source, _new(place, f"recordings/{row.segment}.wav").open("xb") as audio:
         found = unseal(source, audio, [own])

@@ -86,16 +86,34 @@ def stored_at(row: SegmentRow) -> tuple[str, str, int, str]:
     return row.object_key, row.version_id, row.sealed_size, row.sealed_sha256
 
 
-def release(
-    desk: Desk, segment: str, purpose: str, reason: str, recipient: str = ""
-) -> tuple[str, ReleasedKey]:
-    """The access (committed) and its wrapped key. recipient: who is to get the copy, if anybody else."""
-    if not reason.strip():
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a recording is opened for. recipient: who gets the copy, if anybody else. case: of a complaint."""
+
+    purpose: str
+    reason: str
+    recipient: str = ""
+    case: str = ""
+
+    def facts(self) -> dict[str, str]:
+        """As a manifest says it."""
+        told = {"purpose": self.purpose, "reason": self.reason}
+        return told | {"case": self.case} if self.case else told
+
+
+def release(desk: Desk, segment: str, need: Need) -> tuple[str, ReleasedKey]:
+    """The access (committed) and its wrapped key."""
+    reasoned(need)
+    access = desk.request_access(segment, need.purpose, need.reason, need.recipient, need.case)
+    return access, desk.release_key(access)
+
+
+def reasoned(need: Need) -> None:
+    """Raises BadUsage where no reason is given."""
+    if not need.reason.strip():
         raise BadUsage(
             "An access needs a reason", "--reason is empty", "say what the recording is needed for"
         )
-    access = desk.request_access(segment, purpose, reason, recipient)
-    return access, desk.release_key(access)
 
 
 def opened(

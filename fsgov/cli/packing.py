@@ -182,7 +182,9 @@ class Package:
         path = part / "audio" / f"{row.segment}.wav"
         with exporting.audio_bucket(self.settings, row.vault) as bucket:
             reason = f"request {self.request.id}"
-            access, released = exporting.release(desk, row.segment, PURPOSE, reason, self.recipient)
+            access, released = exporting.release(
+                desk, row.segment, exporting.Need(PURPOSE, reason, self.recipient)
+            )
             copy = exporting.export(bucket, row, released, identities, path, seen, as_found=False)
         return {
             "segment": row.segment,
@@ -208,7 +210,9 @@ class Package:
         row = child.row
         path = part / "artefacts" / artefacts.name_of(row)
         reason = f"request {self.request.id}"
-        told = artefacts.give(self.settings, desk, row, identities, path, PURPOSE, reason, self.recipient)
+        told = artefacts.give(
+            self.settings, desk, row, identities, path, exporting.Need(PURPOSE, reason, self.recipient)
+        )
         return {**{name: told[name] for name in TOLD_OF_CHILD}, "file": f"artefacts/{path.name}"}
 
     def _not_given(self, desk: Desk, recordings: Sequence[RecordRow]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from fsgov.errors import BadUsage, Conflict, Damaged, FsgovError, NotFound
 if TYPE_CHECKING:
     from fsgov.catalog.desk import Desk
     from fsgov.catalog.rows import SegmentRow
-    from fsgov.cli.exporting import Copy
+    from fsgov.cli.exporting import Copy, Need
     from fsgov.envelope import Identity
 
 ARTEFACT = "d-"
@@ -26,6 +26,8 @@ STATES = ("stored", "quarantined", "missing", "destroying", "destroyed")
 IDENTITY = click.option(
     "--identity", type=a_path(), help="File with the age identity of a recipient; else FSGOV_IDENTITY."
 )
+
+CASE = click.option("--case", default="", help="With --purpose complaint: the open case that it is for.")
 
 
 @click.group(cls=Group, example="fsgov recordings list --state stored")
@@ -83,6 +85,7 @@ def show(frame: Frame, id_: str) -> None:
 )
 @click.argument("id_", metavar="ID")
 @click.option("--purpose", required=True, help="One of the recording's purposes; the log keeps it.")
+@CASE
 @click.option("--reason", required=True, help="Why it is needed; kept beside the access.")
 @click.option(
     "--recipient", default="", help="Who gets the copy; else nobody but you. The manifest names them."
@@ -97,6 +100,7 @@ def export(
     frame: Frame,
     id_: str,
     purpose: str,
+    case: str,
     reason: str,
     target: Path,
     identity: Path | None,
@@ -117,13 +121,14 @@ def export(
     from fsgov.cli import artefacts, bundling, exporting
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no half of a file is left
+    need = exporting.Need(purpose, reason, recipient, case)
     if evidence:
         found = exporting.identities_of(identity)
-        bundling.export(frame, id_, target, found, key, purpose=purpose, reason=reason, recipient=recipient)
+        bundling.export(frame, id_, target, found, key, need)
         return
     identities = _needed(exporting.identities_of(identity))
     if id_.startswith(ARTEFACT):
-        artefacts.export(frame, a_call(id_), purpose, reason, recipient, target, identities)
+        artefacts.export(frame, a_call(id_), need, target, identities)
         return
     settings = frame.settings
     copies = []
@@ -135,11 +140,9 @@ def export(
                 with exporting.audio_bucket(settings, row.vault) as bucket:
                     key, version, _, _ = exporting.stored_at(row)
                     bucket.stat(key, version)
-                    access, released = exporting.release(desk, row.segment, purpose, reason, recipient)
+                    access, released = exporting.release(desk, row.segment, need)
                     copy = exporting.export(bucket, row, released, identities, path, seen, as_found=as_found)
-                manifest = _manifest(row, copy, access, purpose, reason, desk.login) | {
-                    "recipient": recipient or desk.login
-                }
+                manifest = _manifest(row, copy, access, need, desk.login)
                 write_new(_beside(path), json.dumps(output.plain(manifest), indent=2) + "\n", 0o600)
                 copies.append({**manifest, "file": path.absolute(), "manifest": _beside(path).absolute()})
     if frame.json:
@@ -184,9 +187,7 @@ def _beside(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def _manifest(
-    row: SegmentRow, copy: Copy, access: str, purpose: str, reason: str, login: str
-) -> dict[str, Any]:
+def _manifest(row: SegmentRow, copy: Copy, access: str, need: Need, login: str) -> dict[str, Any]:
     """What this copy is, for whoever gets it."""
     return {
         "segment": row.segment,
@@ -195,8 +196,8 @@ def _manifest(
         "access": access,
         "exported_by": login,
         "exported_at": datetime.now(UTC),
-        "purpose": purpose,
-        "reason": reason,
+        **need.facts(),
+        "recipient": need.recipient or login,
         "file": copy.file.name,
         "size": copy.size,
         "sha256": copy.sha256,
@@ -231,11 +232,14 @@ def _manifest(
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @IDENTITY
 @click.option("--purpose", default="audit", show_default=True, help="With an identity: of the access.")
+@CASE
 @click.option(
     "--reason", default="integrity check", show_default=True, help="With an identity: of the access."
 )
 @pass_frame
-def verify(frame: Frame, ids: tuple[str, ...], identity: Path | None, purpose: str, reason: str) -> None:
+def verify(
+    frame: Frame, ids: tuple[str, ...], identity: Path | None, purpose: str, case: str, reason: str
+) -> None:
     """Whether the vault has what the rows say: the stored version, its length, the SHA-256 of its bytes.
 
     And whether the consents it rests on are as they were when it was opened. With an identity it is opened
@@ -244,6 +248,7 @@ def verify(frame: Frame, ids: tuple[str, ...], identity: Path | None, purpose: s
     from fsgov.cli import exporting, verifying
 
     identities = exporting.identities_of(identity)
+    need = exporting.Need(purpose, reason, case=case)
     settings = frame.settings
     verdicts = []
     faults: list[FsgovError] = []
@@ -255,7 +260,7 @@ def verify(frame: Frame, ids: tuple[str, ...], identity: Path | None, purpose: s
                 at = "object"
                 try:
                     if row.state != "missing":
-                        verdict |= verifying.object_of(settings, desk, row, identities, purpose, reason, seen)
+                        verdict |= verifying.object_of(settings, desk, row, identities, need, seen)
                     at = "consents"
                     verdict[at] = verifying.consents_of(desk, row)
                 except FsgovError as fault:

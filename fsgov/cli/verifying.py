@@ -21,8 +21,7 @@ def object_of(
     desk: Desk,
     row: SegmentRow,
     identities: Iterable[Identity],
-    purpose: str,
-    reason: str,
+    need: exporting.Need,
     seen: exporting.Seen,
 ) -> dict[str, str]:
     """Whether the vault has what the row says. Raises Damaged, and what vault and access refuse."""
@@ -38,7 +37,7 @@ def object_of(
             for _ in verified(exporting.counted(bucket.get(key, version), seen), digest, size):
                 pass
             return {"object": "ok", "audio": "not opened"}
-        _, released = exporting.release(desk, row.segment, purpose, reason)
+        _, released = exporting.release(desk, row.segment, need)
         exporting.opened(bucket, row, released, identities, _Nowhere(), seen)
     return {"object": "ok", "audio": "ok"}
 

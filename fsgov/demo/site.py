@@ -30,7 +30,7 @@ from fsgov.journal import SIGNER
 from fsgov.merkle import PublicKey, generate_signing_key, signing_key_pem
 from fsgov.vault import open_vault
 
-PEOPLE = {"alice": "supervisor", "bob": "privacy"}
+PEOPLE = {"alice": ["supervisor"], "bob": ["privacy", "auditor"]}
 PROMPTS = {"question-de.wav": (1.2, 440.0), "notice-en.wav": (1.0, 523.0)}
 """Seconds, and the tone's frequency."""
 RATE = 8000
@@ -126,8 +126,8 @@ def _database(site: Site) -> None:
     me = pwd.getpwuid(os.getuid()).pw_name
     with embedded.joined(site.database) as server:
         migrate.init(server.dsn(), site.host / "logins")
-        for login, role in PEOPLE.items():
-            added = people.add(server.dsn(), login, [role], os_user=me if login == "alice" else "")
+        for login, roles in PEOPLE.items():
+            added = people.add(server.dsn(), login, roles, os_user=me if login == "alice" else "")
             private(site.desk / f"{login}.password", added.password + "\n")
 
 

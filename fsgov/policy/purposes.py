@@ -13,6 +13,8 @@ from fsgov.policy.terms import Basis, Lock
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 EVENTS = ("call_end", "contract_end", "last_activity", "case_closed")
 """What a retention period can start from. Only call_end happens to every call."""
+RESERVED = ("review", "audit", "complaint", "subject_request")
+"""What the database opens recordings for besides, on conditions of its own (`fsgov.may_open`)."""
 A_SPAN = "write 5 years, 6 months, 90 days or 1 year 6 months"
 
 
@@ -45,6 +47,8 @@ def read_purpose(name: str, purpose: Table, bounds: Bounds) -> Purpose:
     """One purpose; its faults are noted and the rest goes on with harmless values."""
     if not NAME.fullmatch(name):
         purpose.faults.add(purpose.path, "is no name of a purpose", "small letters, digits and _")
+    if name in RESERVED:
+        purpose.faults.add(purpose.path, "is what fsgov opens recordings for besides", "call it otherwise")
     purpose.text("basis", needed=" ".join(basis.value for basis in Basis))
     shortest = _span(purpose, "retain_min") or Span()
     longest = _span(purpose, "retain_max", needed=A_SPAN)

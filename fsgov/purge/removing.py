@@ -51,15 +51,15 @@ class Vaults:
     def locked(self, places: Sequence[Place]) -> Lock | None:
         """The lock that ends last, of all versions there; a legal hold before any other.
 
-        Where this login may not look at a version (keep lists the key bucket, and reads nothing in it), its
-        lock shows when it is removed.
+        keep reads nothing in the key bucket. Where it may not ask for locks either, they show when a version
+        is removed.
         """
         found: list[Lock] = []
         for place in places:
             bucket = self._bucket(place)
             for version in self._versions(bucket, place.key):
                 try:
-                    told = bucket.stat(place.key, version)
+                    told = bucket.lock_of(place.key, version)
                 except (NotFound, NotPermitted):
                     continue
                 if told.legal_hold:

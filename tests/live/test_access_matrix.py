@@ -84,6 +84,9 @@ def theirs(world: World) -> Theirs:
     world.person("petra", "privacy", tenants=["default"])
     item = '[{"kind": "call", "value": "0f6c"}]'
     (hold,) = world.sql("petra", f"SELECT fsgov.place_hold('{item}', 'matter', '', '', 'default')")[0]
+    (case,) = world.sql("petra", f"SELECT id FROM fsgov.open_case('{item}', 'complaint', '', '', 'default')")[
+        0
+    ]
     world.sql("petra", "SELECT fsgov.ask_release(%s, 'over')", values=[hold])
     request = world.sql(
         "petra",
@@ -127,6 +130,7 @@ def theirs(world: World) -> Theirs:
         "p_reason": "why",
         "p_why": "why",
         "p_recipient": "somebody",
+        "p_complaint": case,
         "p_recipients": ["age1x"],
         "p_causes": ["named"],
         "p_entry": "0f6c-01",
@@ -184,7 +188,9 @@ def theirs(world: World) -> Theirs:
         "INSERT INTO fsgov.locks (segment, vault, tenant, mode, until)"
         " VALUES ('0f6c-01', 'eu', 'default', 'GOVERNANCE', now() + interval '1 day')",
     )
-    return Theirs(world, values, ["0f6c", "493012345", "ticket", hold, request, plan, stop, schedule, agreed])
+    return Theirs(
+        world, values, ["0f6c", "493012345", "ticket", hold, case, request, plan, stop, schedule, agreed]
+    )
 
 
 @pytest.mark.parametrize("role", GROUPS)

@@ -229,7 +229,9 @@ def test_it_serves_what_it_was_made_for_and_nothing_else(place: Place) -> None:
     with pytest.raises(NotPermitted, match="does not serve"):  # though its recording serves it
         desk.artefacts.request(artefact, "evidence", "to read")
     assert place.world.sql("admin", "SELECT FROM fsgov.accesses") == []
-    desk.artefacts.request(artefact, "complaint", "to read")
+    query = """SELECT id FROM fsgov.open_case('[{"kind": "call", "value": "0f6c"}]', 'ticket', '', '', '*')"""
+    ((case,),) = place.world.sql("alice", query)
+    desk.artefacts.request(artefact, "complaint", "to read", complaint=case)
 
 
 def test_it_is_quarantined_with_its_recording(place: Place) -> None:

@@ -131,7 +131,7 @@ def place(finished: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     root = tmp_path_factory.mktemp("evidence")
     made = Place(root, finished, Signer(KEY), file_vault(root))
     for login, role, tenant in (
-        ("petra", "privacy", "*"),
+        ("petra", "privacy auditor", "*"),
         ("audrey", "auditor", "*"),
         ("sven", "supervisor", "*"),
         ("tess", "privacy", "default"),
@@ -139,7 +139,7 @@ def place(finished: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         ("alice", "supervisor", "*"),
         ("ingo", "integrator", "*"),
     ):
-        finished.person(login, role, tenants=[tenant])
+        finished.person(login, *role.split(), tenants=[tenant])
         user, password = finished.logins[login]
         write_private(root / f"{login}.password", password)
         server = finished.dsn.rpartition("@")[2]
@@ -294,7 +294,7 @@ def test_the_log_knows_it_and_who_got_it_stands_in_the_row(place: Place, whole: 
 
 def test_without_an_identity_nothing_is_opened(place: Place) -> None:
     before = place.world.sql("admin", "SELECT count(*) FROM fsgov.accesses")
-    sealed = place.export("sealed", id_=CALL, who="audrey")  # an auditor opens nothing
+    sealed = place.export("sealed", id_=CALL, who="audrey")
     assert place.world.sql("admin", "SELECT count(*) FROM fsgov.accesses") == before
     assert {name for name in names(sealed) if name.startswith(("recordings/", "keys/"))} == {
         f"recordings/{FIRST}.age", f"recordings/{SECOND}.age",
@@ -310,7 +310,7 @@ def test_without_an_identity_nothing_is_opened(place: Place) -> None:
         (("--identity", "identity.txt"), "sven", 5),
         ((), "tess", 5),
         (("--key", str(PublicKey.of(SIGNER, generate_signing_key(os.urandom)))), "petra", 8),
-        (("--identity", "identity.txt"), "audrey", 5),
+        (("--identity", "identity.txt"), "bob", 5),
     ],
 )
 def test_what_is_refused_leaves_nothing(place: Place, words: tuple[str, ...], who: str, code: int) -> None:
@@ -542,12 +542,12 @@ def test_what_is_attached_comes_out_again(place: Place) -> None:
     (artefact,) = [each.artefact for each in made if each.kind == "score"]
     Stowing(place.world.ship, {"eu": place.vault.audio}).run_once()
     place.fsgov(
-        "recordings", "export", artefact, "--purpose", "review", "--reason", "x", "--output", "scores",
+        "recordings", "export", artefact, "--purpose", "evidence", "--reason", "x", "--output", "scores",
         "--identity", "identity.txt", "--recipient", "the trainer", who="sven",
     )  # fmt: skip
     assert (place.root / "scores" / f"{artefact}.json").read_bytes() == score.read_bytes()
     manifest = json.loads((place.root / "scores" / f"{artefact}.json.json").read_text())
-    assert (manifest["segment"], manifest["purpose"], manifest["made_for"]) == (FIRST, "review", "evidence")
+    assert (manifest["segment"], manifest["purpose"], manifest["made_for"]) == (FIRST, "evidence", "evidence")
     assert manifest["recipient"] == "the trainer"
     asked = "SELECT recipient FROM fsgov.accesses WHERE id = %s"
     assert place.world.sql("admin", asked, values=[manifest["access"]]) == [("the trainer",)]

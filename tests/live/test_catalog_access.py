@@ -68,7 +68,8 @@ def test_request_and_release_are_lines_of_the_person_without_the_reason(stored: 
     assert second["type"] == "fsgov.access.released.v1"
     assert first["id"] == f"{alice}.1"
     assert first["subject"] == SEGMENT
-    assert first["data"] == {"call": "0f6c", "access": access, "purpose": "evidence", "actor": alice}
+    told = {"call": "0f6c", "access": access, "purpose": "evidence", "case": None, "actor": alice}
+    assert first["data"] == told
     assert b"12345" not in b"".join(bytes(text) for _, text in rows)
     assert stored.logins["alice"][0].encode() not in b"".join(bytes(text) for _, text in rows)
 

@@ -28,7 +28,7 @@ TABLES = {
     "copies", "replicas", "locks",
     "anchors", "periods", "retention_moves",
     "artefacts", "artefact_bytes", "bundles",
-    "rotations", "rotation_batches",
+    "rotations", "rotation_batches", "refused_accesses",
 }  # fmt: skip
 GROUPS = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 ROWS = {"calls", "legs", "segments", "masks", "tags", "holds", "consents", "version"}
@@ -53,7 +53,7 @@ MAY_READ = {
     "supervisor": ROWS | NUMBERS | RETENTION | PURGE | LOG | ROTATIONS,
     "privacy": ROWS
     | NUMBERS
-    | {"accesses", "people", "memberships"}
+    | {"accesses", "refused_accesses", "people", "memberships"}
     | SUBJECTS
     | RETENTION
     | PURGE
@@ -61,7 +61,7 @@ MAY_READ = {
     | ROTATIONS,
     "auditor": ROWS
     | NUMBERS
-    | {"accesses", "people", "memberships", "noted"}
+    | {"accesses", "refused_accesses", "people", "memberships", "noted"}
     | SUBJECTS
     | RETENTION
     | PURGE
@@ -88,8 +88,9 @@ FUNCTIONS = {
     "enter_call": {"ship"},
     "enter_segment": {"ship"},
     "revise_outcome": {"ship"},
-    "request_access": {"supervisor", "privacy"},
-    "release_key": {"supervisor", "privacy"},
+    "request_access": {"supervisor", "privacy", "auditor"},
+    "release_key": {"supervisor", "privacy", "auditor"},
+    "refused_access": {*GROUPS},
     "whoami": {*GROUPS, "govern", "ship", "keep"},
     "my_tenants": {*GROUPS, "govern", "ship", "keep"},
     "people_of_hosts": {"govern"},
@@ -222,7 +223,7 @@ FUNCTIONS = {
     "item_counts": {"keep"},
     "erased_among": {"ship"},
     "attach": {"supervisor", "privacy", "integrator"},
-    "request_artefact": {"supervisor", "privacy"},
+    "request_artefact": {"supervisor", "privacy", "auditor"},
     "take_artefact": {"ship"},
     "artefact_stored": {"ship"},
     "enter_bundle": {"privacy", "auditor"},

@@ -234,7 +234,7 @@ def test_an_access_that_rows_and_log_do_not_both_have_is_told(firm: Company, tmp
         for each in firm.fsgov("report", "access", "--rights", "--json", who="bob").json
     }
     assert rights["table", "segment_keys"]["roles"] == []
-    assert rights["function", "release_key"]["roles"] == ["privacy", "supervisor"]
+    assert rights["function", "release_key"]["roles"] == ["auditor", "privacy", "supervisor"]
 
 
 def test_as_found_is_as_the_switch_left_it(firm: Company, tmp_path: Path) -> None:
@@ -294,7 +294,8 @@ def test_a_damaged_object_is_found_and_leaves_no_file(firm: Company, tmp_path: P
     finally:
         place.write_bytes(whole)
         place.chmod(mode)
-    firm.fsgov("recordings", "verify", CALL, QUARANTINED, *IDENTITY, "--purpose", "audit", who="bob")
+    firm.fsgov("recordings", "verify", CALL, *IDENTITY, "--purpose", "evidence", who="bob")
+    firm.fsgov("recordings", "verify", QUARANTINED, *IDENTITY, "--purpose", "review", who="bob")
 
 
 def test_verify_opens_only_with_an_identity(firm: Company) -> None:
@@ -302,14 +303,16 @@ def test_verify_opens_only_with_an_identity(firm: Company) -> None:
     found = firm.fsgov("recordings", "verify", CALL, "--json", who="alice").json
     assert [row["audio"] for row in found] == ["not opened", "not opened", "-"]
     assert firm.snapshot() == before
-    found = firm.fsgov("recordings", "verify", CALL, *IDENTITY, "--json", who="alice").json
+    words = ("recordings", "verify", CALL, *IDENTITY)
+    assert "audit is the auditor's" in firm.fsgov(*words, who="alice", code=5).err
+    found = firm.fsgov(*words, "--purpose", "evidence", "--json", who="alice").json
     assert [row["audio"] for row in found] == ["ok", "ok", "-"]
 
 
 def test_a_row_that_lies_about_the_audio_is_found(firm: Company) -> None:
     with superuser(firm, "UPDATE fsgov.segments SET audio_sha256 = %s WHERE segment = %s", "0" * 64, FIRST):
         firm.fsgov("recordings", "verify", FIRST, who="alice")
-        firm.fsgov("recordings", "verify", FIRST, *IDENTITY, who="alice", code=8)
+        firm.fsgov("recordings", "verify", FIRST, *IDENTITY, "--purpose", "evidence", who="alice", code=8)
 
 
 # -- events ----------------------------------------------------------------------------------------------
@@ -400,7 +403,7 @@ def test_verify_finds_what_was_done_to_an_export(
 
 
 def test_a_log_cut_with_its_checkpoints_is_found_by_one_from_elsewhere(firm: Company, tmp_path: Path) -> None:
-    firm.fsgov("recordings", "verify", FIRST, *IDENTITY, who="alice")
+    firm.fsgov("recordings", "verify", FIRST, *IDENTITY, "--purpose", "evidence", who="alice")
     firm.keep()
     bucket = open_bucket(f"file:{firm.root}/vault/audio")
     anchor = list(bucket.list("log/"))[-1]

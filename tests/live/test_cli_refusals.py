@@ -219,6 +219,9 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("alice", (*EXPORT, FIRST, *WHY[:-1], "taken", *ID), 7, "is there already"),
     ("alice", (*EXPORT, FIRST, "--reason", " ", "--purpose", "review", "--output", "out", *ID), 2, "reason"),
     ("alice", (*EXPORT, FIRST, "--reason", "x", "--purpose", "fun", "--output", "out", *ID), 5, "purpose"),
+    ("alice", (*EXPORT, FIRST, *WHY, *ID, "--purpose", "complaint"), 8, "has a case"),
+    ("alice", (*EXPORT, FIRST, *WHY, *ID, "--purpose", "audit"), 5, "the auditor's"),
+    ("alice", (*EXPORT, FIRST, *WHY, *ID, "--case", "k-nobodyhere"), 8, "Only a complaint"),
     ("alice", (*EXPORT, QUARANTINED, *WHY, *ID), 5, "quarantined"),
     ("carol", (*EXPORT, FIRST, *WHY, *ID), 5, ""),
     ("novault", (*EXPORT, FIRST, *WHY, *ID), 3, "vault.eu"),
@@ -407,9 +410,15 @@ def test_bad_input_is_told(
 
 
 def test_nothing_of_this_changed_a_row_or_a_file(firm: Company, before: dict[str, object]) -> None:
-    """Runs after the cases: the same module, in order."""
+    """Runs after the cases: the same module, in order. What was refused is kept, and has its line."""
     after = {**firm.snapshot(), "top": sorted(firm.root.iterdir())}
-    assert {name for name in after | before if after.get(name) != before.get(name)} == set()
+    changed = {name for name in after | before if after.get(name) != before.get(name)}
+    assert changed <= {"refused_accesses", "outbox", "origins"}
+    kept = "SELECT count(*) FROM fsgov.refused_accesses"
+    lines = "SELECT count(*) FROM fsgov.outbox WHERE position('access.refused'::bytea IN line) > 0"
+    assert firm.site.ask(kept) == firm.site.ask(lines)
+    ((now, _),), ((then, _),) = after["outbox"], before["outbox"]  # type: ignore[misc, str-unpack]
+    assert [(now - then,)] == firm.site.ask(lines)
 
 
 def test_every_command_is_among_the_cases() -> None:

@@ -152,6 +152,7 @@ def test_a_rotation_and_the_escrow_drill_as_the_page_has_them(drill: Drill) -> N
     drill.run(rewrap.replace("./new.txt", "./identity.txt"), "alice", code=6)
     assert "3 keys sealed anew, 0 left to wrap" in drill.run(rewrap, "alice")
     verify = "fsgov recordings verify 0f6c2d1e-aaaa-4bbb-8ccc-0123456789ab --identity ./{}.txt"
+    verify += " --purpose evidence"
     assert "ok" in drill.run(verify.format("new"), "alice")
     drill.run(verify.format("identity"), "alice", code=6)
     assert "has ended" in drill.run(fourth[0], "bob")

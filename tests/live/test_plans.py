@@ -273,12 +273,12 @@ def test_three_steps_in_their_order_and_no_other(staffed: World) -> None:
 
 def test_what_is_destroyed_is_given_to_nobody_and_enters_no_more(staffed: World) -> None:
     one = SEGMENTS[0]
-    access = staffed.desk("beth").request_access(one, "audit", "before")
+    access = staffed.desk("beth").request_access(one, "evidence", "before")
     plan = approved(staffed, [one])
     begun(staffed, plan, [one])
     desk = staffed.desk("beth")
     with pytest.raises(Conflict, match="destroyed"):
-        desk.request_access(one, "audit", "after")
+        desk.request_access(one, "evidence", "after")
     with pytest.raises(NotFound, match="destroyed"):
         desk.release_key(access)
     staffed.sql("keep", "SELECT fsgov.destroy_keys(%s)", values=[[one]])

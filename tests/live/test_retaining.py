@@ -279,7 +279,8 @@ def test_a_purpose_that_is_over_opens_nothing_any_more(world: World) -> None:
         desk.request_access(segment, "training", "why")
     assert refused.value.hint == "still open for: orders, review, audit, complaint, subject_request"
     assert desk.request_access(segment, "orders", "why")
-    assert desk.request_access(segment, "complaint", "why")
+    query = """SELECT id FROM fsgov.open_case('[{"kind": "call", "value": "aa"}]', 'ticket', '', '', '*')"""
+    assert desk.request_access(segment, "complaint", "why", complaint=world.sql("alice", query)[0][0])
     world.sql("admin", "UPDATE fsgov.segments SET dispose = true")
     with pytest.raises(NotPermitted, match="time of this purpose is over"):
         desk.request_access(segment, "orders", "why")

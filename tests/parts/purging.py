@@ -163,8 +163,8 @@ class Yard:
 
 
 def yard(world: World, vault: Vault) -> Yard:
-    for name in ("bob", "beth"):
-        world.person(name, "privacy")
+    world.person("bob", "privacy")
+    world.person("beth", "privacy", "auditor")
     world.person("alice", "supervisor")
     return Yard(world, vault)
 

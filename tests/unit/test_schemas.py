@@ -182,7 +182,8 @@ def test_every_type_is_in_the_page_about_the_log() -> None:
 def test_the_desk_enters_what_has_a_schema() -> None:
     named = set(re.findall(r"enter_from_desk\(\w+, '([a-z.]+)'", (PACKAGE / "schema.sql").read_text()))
     assert named == {
-        "access.requested", "access.released", "people.added", "people.disabled", "log.opened",
+        "access.requested", "access.released", "access.refused",
+        "people.added", "people.disabled", "log.opened",
         "policy.proposed", "policy.activated", "stop.placed", "stop.lifted", "difference.resolved",
         "subject.opened", "subject.approved", "subject.exported", "subject.answered",
         "segment.copy.asked", "segment.copy.dropped",

@@ -70,7 +70,7 @@ def collect(stage: Stage) -> Evidence:
         for segment, row in rows.items():
             if row.object_key is None:
                 continue
-            key = desk.release_key(desk.request_access(segment, "review", "crash matrix"))
+            key = desk.release_key(desk.request_access(segment, "audit", "crash matrix"))
             own = pyrage.x25519.Identity.from_str(pyrage.decrypt(key.wrapped_key, [identity]).decode())
             assert key.version_id is not None
             audio[segment] = pyrage.decrypt(whole(vault.audio, key.object_key, key.version_id), [own])
