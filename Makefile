@@ -47,7 +47,8 @@ crash: $(VENV)/.test ## SIGKILL at every step of the durable order, and 200 time
 	    tests/acceptance/test_kills.py tests/acceptance/test_outages_database.py \
 	    tests/acceptance/test_outages_disks.py tests/acceptance/test_outages_switch.py \
 	    tests/acceptance/test_restore_drill.py tests/live/test_purge_crash.py \
-	    tests/live/test_rotation_crash.py tests/live/test_cli_refusals.py tests/live/test_errors_page.py
+	    tests/live/test_purge_rgw.py tests/live/test_erasure_crash.py tests/live/test_rotation_crash.py \
+	    tests/live/test_cli_refusals.py tests/live/test_errors_page.py
 soak: $(VENV)/.test ## fifteen minutes of mixed faults under a load of calls; prints what it did and the verdict
 	$(BIN)/python -m tests.acceptance.soak
 bench: $(VENV)/.test ## figures beside their peers, written to bench/results.json

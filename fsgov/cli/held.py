@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsgov.cli.frame import a_call, read_text
+from fsgov.cli.spelling import region_of
 from fsgov.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def items_of(
     tenant: str | None,
 ) -> Iterator[Item]:
     """What the hold is about, as place_hold takes it. Raises BadUsage, NotFound (the file)."""
-    where = region or _region(settings, tenant)
+    where = region or region_of(settings, tenant)
     lines = _lines(file) if file else []
     if not what and not lines and not query:
         raise BadUsage("Say what to hold", "neither WHAT, nor --from, nor --query", "fsgov hold place --help")
@@ -49,14 +50,6 @@ def items_of(
 def _lines(file: Path) -> list[str]:
     text = sys.stdin.read() if str(file) == "-" else read_text(file, "list of what to hold")
     return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _region(settings: Settings, tenant: str | None) -> str:
-    """The region of this tenant, or the one that all tenants have."""
-    if tenant and tenant in settings.tenants:
-        return settings.tenants[tenant].region
-    regions = {each.region for each in settings.tenants.values()}
-    return regions.pop() if len(regions) == 1 else ""
 
 
 def _condition(text: str, region: str) -> tuple[str, str]:

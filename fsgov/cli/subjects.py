@@ -12,6 +12,7 @@ import click
 
 from fsgov.cli import output
 from fsgov.cli.frame import Frame, Group, Moment, pass_frame
+from fsgov.cli.spelling import numbers_of, region_of
 from fsgov.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -19,16 +20,17 @@ if TYPE_CHECKING:
     from fsgov.cli.outlook import Outlook
 
 A_REQUEST = re.compile(r"r-[a-z]{8,32}")
-BETWEEN = str.maketrans("", "", " ()./-")
 CRM = click.option("--crm", multiple=True, help="What the CRM calls them: VALUE, or FACT=VALUE. One or more.")
 TENANT = click.option("--tenant", help="Of this tenant's calls only; else of all of yours.")
+REGION = click.option("--region", help="How a number without + is read: DE, GB. Else as the tenant's.")
 
 
 @click.group(cls=Group, example="fsgov subject find +493012345")
 def subject() -> None:
     """What people ask about their own recordings: find them, give them out, erase them.
 
-    WHO is a number (E.164, or as the switch gives it). REQUEST is the id that `subject open` gave.
+    WHO is a number: E.164, with 00, national, a tel: URI, or as the switch gives it. REQUEST is the id that
+    `subject open` gave.
     """
 
 
@@ -51,24 +53,6 @@ def a_request(text: str) -> str:
     return text
 
 
-def _numbers(who: Sequence[str]) -> list[str]:
-    """Numbers as rows have them, without what people write between digits; an international one in both ways.
-
-    No other form is guessed: what only looks alike may be somebody else's.
-    """
-    found: list[str] = []
-    for each in who:
-        number = each.translate(BETWEEN) if re.fullmatch(r"[+0-9 ()./-]+", each) else each
-        if not number:
-            raise BadUsage("A number is empty", "", "+493012345, or as the switch gives it")
-        found.append(number)
-        if number.startswith("+"):
-            found.append("00" + number[1:])
-        elif number.startswith("00"):
-            found.append("+" + number[2:])
-    return found
-
-
 # -- what there is of somebody ---------------------------------------------------------------------------
 
 
@@ -76,8 +60,11 @@ def _numbers(who: Sequence[str]) -> list[str]:
 @click.argument("who", nargs=-1)
 @CRM
 @TENANT
+@REGION
 @pass_frame
-def find(frame: Frame, who: tuple[str, ...], crm: tuple[str, ...], tenant: str | None) -> None:
+def find(
+    frame: Frame, who: tuple[str, ...], crm: tuple[str, ...], tenant: str | None, region: str | None
+) -> None:
     """Every record of a person, and what an erasure would do with each: nothing is changed.
 
     A record is a recording in which they can be heard, or the rows of a call that name them. For the roles
@@ -87,9 +74,11 @@ def find(frame: Frame, who: tuple[str, ...], crm: tuple[str, ...], tenant: str |
 
     if not who and not crm:
         raise BadUsage("Say who", "", "a number, or --crm VALUE")
+    names, whose = list(crm), tenant or "*"
+    by_request = len(who) == 1 and A_REQUEST.fullmatch(who[0]) is not None
+    numbers = [] if by_request else numbers_of(who, region or region_of(frame.settings, tenant))
     with subjects_of(frame) as (subjects, dsn):
-        numbers, names, whose = _numbers(who), list(crm), tenant or "*"
-        if len(who) == 1 and A_REQUEST.fullmatch(who[0]):
+        if by_request:
             asked = subjects.request(who[0])
             numbers, names, whose = asked.numbers, asked.crm, asked.tenant
         found = outlook(dsn, subjects.find(whose, numbers, names))
@@ -123,6 +112,7 @@ def show_records(frame: Frame, found: list[Outlook]) -> None:
 @click.argument("who", nargs=-1)
 @CRM
 @TENANT
+@REGION
 @click.option("--received", type=Moment(), help="When it came; else now.")
 @click.option("--due", type=Moment(), help="By when they must be answered; else a month after it came.")
 @click.option("--reference", default="", help="Your ticket or letter; kept in the row, never in the log.")
@@ -133,6 +123,7 @@ def open_(
     who: tuple[str, ...],
     crm: tuple[str, ...],
     tenant: str | None,
+    region: str | None,
     received: datetime | None,
     due: datetime | None,
     reference: str,
@@ -142,7 +133,7 @@ def open_(
     From now on it is in `subject list`, and an alarm of keep from a week before it is due until it is done or
     answered. For the role privacy.
     """
-    numbers = _numbers(who)
+    numbers = numbers_of(who, region or region_of(frame.settings, tenant))
     with frame.desk() as desk:
         tenants = desk.whoami().tenants
     whose = tenant or ("*" if "*" in tenants or len(tenants) != 1 else tenants[0])

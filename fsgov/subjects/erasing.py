@@ -23,6 +23,7 @@ from fsgov.catalog.erasing import Due, Erasing, Left, Noted
 from fsgov.catalog.retaining import Retaining
 from fsgov.errors import Conflict, Damaged, FsgovError, Unreachable
 from fsgov.events import Instant
+from fsgov.failpoints import failpoint
 from fsgov.subjects.judging import STOPPED, granted, noted
 from fsgov.subjects.ledger import Ledger
 
@@ -120,10 +121,14 @@ class Erasures:
         rows = [each for each in left if not each.segment]
         if new := [each for each in rows if not each.promised]:
             self._ledger.promise(request, (name(each) for each in new))
+            failpoint("subject.promise")
             self._catalog.promised(request, new)
+            failpoint("subject.promised")
         found = self._judged([each for each in left if each.segment])
         self._catalog.note(request, found)
+        failpoint("subject.judged")
         self._plan(request, left, found)
+        failpoint("subject.planned")
         waiting: dict[tuple[str, int], list[Noted]] = {}
         for each in found:
             if each.verdict not in OVER:
@@ -136,6 +141,7 @@ class Erasures:
             hint = f"see why: fsgov purge status; then fsgov subject erase {request}, once more"
             raise Conflict("The plan of an erasure was stopped", request, hint)
         if self._catalog.done(request, self._origin, lambda *counts: self._done(request, *counts)):
+            failpoint("subject.done")
             log.info("erasure.done", request=request)
 
     def _judged(self, recordings: Sequence[Left]) -> list[Noted]:
@@ -175,8 +181,10 @@ class Erasures:
                 request, row, self._origin,
                 lambda n: self._line(n, "party.erased", row.call, {"party": row.party, "request": request}),
             )  # fmt: skip
+        failpoint("subject.unnamed")
         if not needs:
             self._ledger.forget(name(row))
+            failpoint("subject.forgotten")
         verdict = "erased" if not needs else "held" if needs[0].startswith("h-") else "needed"
         self._catalog.note(request, [Noted(row.call, row.party, "", verdict, tuple(needs))])
 

@@ -273,6 +273,8 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("bob", ("subject", "export", "r-nobodyhere", "--recipient", "x", "--output", "out"), 6, "no such req"),
     ("bob", ("subject", "export", "r-nobodyhere", "--output", "out"), 2, "--recipient"),
     ("bob", ("subject", "erase", "r-nobodyhere", "--yes"), 6, "no such request"),
+    ("bob", ("subject", "find", "anonymous"), 2, "nobody's number"),
+    ("bob", ("subject", "open", "erase", "+493012345", "Withheld"), 2, "nobody's number"),
     ("bob", ("subject", "answer", "r-nobodyhere"), 6, "no such request"),
     ("bob", ("subject", "answer", "r-nobodyhere", "--refused", "--until", "2027-01-01"), 2, "Either"),
     ("alice", ("report", "access"), 5, ""),

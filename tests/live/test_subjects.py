@@ -230,6 +230,23 @@ def test_a_person_is_found_by_any_number_and_by_what_the_crm_calls_them(
     assert found == {("0f6c", 1, ""), ("0f6c", 1, "0f6c-01")}
 
 
+def test_who_has_no_number_is_nobody(office: Office) -> None:
+    """Else a request of one would erase everybody who withholds a number."""
+    party = {"party": 1, "side": "outside", "number": "anonymous", "e164": None, "country": "", "facts": {}}
+    office.call(parties=[party])
+    for number in ("anonymous", "Withheld", "+", "000"):
+        with pytest.raises(Damaged, match="nobody's number"):
+            office.erasure(number)
+    with office.subjects("alice") as alice:
+        assert alice.find("*", ["anonymous"], []) == []
+    # what was opened before anybody looked finds nothing either
+    request = office.erasure()
+    office.world.sql("admin", "UPDATE fsgov.subject_requests SET numbers = '{anonymous}'")
+    office.turn()
+    assert office.verdicts(request) == {}
+    assert office.tables_with("anonymous") == ["parties", "subject_requests"]
+
+
 def test_a_recording_is_theirs_where_they_can_be_heard_or_nobody_noted_who_can(office: Office) -> None:
     office.call(segments=1)
     office.recording("0f6c-02", parties=[2])

@@ -4475,11 +4475,20 @@ END $$;
 COMMENT ON FUNCTION fsgov.subject_rights IS
     'Internal: the person whose login this is, who may deal with what people of this tenant ask.';
 
+CREATE FUNCTION fsgov.nobodys(p_number text) RETURNS boolean LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT lower(p_number) IN ('anonymous', 'withheld', 'private', 'unknown', 'restricted', 'unavailable', 'blocked')
+        OR p_number !~ '[1-9A-Za-z]'
+$$;
+COMMENT ON FUNCTION fsgov.nobodys IS
+    'Internal: whether this stands where a caller has no number. Whoever shares it is not one person.';
+
 CREATE FUNCTION fsgov.parties_of(p_tenant text, p_numbers text[], p_crm text[])
 RETURNS TABLE (call text, party integer, tenant text) LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT found.call, found.party, found.tenant FROM (
-        SELECT p.call, p.party, p.tenant FROM fsgov.parties p WHERE p.e164 = ANY (p_numbers) OR p.number = ANY (p_numbers)
+        SELECT p.call, p.party, p.tenant FROM fsgov.parties p
+        WHERE (p.e164 = ANY (p_numbers) OR p.number = ANY (p_numbers)) AND NOT fsgov.nobodys(coalesce(p.e164, p.number))
         UNION
         SELECT p.call, p.party, p.tenant FROM unnest(p_crm) AS c JOIN fsgov.parties p
             ON p.facts @? format('$.* ? (@ == %s)', to_json(c))::jsonpath
@@ -4534,6 +4543,11 @@ BEGIN
     IF NOT EXISTS (SELECT FROM unnest(p_numbers || p_crm) AS n WHERE n <> '')
        OR EXISTS (SELECT FROM unnest(p_numbers || p_crm) AS n WHERE coalesce(n, '') = '') THEN
         RAISE EXCEPTION 'a request is of somebody' USING ERRCODE = 'FG422', HINT = 'a number, or what the CRM calls them';
+    END IF;
+    IF EXISTS (SELECT FROM unnest(p_numbers) AS n WHERE fsgov.nobodys(n)) THEN
+        RAISE EXCEPTION 'this is nobody''s number' USING ERRCODE = 'FG422',
+            DETAIL = (SELECT string_agg(n, ', ') FROM unnest(p_numbers) AS n WHERE fsgov.nobodys(n)),
+            HINT = 'a number, or what the CRM calls them: who calls without a number is told apart by nothing';
     END IF;
     IF received > now() OR due <= received THEN
         RAISE EXCEPTION 'a request is due after it came, and came before now' USING ERRCODE = 'FG422',
