@@ -193,7 +193,7 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("away", ("purge", "plan", "--dry-run"), 4, "PostgreSQL does not answer"),
     ("alice", ("purge", "approve", "pl-nobody", "--yes"), 6, "no such plan"),
     ("alice", ("purge", "stop", "x", "--yes"), 2, "no id of a plan"),
-    ("alice", (*PROPOSE, "--most", "5", "--yes"), 5, "not for this login"),
+    ("alice", (*PROPOSE, "--most", "5", "--yes"), 5, "refuses this to the login"),
     ("bob", (*PROPOSE, "--yes"), 2, "--most"),
     ("bob", (*PROPOSE, "--most", "5", "--valid", "2 years", "--yes"), 8, "a day to a year"),
     ("bob", (*PROPOSE, "--most", "5", "--valid", "5 min", "--yes"), 2, "no length of time"),
