@@ -36,9 +36,10 @@ ROWS = (
         "purge",
         KEEP,
         "What is being destroyed does not come to its end (stuck: at once where a vault refuses, after 5"
-        " minutes where it does not answer), or keep stopped a plan (halted: until keep starts again).",
+        " minutes where it does not answer), keep stopped a plan (halted: until keep starts again), or what"
+        " was destroyed has come back and cannot be removed (returned).",
         "fsgov purge status says which and why; keep's vault login must list and remove in both buckets.",
-        of="stuck or halted",
+        of="stuck, halted or returned",
     ),
     Alarm(
         "schedule",

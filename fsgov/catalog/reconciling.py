@@ -93,6 +93,10 @@ class Reconciling:
         """The row names another version of the same bytes. Raises Damaged where they are others."""
         self._act("SELECT fsgov.restored_object(%s, %s, %s)", segment, version, sha256)
 
+    def ask_removal(self, segment: str, vault: str, key: str) -> None:
+        """Have keep remove it again. Raises Conflict where its tombstone does not name it."""
+        self._act("SELECT fsgov.ask_removal(%s, %s, %s)", segment, vault, key)
+
     def settle(self, call: str) -> str:
         """The outcome that the call now has. Raises Conflict where it has one."""
         return str(self._act("SELECT fsgov.settle_call(%s)", call))
@@ -133,11 +137,12 @@ def _rows(cursor: Cursor) -> Iterable[Row]:
         " s.sealed_size,"
         " CASE s.state WHEN 'destroying' THEN now() ELSE coalesce(s.stored_at, s.entered_at) END,"
         " s.truncated AND s.state NOT IN ('destroying', 'destroyed'),"
-        " CASE WHEN s.state IN ('stored', 'quarantined') THEN coalesce(r.verdict, '') ELSE '' END"
+        " CASE WHEN s.state IN ('stored', 'quarantined') THEN coalesce(r.verdict, '') ELSE '' END,"
+        " s.state = 'destroyed'"
         " FROM fsgov.segments s LEFT JOIN fsgov.scrubs r USING (segment)"
     )
-    for segment, vault, key, version, size, stored, truncated, verdict in cursor.fetchall():
-        yield Row(segment, vault, key, version, size, _instant(stored), truncated, verdict)
+    for segment, vault, key, version, size, stored, *told in cursor.fetchall():
+        yield Row(segment, vault, key, version, size, _instant(stored), *told)
 
 
 def _open_calls(cursor: Cursor) -> Iterable[OpenCall]:

@@ -16,7 +16,7 @@ from fsgov.retention import Tally
 if TYPE_CHECKING:
     from fsgov.expiry import Expiry
     from fsgov.journal.sequencer import Round, Sequencer
-    from fsgov.purge.scheduling import Scheduling
+    from fsgov.purge.part import Purger
     from fsgov.scrub import Scrubber
     from fsgov.subjects import Erasures
 
@@ -37,14 +37,14 @@ class KeepVitals:
         scrubber: Scrubber | None = None,
         expiry: Expiry | None = None,
         erasures: Erasures | None = None,
-        scheduling: Scheduling | None = None,
+        purger: Purger | None = None,
     ) -> None:
         self.alarms = alarms
         self._sequencer = sequencer
         self._scrubber = scrubber
         self._expiry = expiry
         self._erasures = erasures
-        self._scheduling = scheduling
+        self._purger = purger
         self._now = now
         self._turned = time.monotonic()
         self._leading = False
@@ -88,8 +88,9 @@ class KeepVitals:
             "fsgov_scrub_objects_total": one(self._scrubber.objects if self._scrubber else 0),
             "fsgov_scrub_bytes_total": one(self._scrubber.bytes if self._scrubber else 0),
             **self._retention(),
-            "fsgov_schedule_runs_total": by(self._scheduling.runs if self._scheduling else {}),
-            "fsgov_schedule_late_seconds": one(self._scheduling.late if self._scheduling else 0),
+            "fsgov_schedule_runs_total": by(self._purger.scheduling.runs if self._purger else {}),
+            "fsgov_schedule_late_seconds": one(self._purger.scheduling.late if self._purger else 0),
+            "fsgov_returned_objects_total": one(self._purger.returns.removed if self._purger else 0),
             "fsgov_subject_requests": by(asdict(self._erasures.due) if self._erasures else {}),
             "fsgov_sink_behind_lines": by({dotted(name): n for name, n in self._sequencer.behind.items()}),
         }

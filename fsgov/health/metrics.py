@@ -206,6 +206,13 @@ TABLE = (
     ),
     Row("fsgov_schedule_late_seconds", G, (), KEEP, "Since the oldest run that is due and was not made."),
     Row(
+        "fsgov_returned_objects_total",
+        C,
+        (),
+        KEEP,
+        "Versions of objects of destroyed recordings that had come back, and were removed again.",
+    ),
+    Row(
         "fsgov_subject_requests",
         G,
         ("state",),

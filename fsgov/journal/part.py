@@ -36,7 +36,7 @@ from fsgov.journal.signing import SIGNER, Signer
 from fsgov.journal.stating import Statements
 from fsgov.merkle import PublicKey, load_signing_key
 from fsgov.mirror import Mirror
-from fsgov.purge.part import Purger, purge_of, scheduling_of
+from fsgov.purge.part import Purger, purge_of, returns_of, scheduling_of
 from fsgov.scrub import Scrubber
 from fsgov.scrub.loop import IDLE, Pace
 from fsgov.subjects.part import erasures_of
@@ -73,9 +73,10 @@ def keep(
         scrubber = scrub(settings, {name: vault.audio for name, vault in vaults.items()})
         expiry = expiring(settings)
         erasures = erasures_of(settings, now)
-        purger = Purger(purge_of(settings, now), scheduling_of(settings, now), run=settings.purge.run)
+        purging = purge_of(settings, now), scheduling_of(settings, now), returns_of(settings, now)
+        purger = Purger(*purging, run=settings.purge.run)
         stack.enter_context(closing(purger))
-        vitals = KeepVitals(sequencer, alarms, now, scrubber, expiry, erasures, purger.scheduling)
+        vitals = KeepVitals(sequencer, alarms, now, scrubber, expiry, erasures, purger)
         stack.enter_context(serving(application(vitals), settings.health.keep, "keep"))
         stack.enter_context(closing(scrubber))
         scrubber.start()

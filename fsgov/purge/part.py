@@ -10,6 +10,7 @@ import structlog
 
 from fsgov.catalog.purging import Purging
 from fsgov.catalog.retaining import Retaining
+from fsgov.catalog.returning import Returning
 from fsgov.catalog.scheduling import Standing
 from fsgov.config import Settings
 from fsgov.errors import Conflict, Damaged, FsgovError, Unreachable
@@ -17,6 +18,7 @@ from fsgov.events import Instant
 from fsgov.purge.applying import Judge, Limits, Purge
 from fsgov.purge.failing import PATIENCE
 from fsgov.purge.removing import Vaults
+from fsgov.purge.returning import Returns
 from fsgov.purge.scheduling import Scheduling
 from fsgov.retention import Verdict
 from fsgov.vault import Credentials, open_vault
@@ -34,11 +36,14 @@ class Purger:
     schedules are made all the same.
     """
 
-    def __init__(self, purge: Purge, scheduling: Scheduling, *, run: bool = True, idle: float = IDLE) -> None:
+    def __init__(
+        self, purge: Purge, scheduling: Scheduling, returns: Returns, *, run: bool = True, idle: float = IDLE
+    ) -> None:
         self.troubles: Mapping[str, FsgovError] = {}
         """Alarm -> why, for keep to follow."""
         self.leading = False
         self.scheduling = scheduling
+        self.returns = returns
         self._purge = purge
         self._runs = run
         self._idle = idle
@@ -61,6 +66,7 @@ class Purger:
             self._thread.join()
         self._purge.close()
         self.scheduling.close()
+        self.returns.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -77,6 +83,7 @@ class Purger:
             self.scheduling.turn()
             if self._runs:
                 dealt = self._purge.turn()
+                self.returns.turn()
         except FsgovError as error:
             fault = error
             log.warning("purge.failed", why=error.message, detail=error.detail)
@@ -99,7 +106,7 @@ class Purger:
             troubles["purge.halted"] = Conflict(
                 "keep has stopped a plan of destruction", f"{plan}: {why}", f"fsgov purge status {plan}"
             )
-        self.troubles = {**troubles, **self.scheduling.troubles}
+        self.troubles = {**troubles, **self.scheduling.troubles, **self.returns.troubles}
 
 
 def now() -> Instant:
@@ -108,15 +115,10 @@ def now() -> Instant:
 
 def purge_of(settings: Settings, now: Callable[[], Instant]) -> Purge:
     """What applies plans, as configured: with the database and the vaults of keep."""
-    vaults = {}
-    for vault in settings.vaults.values():
-        login = vault.credentials
-        credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
-        vaults[vault.name] = open_vault(vault.name, vault.url, vault.keys, credentials)
     password = settings.database.password("keep")
     return Purge(
         Purging(settings.database.dsn, password),
-        Vaults(vaults, now),
+        vaults_of(settings, now),
         limits(settings),
         settings.host,
         now,
@@ -128,6 +130,22 @@ def scheduling_of(settings: Settings, now: Callable[[], Instant]) -> Scheduling:
     """What makes the plans of schedules, with the database of keep."""
     dsn, password = settings.database.dsn, settings.database.password("keep")
     return Scheduling(Standing(dsn, password), Retaining.of_keep(dsn, password), settings.host, now)
+
+
+def returns_of(settings: Settings, now: Callable[[], Instant]) -> Returns:
+    """What removes again what has come back, with the database and the vaults of keep."""
+    catalog = Returning(settings.database.dsn, settings.database.password("keep"))
+    return Returns(catalog, vaults_of(settings, now), settings.host, now)
+
+
+def vaults_of(settings: Settings, now: Callable[[], Instant]) -> Vaults:
+    """Every vault of the configuration, with the credentials of keep."""
+    vaults = {}
+    for vault in settings.vaults.values():
+        login = vault.credentials
+        credentials = Credentials(login.access.reveal(), login.secret.reveal()) if login else None
+        vaults[vault.name] = open_vault(vault.name, vault.url, vault.keys, credentials)
+    return Vaults(vaults, now)
 
 
 def limits(settings: Settings) -> Limits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -85,6 +86,21 @@ class Vaults:
             for version in self._bucket(place).list(place.key)
             if version.key == place.key
         ]
+
+    def everything(self) -> Iterator[tuple[str, str, str]]:
+        """Vault, bucket and key of every version there is; delete markers hold nothing, and are left out."""
+        for name, vault in self._vaults.items():
+            for bucket, found in ((AUDIO_BUCKET, vault.audio.list()), (KEY_BUCKET, vault.keys.list("keys/"))):
+                yield from ((name, bucket, each.key) for each in found if not each.marker)
+
+    def belong(self, segment: str, versions: Sequence[Removed]) -> None:
+        """Raises Conflict where the metadata of audio, which this login may read, name another segment."""
+        for each in versions:
+            if each.bucket == AUDIO_BUCKET:
+                with suppress(NotFound, NotPermitted):
+                    told = self._vault(each.vault).audio.stat(each.key, each.version).metadata.get("segment")
+                    if told not in (None, segment):
+                        raise Conflict("Its metadata name another recording", each.key, "it is left as it is")
 
     def remove(
         self, places: Sequence[Place], noted: Sequence[Removed], note: Callable[[list[Removed]], None]

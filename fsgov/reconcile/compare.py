@@ -135,8 +135,10 @@ def in_vault(worlds: Worlds, vault: VaultListing, before: Instant) -> Iterator[D
     on_the_way = {sidecar.key for sidecar in sidecars if sidecar.state != "entered"}
     there = {(each.key, each.version): each for each in vault.objects}
     copies = {each.key: each.version for each in worlds.catalog.copies if each.vault == vault.name}
+    destroyed = {row.segment for row in worlds.catalog.rows if row.destroyed}
+    yield from _returned(vault, destroyed, before)
     for place, each in there.items():
-        if copies.get(each.key) in ("", each.version):
+        if segment_within(each.key) in destroyed or copies.get(each.key) in ("", each.version):
             continue
         if place in named or each.modified >= before or each.key.startswith(OURS) or each.key in on_the_way:
             continue
@@ -155,11 +157,22 @@ def in_vault(worlds: Worlds, vault: VaultListing, before: Instant) -> Iterator[D
             yield from _compared(vault, row, there, (row.key, row.size) in back)
     if vault.keys is not None:
         segments = {segment_of(each.key) for each in vault.objects}
-        copied = {each.segment for each in worlds.catalog.copies if each.vault == vault.name}
+        copied = destroyed | {each.segment for each in worlds.catalog.copies if each.vault == vault.name}
         for segment, since in vault.keys.items():
             known = segment in segments or segment in rows or segment in copied
             if not known and since < before:
                 yield Difference(Kind.KEY_WITHOUT_OBJECT, segment, f"vault {vault.name}", since)
+
+
+def _returned(vault: VaultListing, destroyed: set[str], before: Instant) -> Iterator[Difference]:
+    """What there is of recordings that were destroyed, audio or key."""
+    for each in vault.objects:
+        if segment_within(each.key) in destroyed and each.modified < before:
+            name = f"{vault.name}/{each.key}#{each.version}"
+            yield Difference(Kind.RETURNED_OBJECT, name, "vault", each.modified, f"{each.size} bytes")
+    for segment, since in (vault.keys or {}).items():
+        if segment in destroyed and since < before:
+            yield Difference(Kind.RETURNED_OBJECT, f"{vault.name}/keys/{segment}#", "vault", since)
 
 
 def _compared(
@@ -183,6 +196,11 @@ def of_rows(worlds: Worlds) -> Iterator[Difference]:
             yield Difference(Kind.TRUNCATED_MEDIA, row.segment, "catalog", row.stored)
         if row.verdict in LOST:
             yield Difference(Kind.DAMAGED_OBJECT, row.segment, f"vault {row.vault}", row.stored, row.verdict)
+
+
+def segment_within(key: str) -> str:
+    """The segment of audio, or of what was made of it: `<segment>.age`, `<segment>/<artefact>.age`."""
+    return segment_of(key) or segment_of(f"{PurePosixPath(key).parent.name}.age")
 
 
 def segment_of(key: str) -> str:

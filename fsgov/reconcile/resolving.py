@@ -12,7 +12,7 @@ from fsgov.config import Settings
 from fsgov.errors import BadConfiguration, Conflict, FsgovError, NotFound
 from fsgov.reconcile import vaults
 from fsgov.reconcile.adopting import Adopting
-from fsgov.reconcile.compare import segment_of
+from fsgov.reconcile.compare import segment_of, segment_within
 from fsgov.reconcile.host import recordings_of
 from fsgov.reconcile.worlds import Difference, Kind, Worlds
 
@@ -54,6 +54,8 @@ class Resolving:
                 return self._adopted(found.subject)
             case Kind.RESTORED_OBJECT:
                 return self._restored(found.subject)
+            case Kind.RETURNED_OBJECT:
+                return self._returned(found.subject)
             case Kind.ROW_WITHOUT_OBJECT | Kind.TRUNCATED_OBJECT:
                 self._catalog.mark(found.subject, found.kind.value)
                 return "marked; keep raises the alarm scrub"
@@ -86,7 +88,7 @@ class Resolving:
             if keys is not None:
                 with suppress(NotFound):
                     keys.stat(f"erased/{segment}")
-                    raise Conflict("It was destroyed, and has come back", segment, "purge takes it again")
+                    raise Conflict("It was destroyed, and has come back", segment, "there is no row of it: by hand")
             told = audio.stat(key, version)
             if told.metadata.get("segment") not in (None, segment):
                 raise Conflict("Its metadata name another segment", key, "it is left as it is")
@@ -116,6 +118,14 @@ class Resolving:
             sha256, _ = vaults.digest_of(audio, key, version)
         self._catalog.restored(segment_of(key), version, sha256)
         return "the row names it; keep looks at it next"
+
+    def _returned(self, subject: str) -> str:
+        """Told to keep, which alone destroys."""
+        name, _, place = subject.partition("/")
+        key = place.rpartition("#")[0]
+        segment = key.removeprefix(vaults.KEYS) if key.startswith(vaults.KEYS) else segment_within(key)
+        self._catalog.ask_removal(segment, name, key)
+        return "keep removes it"
 
     def _stopped(self, leg: str) -> str:
         """End the recordings of a leg that are not ours, as they run now."""

@@ -25,6 +25,7 @@ class Kind(Enum):
     ORPHAN_OBJECT = "orphan-object"
     SECOND_COPY = "second-copy"
     RESTORED_OBJECT = "restored-object"
+    RETURNED_OBJECT = "returned-object"
     ROW_WITHOUT_OBJECT = "row-without-object"
     TRUNCATED_OBJECT = "truncated-object"
     TRUNCATED_MEDIA = "truncated-media"
@@ -44,6 +45,7 @@ RESOLUTION: Mapping[Kind, str] = {
     Kind.ORPHAN_OBJECT: "enter a quarantined row, where key and digest prove what it is",
     Kind.SECOND_COPY: "note it; purge takes every version",
     Kind.RESTORED_OBJECT: "have the row name it, where its digest is the row's",
+    Kind.RETURNED_OBJECT: "have keep remove it again, as it does by itself within a day",
     Kind.ROW_WITHOUT_OBJECT: "mark the row, and keep the alarm up until the object is back",
     Kind.TRUNCATED_OBJECT: "mark the row, and keep the alarm up until the object is whole",
     Kind.TRUNCATED_MEDIA: "note it",
@@ -153,7 +155,10 @@ class VaultListing:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A segment's row, as far as it is compared. verdict: of the last look at its object, "" before any."""
+    """A segment's row, as far as it is compared. verdict: of the last look at its object, "" before any.
+
+    key: None of a tombstone and of what is missing; destroyed tells which.
+    """
 
     segment: str
     vault: str
@@ -163,6 +168,7 @@ class Row:
     stored: Instant
     truncated: bool = False
     verdict: str = ""
+    destroyed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ TABLES = {
     "holds", "hold_items", "hold_sources", "hold_calls", "hold_segments", "cases", "mirrors", "reviews",
     "segment_keys", "masks", "policies", "accesses", "origins", "outbox", "log", "event_log",
     "checkpoints", "sinks", "keepers", "activations", "stops", "scrubs", "noted", "provenance",
-    "session_counts", "statements", "erased", "retold", "plans", "plan_items", "certificates",
+    "session_counts", "statements", "erased", "returned", "retold", "plans", "plan_items", "certificates",
     "schedules", "schedule_runs",
     "subject_requests", "subject_records", "forgotten",
     "copies", "replicas", "locks",
@@ -38,7 +38,7 @@ LOG |= {"session_counts", "statements"}
 COPIES = {"copies", "replicas", "locks"}
 NUMBERS = {"parties", "policies", "activations", "stops", "scrubs", "provenance"} | COPIES
 RETENTION = {"anchors", "periods", "retention_moves"}
-PURGE = {"schedules", "schedule_runs", "plans", "plan_items", "certificates", "erased"}
+PURGE = {"schedules", "schedule_runs", "plans", "plan_items", "certificates", "erased", "returned"}
 ROTATIONS = {"rotations", "rotation_batches"}
 # Who may SELECT from what; `calls-` and `consents-`: without the columns that hold numbers.
 MAY_READ = {
@@ -47,7 +47,7 @@ MAY_READ = {
     | {"calls-", "consents-", "stops-", "policies", "activations", "scrubs", "noted"}
     | COPIES
     | RETENTION
-    | {"certificates", "erased"}
+    | {"certificates", "erased", "returned"}
     | LOG,
     "integrator": ROWS - {"calls", "consents"} | {"calls-", "consents-", "periods", "retention_moves-"} | LOG,
     "supervisor": ROWS | NUMBERS | RETENTION | PURGE | LOG | ROTATIONS,
@@ -193,6 +193,12 @@ FUNCTIONS = {
     "propose_retention": {"privacy"},
     "approve_retention": {"privacy", "supervisor"},
     "held_segments": {"supervisor", "privacy", "auditor", "ops", "keep"},
+    "destroyed_among": {"keep"},
+    "note_returned": {"keep"},
+    "ask_removal": {"ops"},
+    "returned_open": {"keep"},
+    "begin_removal": {"keep"},
+    "end_removal": {"keep"},
     "draft_plan": {"privacy"},
     "add_to_plan": {"privacy", "keep"},
     "due_times": {"supervisor", "privacy", "auditor"},

@@ -84,6 +84,14 @@ def test_keep_applies_what_is_approved(firm: Company) -> None:
         while firm.site.ask(f"SELECT state FROM fsgov.plans WHERE id = '{made['plan']}'") != [("done",)]:
             assert time.monotonic() < until
             time.sleep(0.1)
+        ((key,),) = firm.site.ask(f"SELECT object_key FROM fsgov.segments WHERE segment = '{FIRST}'")
+        firm.site.vault().audio.put_bytes(key, b"from an older bucket", {})
+        asked = ("reconcile", "--grace", "0 s", "--apply", "returned-object", "--json")
+        (found,) = firm.fsgov(*asked, who="olga").json["differences"]
+        assert (found["kind"], found["done"]) == ("returned-object", "keep removes it")
+        while firm.site.ask("SELECT count(*) FROM fsgov.returned WHERE removed_at IS NOT NULL") != [(1,)]:
+            assert time.monotonic() < until
+            time.sleep(0.1)
     assert firm.site.ask("SELECT state, count(*) FROM fsgov.segments GROUP BY 1 ORDER BY 1") == [
         ("destroyed", 3), ("missing", 1)
     ]  # fmt: skip

@@ -205,6 +205,26 @@ INJECTED: dict[str, tuple[Kind, str, Callable[[Worlds], Worlds]]] = {
         Kind.RESTORED_OBJECT, f"eu/{key('stored0-01')}#v2",
         lambda w: in_vault(without_object(w), StoredObject(key("stored0-01"), "v2", 900, OLD)),
     ),
+    "an object of a destroyed recording": (
+        Kind.RETURNED_OBJECT, f"eu/{key('gone-01')}#v1",
+        lambda w: in_vault(
+            with_rows(w, rows=(replace(row("gone-01"), key=None, destroyed=True),)),
+            StoredObject(key("gone-01"), "v1", 900, OLD),
+        ),
+    ),
+    "an artefact of one": (
+        Kind.RETURNED_OBJECT, "eu/default/2026/11/gone-02/d-a.age#v1",
+        lambda w: in_vault(
+            with_rows(w, rows=(replace(row("gone-02"), key=None, destroyed=True),)),
+            StoredObject("default/2026/11/gone-02/d-a.age", "v1", 90, OLD),
+        ),
+    ),
+    "a key of one": (
+        Kind.RETURNED_OBJECT, "eu/keys/gone-03#",
+        lambda w: in_vault(
+            with_rows(w, rows=(replace(row("gone-03"), key=None, destroyed=True),)), gone_03=OLD
+        ),
+    ),
     "no object": (Kind.ROW_WITHOUT_OBJECT, "stored0-01", without_object),
     "half an object": (Kind.TRUNCATED_OBJECT, "stored0-01", cut),
     "a key": (Kind.KEY_WITHOUT_OBJECT, "lonely-01", lambda w: in_vault(w, lonely_01=OLD)),

@@ -996,6 +996,22 @@ COMMENT ON COLUMN fsgov.erased.again_at IS 'Its vault does not let go of it befo
 COMMENT ON COLUMN fsgov.erased.restored IS 'An older dump had brought it back, and it is destroyed again: its first certificate is older.';
 
 
+CREATE TABLE fsgov.returned (
+    segment    text NOT NULL,
+    vault      text NOT NULL CHECK (vault <> ''),
+    tenant     text NOT NULL CHECK (tenant <> ''),
+    found_at   timestamptz NOT NULL DEFAULT now(),
+    versions   jsonb,
+    removed_at timestamptz,
+    PRIMARY KEY (segment, vault, found_at)
+);
+CREATE UNIQUE INDEX returned_open ON fsgov.returned (segment, vault) WHERE removed_at IS NULL;
+COMMENT ON TABLE fsgov.returned IS
+    'Objects of destroyed recordings that a vault has again: a restored bucket, an upload that came late, a replica. Found by keep, or by reconcile (note_returned), and removed by keep.';
+COMMENT ON COLUMN fsgov.returned.versions IS
+    'Every version that the vault listed, noted before it is removed (begin_removal): [vault, bucket, key, version]. Null: nothing is removed yet.';
+COMMENT ON COLUMN fsgov.returned.removed_at IS 'When the vault listed nothing of it any more (end_removal). Null: not yet; a hold may keep it.';
+
 
 -- -- copies in other vaults --------------------------------------------------------------------------------
 
@@ -1387,7 +1403,7 @@ GRANT SELECT ON fsgov.provenance TO fsgov_supervisor, fsgov_privacy, fsgov_audit
 GRANT SELECT ON fsgov.accesses, fsgov.refused_accesses, fsgov.people, fsgov.memberships TO fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.subject_requests, fsgov.subject_records, fsgov.forgotten TO fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.schedules, fsgov.schedule_runs, fsgov.plans, fsgov.plan_items TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
-GRANT SELECT ON fsgov.certificates, fsgov.erased TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
+GRANT SELECT ON fsgov.certificates, fsgov.erased, fsgov.returned TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 -- keep counts conversations and legs by day; whose they are it does not see
 GRANT SELECT (call, tenant, host, core, opened_at, outcome, revised_outcome, entered_at) ON fsgov.calls TO fsgov_keep;
 GRANT SELECT (call, leg, tenant, created_at) ON fsgov.legs TO fsgov_keep;
@@ -4456,6 +4472,95 @@ $$;
 COMMENT ON FUNCTION fsgov.objects_of IS
     'Every object that purge removes all versions of, with its key object (keys/<segment>) in the key bucket of the same vault.';
 GRANT EXECUTE ON FUNCTION fsgov.objects_of TO fsgov_keep, fsgov_privacy, fsgov_ops, fsgov_auditor;
+
+-- -- what was destroyed and has come back ------------------------------------------------------------------
+
+CREATE FUNCTION fsgov.destroyed_among(p_segments text[]) RETURNS TABLE (segment text, object_key text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    WITH gone AS (
+        SELECT s.segment, s.object_key FROM fsgov.segments s JOIN fsgov.certificates c USING (segment)
+        WHERE s.segment = ANY (p_segments) AND s.state = 'destroyed')
+    SELECT g.segment, g.object_key FROM gone g WHERE g.object_key IS NOT NULL
+    UNION SELECT g.segment, k.object_key FROM gone g JOIN fsgov.copies k USING (segment)
+    UNION SELECT g.segment, a.object_key FROM gone g JOIN fsgov.artefacts a USING (segment)
+    UNION SELECT g.segment, 'keys/' || g.segment FROM gone g
+$$;
+COMMENT ON FUNCTION fsgov.destroyed_among IS
+    'Which of these have a tombstone and its certificate, each with the keys that its objects had: audio, copies, artefacts, and keys/<segment> of the key bucket.';
+GRANT EXECUTE ON FUNCTION fsgov.destroyed_among TO fsgov_keep;
+
+CREATE FUNCTION fsgov.note_returned(p_segment text, p_vault text, p_key text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM fsgov.destroyed_among(ARRAY[p_segment]) d WHERE d.object_key = p_key) THEN
+        RAISE EXCEPTION 'this is no object of a destroyed recording' USING ERRCODE = 'FG409', DETAIL = p_key,
+            HINT = 'nothing is removed that its tombstone does not name';
+    END IF;
+    INSERT INTO fsgov.returned (segment, vault, tenant)
+        SELECT s.segment, p_vault, s.tenant FROM fsgov.segments s WHERE s.segment = p_segment ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION fsgov.note_returned IS
+    'This key of this vault, which its tombstone names, has something again: keep removes it. False where that is known already.';
+GRANT EXECUTE ON FUNCTION fsgov.note_returned TO fsgov_keep;
+
+CREATE FUNCTION fsgov.ask_removal(p_segment text, p_vault text, p_key text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_ops}');
+BEGIN
+    PERFORM fsgov.note_returned(p_segment, p_vault, p_key);
+    PERFORM fsgov.enter_from_desk(person, 'difference.resolved', p_segment, '{"kind": "returned-object", "outcome": null}');
+END $$;
+COMMENT ON FUNCTION fsgov.ask_removal IS
+    'reconcile has found it before keep has. No approval: its destruction had two persons, and the tombstone names what goes.';
+GRANT EXECUTE ON FUNCTION fsgov.ask_removal TO fsgov_ops;
+
+CREATE FUNCTION fsgov.returned_open() RETURNS TABLE (segment text, call text, vault text, versions jsonb, plan text, cause text,
+    proposed_by text, approved_by text, key_sha256 text, object_keys text[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT r.segment, s.call, r.vault, r.versions, e.plan, e.cause, e.proposed_by, e.approved_by, e.key_sha256,
+        ARRAY(SELECT d.object_key FROM fsgov.destroyed_among(ARRAY[r.segment]) d ORDER BY 1)
+    FROM fsgov.returned r JOIN fsgov.segments s USING (segment) LEFT JOIN fsgov.erased e USING (segment)
+    WHERE r.removed_at IS NULL ORDER BY r.found_at, r.segment, r.vault LIMIT 500
+$$;
+COMMENT ON FUNCTION fsgov.returned_open IS 'What has come back and is not removed yet, with what the ledger has to say of it.';
+GRANT EXECUTE ON FUNCTION fsgov.returned_open TO fsgov_keep;
+
+CREATE FUNCTION fsgov.begin_removal(p_segment text, p_vault text, p_versions jsonb) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    about fsgov.returned;
+BEGIN
+    PERFORM fsgov.lock_holds(false);
+    SELECT * INTO about FROM fsgov.returned r WHERE r.segment = p_segment AND r.vault = p_vault AND r.removed_at IS NULL FOR UPDATE;
+    IF NOT FOUND OR NOT EXISTS (SELECT FROM fsgov.destroyed_among(ARRAY[p_segment])) THEN
+        RAISE EXCEPTION 'this is no object of a destroyed recording' USING ERRCODE = 'FG409', DETAIL = p_segment;
+    END IF;
+    IF EXISTS (SELECT FROM fsgov.holds h WHERE h.released_at IS NULL AND (
+            EXISTS (SELECT FROM fsgov.hold_segments o WHERE o.hold = h.id AND o.segment = p_segment)
+            OR EXISTS (SELECT FROM fsgov.hold_calls c JOIN fsgov.segments s ON s.call = c.call
+                       WHERE c.hold = h.id AND s.segment = p_segment AND h.tenant IN ('*', s.tenant)))) THEN
+        RETURN 'held';
+    END IF;
+    UPDATE fsgov.returned r SET versions = coalesce(r.versions, '[]') || (
+        SELECT coalesce(jsonb_agg(v), '[]') FROM jsonb_array_elements(p_versions) AS v
+        WHERE NOT coalesce(r.versions, '[]') @> jsonb_build_array(v))
+    WHERE r.segment = p_segment AND r.vault = p_vault AND r.removed_at IS NULL;
+    RETURN CASE WHEN about.versions IS NULL THEN 'begun' ELSE 'going' END;
+END $$;
+COMMENT ON FUNCTION fsgov.begin_removal IS
+    'These versions are noted, and may be removed now: begun the first time, then going. held: a hold is in force on the call or the recording, and whatever has come back stays until its release.';
+GRANT EXECUTE ON FUNCTION fsgov.begin_removal TO fsgov_keep;
+
+CREATE FUNCTION fsgov.end_removal(p_segment text, p_vault text) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    UPDATE fsgov.returned r SET removed_at = now()
+    WHERE r.segment = p_segment AND r.vault = p_vault AND r.removed_at IS NULL
+    RETURNING coalesce(jsonb_array_length(r.versions), 0)::bigint
+$$;
+COMMENT ON FUNCTION fsgov.end_removal IS 'The vault lists nothing of it any more. How many versions it were.';
+GRANT EXECUTE ON FUNCTION fsgov.end_removal TO fsgov_keep;
 
 
 -- == Subjects ==============================================================================================
