@@ -88,7 +88,8 @@ class Resolving:
             if keys is not None:
                 with suppress(NotFound):
                     keys.stat(f"erased/{segment}")
-                    raise Conflict("It was destroyed, and has come back", segment, "there is no row of it: by hand")
+                    hint = "the database has no row of it: remove it by hand"
+                    raise Conflict("It was destroyed, and has come back", segment, hint)
             told = audio.stat(key, version)
             if told.metadata.get("segment") not in (None, segment):
                 raise Conflict("Its metadata name another segment", key, "it is left as it is")

@@ -487,7 +487,7 @@ def test_nothing_is_written_by_hand(place: Yard) -> None:
 
 def test_keep_adds_to_no_plan_of_a_person(place: Yard) -> None:
     segments = due(place, 1)
-    plan = place.plan(segments)
+    ((plan,),) = place.world.sql("bob", "SELECT fsgov.draft_plan('retention', '*', '', 5, '1 day')")
     with pytest.raises(psycopg2.Error, match="none that this login drafts"):
         place.world.sql("keep", "SELECT fsgov.add_to_plan(%s, %s, '{x}')", values=[plan, segments])
 
