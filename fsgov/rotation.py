@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -28,12 +29,15 @@ from types import MappingProxyType
 from fsgov.catalog.rotating import Batch, Rotating, Settled, WrappedKey
 from fsgov.envelope import Identity, Random, Recipient, check_opens, unwrap_identity, wrap_identity
 from fsgov.errors import BadConfiguration, Conflict, Damaged, FsgovError, NotFound, NotPermitted, Unreachable
+from fsgov.events import Instant
 from fsgov.failpoints import failpoint
 from fsgov.vault import Bucket, Vault
 
 BATCH = 100
 """Keys of one batch, and of one line."""
 AT_ONCE = 8
+SOON = 60_000_000
+"""Microseconds. A lock that ends so soon is not made again: no store takes one that has ended."""
 FOLDER = "keys"
 Seen = Callable[[int], None]
 
@@ -199,11 +203,16 @@ def _stored(bucket: Bucket, key: Settled, before: str) -> str:
         was = bucket.stat(name, before) if before else None
     except NotFound:  # the bucket has lost it: now it has one again
         was = None
-    if was is not None and was.retain_until is not None and was.lock_mode is not None:
-        bucket.lock(name, stored.version_id, was.retain_until, was.lock_mode)
+    ends = was.retain_until if was is not None else None
+    if was is not None and was.lock_mode is not None and ends is not None and ends > _now() + SOON:
+        bucket.lock(name, stored.version_id, ends, was.lock_mode)
     if was is not None and was.legal_hold:
         bucket.hold(name, stored.version_id, True)
     return stored.version_id
+
+
+def _now() -> Instant:
+    return time.time_ns() // 1000
 
 
 def _opened(wrapped: bytes, identities: Sequence[Identity]) -> Identity:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -456,14 +457,19 @@ def test_a_new_version_is_as_immutable_as_the_one_before(world: World, rgw: Rgw)
         return S3Bucket(rgw.endpoint, f"rotation-{os.getpid()}-{name}", rgw.access, rgw.secret, tls=False)
 
     firm = firm_of(world, Vault("eu", bucket("audio"), bucket("keys")))
-    firm.record(3)
+    firm.record(4)
     until = (START // 1_000_000 + 10**9) * 1_000_000
-    locked, held, free = (f"keys/{CALL}-{n:02}" for n in (1, 2, 3))
+    locked, held, free, over = (f"keys/{CALL}-{n:02}" for n in (1, 2, 3, 4))
     keys = firm.vault.keys
+    ends = int(time.time() + 2) * 1_000_000
+    keys.lock(over, keys.stat(over).version_id, ends, "COMPLIANCE")
     keys.lock(locked, keys.stat(locked).version_id, until, "GOVERNANCE")
     keys.hold(held, keys.stat(held).version_id, True)
+    while time.time() < ends / 1e6 + 0.1:
+        time.sleep(0.1)
     id_ = firm.asked()
     firm.wrap(id_)
+    assert keys.stat(over).lock_mode is None, "nothing is locked for the past"
     assert (keys.stat(locked).retain_until, keys.stat(locked).lock_mode) == (until, "GOVERNANCE")
     assert (keys.stat(held).legal_hold, keys.stat(free).legal_hold, keys.stat(free).lock_mode) == (
         True,
@@ -471,10 +477,10 @@ def test_a_new_version_is_as_immutable_as_the_one_before(world: World, rgw: Rgw)
         None,
     )
     done = firm.confirm(id_)
-    assert (done.keys, done.locked) == (3, 2)
+    assert (done.keys, done.locked) == (4, 2)
     assert firm.usual(NEW) == set(firm.audio)
     assert firm.opened_by(OLD) == {f"{CALL}-01", f"{CALL}-02"}, "as long as the lock keeps those versions"
-    assert len(list(keys.list(free))) == 1
+    assert len(list(keys.list(free))) == len(list(keys.list(over))) == 1
     for name in (locked, held):
         for version in list(keys.list(name)):
             keys.hold(name, version.version_id, False)
