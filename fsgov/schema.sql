@@ -3450,30 +3450,6 @@ COMMENT ON FUNCTION fsgov.propose_plan IS
     'A plan of the recordings that are named, each for its cause (one cause: for all). left_out: what was not taken, see add_to_plan. It waits for approve_plan by another login.';
 GRANT EXECUTE ON FUNCTION fsgov.propose_plan TO fsgov_privacy;
 
-CREATE FUNCTION fsgov.authorised_plan(p_kind text, p_tenant text, p_segments text[], p_causes text[], p_reason text,
-    p_proposed_by text, p_approved_by text) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
-DECLARE
-    plan text := fsgov.random_id('pl-');
-BEGIN
-    INSERT INTO fsgov.plans (id, tenant, kind, reason, state, most, proposed_by, expires_at)
-        VALUES (plan, p_tenant, p_kind, p_reason, 'draft', greatest(cardinality(p_segments), 1), p_proposed_by,
-            date_trunc('second', now() + interval '7 days'));
-    INSERT INTO fsgov.plan_items (plan, segment, tenant, cause, size)
-    SELECT plan, s.segment, s.tenant, u.cause, s.sealed_size
-    FROM unnest(p_segments, p_causes) AS u(segment, cause) JOIN fsgov.segments s USING (segment)
-    WHERE s.state IN ('stored', 'quarantined') AND p_tenant IN (s.tenant, '*')
-    ON CONFLICT DO NOTHING;
-    UPDATE fsgov.plans p SET state = 'approved', approved_by = p_approved_by, approved_at = now(),
-        sha256 = fsgov.plan_digest(plan), (items, size, causes) = (
-            SELECT coalesce(sum(n), 0), coalesce(sum(bytes), 0), coalesce(jsonb_object_agg(cause, n), '{}')
-            FROM (SELECT i.cause, count(*) AS n, sum(i.size) AS bytes FROM fsgov.plan_items i WHERE i.plan = p.id GROUP BY 1) AS f)
-    WHERE p.id = plan;
-    RETURN plan;
-END $$;
-COMMENT ON FUNCTION fsgov.authorised_plan IS
-    'Internal: granted to nobody. A plan that needs no further approval, since two persons have approved already what it follows from (a request of a person).';
-
 CREATE FUNCTION fsgov.approve_plan(p_plan text, p_sha256 text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE

@@ -9,7 +9,7 @@ from fsgov.catalog.connection import Cursor, Database
 from fsgov.catalog.log import handovers, newest
 from fsgov.catalog.rows import selected
 from fsgov.certificate import Certificate, Proven
-from fsgov.errors import Conflict, NotFound
+from fsgov.errors import Conflict, NotFound, NotPermitted
 from fsgov.merkle import inclusion_proofs, leaf_hash
 
 LEAVES = 20_000
@@ -35,7 +35,8 @@ class _Line:
 def certificate(database: Database, segment: str) -> Certificate:
     """The certificate of this recording, under the newest checkpoint: that is of the key that signs now.
 
-    Raises NotFound where there is none, Conflict where no checkpoint covers it yet.
+    Raises NotFound where there is none, Conflict where no checkpoint covers it yet, NotPermitted where this
+    login does not see the log.
     """
     with database.transaction() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
@@ -46,10 +47,10 @@ def certificate(database: Database, segment: str) -> Certificate:
         bodies = _bodies(cursor, made.batch)
         entry, batch = (_line(cursor, made.origin, n) for n in (made.n, made.batch_n))
         if entry is None or batch is None:
-            raise _early(segment)
+            raise _early(cursor, segment)
         signed = newest(cursor, entry.log_id)
         if signed is None or signed.size <= max(entry.seq, batch.seq):
-            raise _early(segment)
+            raise _early(cursor, segment)
         before = handovers(cursor, entry.log_id, signed.size)
         leaves = _leaves(cursor, entry.log_id, signed.size)
         _, _, proofs = inclusion_proofs(leaves, {entry.seq, batch.seq})
@@ -76,7 +77,13 @@ def _none(cursor: Cursor, segment: str) -> NotFound | Conflict:
     return Conflict("This recording is not destroyed", f"{segment} is {row[0]}", "fsgov recordings show")
 
 
-def _early(segment: str) -> Conflict:
+def _early(cursor: Cursor, segment: str) -> Conflict | NotPermitted:
+    cursor.execute("SELECT EXISTS (SELECT FROM fsgov.log)")
+    if cursor.fetchone() == (False,):
+        hint = "the log is for members of every tenant (*)"
+        return NotPermitted(
+            "A certificate is proven by the log, which this login does not see", segment, hint
+        )
     return Conflict("No checkpoint covers its lines yet", segment, "keep signs each minute: try again then")
 
 

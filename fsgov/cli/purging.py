@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 KINDS = ("manual", "erasure", "quarantine")
-WEEK = 7 * 86_400_000_000
 OPEN = ("held", "scheduled", "destroying")
 """States of items that are worth a line each: why it is not gone."""
 
