@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsgov.bundle import audio, facts, layout
+from fsgov.bundle import acts, audio, facts, layout
 from fsgov.bundle.layout import damaged
 from fsgov.bundle.told import Bundle, Line, Proven
 from fsgov.errors import Damaged
@@ -70,7 +70,7 @@ def verify(directory: Path, keys: Sequence[PublicKey], seen: Seen = lambda _: No
     )
     try:
         about = facts.checked_manifest(bundle, _entry(anchors[0]), checkpoint)
-        proven = (*facts.proven(bundle), *audio.proven(bundle, seen))
+        proven = (*facts.proven(bundle), *acts.proven(bundle), *audio.proven(bundle, seen))
     except (LookupError, TypeError, ValueError, AttributeError) as fault:
         why = f"its rows or lines are not those of fsgov ({type(fault).__name__}: {fault})"
         raise damaged(layout.ROWS, why[:200]) from None

@@ -59,9 +59,6 @@ def proven(bundle: Bundle) -> Iterator[Proven]:
         yield _consents(bundle, segment)
         yield from _digests(bundle, segment)
         yield from _end(bundle, segment)
-    yield from _accesses(bundle)
-    yield from _artefacts(bundle)
-    yield from _holds(bundle)
 
 
 def _policies(bundle: Bundle) -> Iterator[Proven]:
@@ -233,54 +230,3 @@ def _end(bundle: Bundle, segment: Row) -> Iterator[Proven]:
     check_listed(body)
     said = f"{body.get('cause')}, at {body.get('destroyed_at')}, complete after {body.get('complete_after')}"
     yield Proven(f"end of {name}", f"destroyed: {said}; its certificate is what the log tells")
-
-
-def _accesses(bundle: Bundle) -> Iterator[Proven]:
-    """Each access has its line, and each line its row. Nothing where the maker might not read accesses."""
-    if bundle.rows.get("accesses") is None:
-        return
-    rows = {str(row["id"]): row for row in bundle.table("accesses")}
-    names = {str(row["segment"]) for row in bundle.table("segments")}
-    lines = [line for line in bundle.told("access.requested") if line.subject in names]
-    told = {str(line.facts["access"]): line for line in lines}
-    for access in sorted(set(rows) ^ set(told)):
-        raise damaged(layout.ROWS, f"access {access} has no {'line' if access in rows else 'row'}")
-    for access, row in rows.items():
-        line = told[access]
-        if (line.subject, line.facts["purpose"]) != (row["segment"], row["purpose"]):
-            raise damaged(layout.ROWS, f"access {access} is not the one that the log tells")
-    yield Proven("accesses", f"{len(rows)}, each with its line; and no line without its row")
-
-
-def _artefacts(bundle: Bundle) -> Iterator[Proven]:
-    """What was made of it is what was attached."""
-    rows = {str(row["artefact"]): row for row in bundle.table("artefacts")}
-    names = {str(row["segment"]) for row in bundle.table("segments")}
-    lines = [line for line in bundle.told("artefact.attached") if line.facts["segment"] in names]
-    told = {line.subject: line.facts for line in lines}
-    for artefact in sorted(set(rows) ^ set(told)):
-        raise damaged(layout.ROWS, f"artefact {artefact} has no {'line' if artefact in rows else 'row'}")
-    for artefact, row in rows.items():
-        facts = told[artefact]
-        if (facts["sha256"], facts["segment"]) != (row["sealed_sha256"], row["segment"]):
-            raise damaged(layout.ROWS, f"artefact {artefact} is not the one that the log tells")
-        file = f"artefacts/{artefact}.age"
-        if file in bundle.digests and bundle.digests[file] != row["sealed_sha256"]:
-            raise damaged(file, "it is not what was attached")
-    if rows:
-        yield Proven("artefacts", f"{len(rows)}, each as it was attached")
-
-
-def _holds(bundle: Bundle) -> Iterator[Proven]:
-    """Each hold was placed, and is released where and only where the log tells it."""
-    placed = {line.subject for line in bundle.told("hold.placed")}
-    released = {line.subject for line in bundle.told("hold.released")}
-    rows = bundle.table("holds")
-    for row in rows:
-        if row["id"] not in placed or (row["released_at"] is not None) != (row["id"] in released):
-            raise damaged(layout.ROWS, f"hold {row['id']} is not what the log tells")
-    if bundle.rows.get("holds") is not None and placed - {row["id"] for row in rows}:
-        raise damaged(layout.ROWS, "a hold that the log tells has no row")
-    if rows:
-        over = sum(row["released_at"] is not None for row in rows)
-        yield Proven("holds", f"{len(rows)}, {over} of them released, as the log tells")

@@ -33,12 +33,21 @@ TABLES = {
     "locks": "segment = ANY (%(segments)s)",
     "artefacts": "segment = ANY (%(segments)s)",
     "accesses": "segment = ANY (%(segments)s)",
+    "refused_accesses": "segment = ANY (%(segments)s)",
+    "rotation_batches": "segments && %(segments)s",
+    "rotations": "id IN (SELECT b.rotation FROM fsgov.rotation_batches b WHERE b.segments && %(segments)s)",
+    "reviews": "segment = ANY (%(segments)s)",
+    "mirrors": "segment = ANY (%(segments)s)",
     "plan_items": "segment = ANY (%(segments)s)",
     "plans": "id IN (SELECT i.plan FROM fsgov.plan_items i WHERE i.segment = ANY (%(segments)s))",
     "erased": "segment = ANY (%(segments)s)",
     "bundles": "call = %(call)s",
+    "subject_records": "call = %(call)s",
+    "forgotten": "call = %(call)s",
 }
 """Tables with rows about a call, and which rows these are."""
+APART = ("segment_keys", "certificates")
+"""Tables with such rows that are not in it: nobody reads keys, and certificates are files of their own."""
 
 
 @dataclass(frozen=True, slots=True)

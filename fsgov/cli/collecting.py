@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -123,8 +124,14 @@ def words_of(rows: Rows) -> list[str]:
     words |= {row["artefact"] for row in rows["artefacts"] or ()}
     words |= {row["plan"] for row in rows["plan_items"] or ()}
     words |= {row["id"] for row in rows["holds"] or ()}
+    words |= {_digest(row["segments"]) for row in rows["rotation_batches"] or ()}
     words |= _policies(rows)
     return sorted(words)
+
+
+def _digest(segments: Sequence[str]) -> str:
+    """As a line tells which keys were given out together."""
+    return hashlib.sha256("\n".join(segments).encode()).hexdigest()
 
 
 def _former(bundling: Bundling, place: Path, lines: Sequence[LoggedLine], checkpoint: CheckpointRow) -> None:

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ from click.testing import CliRunner
 
 from fsgov import bundle, entries, evidence
 from fsgov.bundle import layout
+from fsgov.catalog import bundling
 from fsgov.catalog.artefacts import Made
+from fsgov.catalog.rotating import Rotating
 from fsgov.cli.root import fsgov
 from fsgov.envelope import Identity, Recipient, seal_bytes, wrap_identity
 from fsgov.errors import Conflict, Damaged, FsgovError, NotFound
@@ -235,6 +237,14 @@ def live(place: Place) -> None:
         desk.artefacts.attach(made)
     Stowing(place.world.ship, {"eu": vault.audio}).run_once()
     place.world.sql("petra", holds.PLACE, values=[holds.items(segment=FIRST)])
+    with (
+        closing(Rotating(place.world.as_person("petra"))) as petra,
+        closing(Rotating(place.world.as_person("bob"))) as bob,
+    ):
+        rotation = petra.ask_for("eu", [Identity.generate(os.urandom).recipient.fingerprint], "why")
+        bob.approve(rotation)
+        assert petra.ask(rotation, "wrap", "", 10) is not None
+        petra.undo(rotation)
 
 
 @pytest.fixture(scope="module")
@@ -266,6 +276,7 @@ def test_it_has_everything_of_the_recording_and_proves_it(place: Place, whole: P
     assert proven[f"digests of {FIRST}"] == "audio and sealed object: as the log tells"
     assert proven["accesses"].startswith("1, ")
     assert proven["artefacts"].startswith("1, ")
+    assert proven["rotations"] == "its key was given out 1 times, as the log tells"
     assert proven["holds"] == "1, 0 of them released, as the log tells"
     assert (whole / f"recordings/{FIRST}.wav").read_bytes() == SOUND
     rows = json.loads((whole / layout.ROWS).read_text())
@@ -277,6 +288,14 @@ def test_it_has_everything_of_the_recording_and_proves_it(place: Place, whole: P
     assert "another" not in (whole / layout.LINES).read_text()
     assert (whole.stat().st_mode & 0o077) == 0
     assert not [path for path in place.root.iterdir() if path.name.endswith(".part")]
+
+
+def test_no_table_about_a_recording_is_left_out(place: Place) -> None:
+    found = place.world.sql("admin", """SELECT DISTINCT table_name::text FROM information_schema.columns
+        JOIN information_schema.tables USING (table_schema, table_name)
+        WHERE table_schema = 'fsgov' AND table_type = 'BASE TABLE'
+            AND column_name IN ('call', 'segment', 'segments')""")  # fmt: skip
+    assert {name for (name,) in found} <= {*bundling.TABLES, *bundling.APART}
 
 
 def test_the_log_knows_it_and_who_got_it_stands_in_the_row(place: Place, whole: Path) -> None:
@@ -484,6 +503,8 @@ FORGERIES = {
     "an access that was left out": (without("accesses"), "has no row"),
     "an access for another purpose": (changed("accesses", purpose="evidence"), "is not the one"),
     "an artefact that was left out": (without("artefacts"), "has no row"),
+    "a key that was given out to more than the log tells": (
+        changed("rotation_batches", segments=[FIRST]), "has no line"),
     "another artefact": (changed("artefacts", sealed_sha256="ab" * 32), "is not the one"),
     "a hold that was released": (changed("holds", released_at="2026-11-22T00:00Z"), "is not what the log"),
     "a hold that nobody placed": (changed("holds", id="h-abcdefghijkl"), "is not what the log"),
@@ -751,6 +772,7 @@ def test_whoever_has_the_key_before_or_the_one_after_verifies_what_is_made_after
     with pytest.raises(Damaged, match="no known key"):  # it was signed before the handover
         bundle.verify(destroyed, [after])
 
+    place.fsgov("purge", "certificate", SECOND, who="tess", code=5)  # who sees no log
     place.fsgov("purge", "certificate", SECOND, "--output", "certificate.json")
     for given in (before, after):
         place.fsgov("purge", "certificate", "--verify", "certificate.json", "--key", str(given))
