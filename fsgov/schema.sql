@@ -4513,10 +4513,11 @@ BEGIN
     IF NOT FOUND OR NOT EXISTS (SELECT FROM fsgov.destroyed_among(ARRAY[p_segment])) THEN
         RAISE EXCEPTION 'this is no object of a destroyed recording' USING ERRCODE = 'FG409', DETAIL = p_segment;
     END IF;
-    IF EXISTS (SELECT FROM fsgov.holds h WHERE h.released_at IS NULL AND (
-            EXISTS (SELECT FROM fsgov.hold_segments o WHERE o.hold = h.id AND o.segment = p_segment)
-            OR EXISTS (SELECT FROM fsgov.hold_calls c JOIN fsgov.segments s ON s.call = c.call
-                       WHERE c.hold = h.id AND s.segment = p_segment AND h.tenant IN ('*', s.tenant)))) THEN
+    -- not held(): that has none for what is destroyed
+    IF EXISTS (SELECT FROM fsgov.holds h JOIN fsgov.segments s ON s.segment = p_segment AND h.tenant IN ('*', s.tenant)
+               WHERE h.released_at IS NULL AND (h.lost
+                   OR EXISTS (SELECT FROM fsgov.hold_segments o WHERE o.hold = h.id AND o.segment = p_segment)
+                   OR EXISTS (SELECT FROM fsgov.hold_calls c WHERE c.hold = h.id AND c.call = s.call))) THEN
         RETURN 'held';
     END IF;
     UPDATE fsgov.returned r SET versions = coalesce(r.versions, '[]') || (

@@ -179,12 +179,16 @@ def test_audio_that_says_it_is_another_recordings_is_left_and_told(on_disk: Yard
 
 def test_under_a_hold_it_stays_until_its_release(on_disk: Yard) -> None:
     (gone,) = destroyed(on_disk, 1)
-    on_disk.store(1)
+    (live,) = on_disk.store(1)
     holds.place(on_disk.world, call="0f6c")
     back(on_disk, gone)
     found = looked(on_disk)
     assert (found.removed, dict(found.troubles), open_rows(on_disk)) == (0, {}, [gone])
     assert on_disk.lines("purge.returned") == []
+    on_disk.release()
+    on_disk.hold(live)  # and a restore has lost what it was about
+    on_disk.world.sql("admin", "UPDATE fsgov.holds SET lost = true WHERE released_at IS NULL")
+    assert looked(on_disk).removed == 0
     on_disk.release()
     assert looked(on_disk).removed == 2
     on_disk.whole()
