@@ -19,6 +19,8 @@ from tests.parts.catalog import World, call_file, enter, sidecar
 SERVICES = ("govern", "ship", "keep")
 ABOUT_THEMSELVES = {"whoami", "my_tenants"}
 """What they answer is about the login, whoever it is."""
+OPENED = {"release_key"}
+"""Of what the login itself has asked for: test_catalog_access.py."""
 CALLABLE = """
     SELECT p.proname, ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS u(t, n)
                             ORDER BY n), coalesce(p.proargnames[1:p.pronargs], '{}')
@@ -75,6 +77,11 @@ class Theirs:
     values: dict[str, Any]
     marks: list[str]
     """What would tell that something of it came out."""
+    of: dict[tuple[str, str], Any]
+    """By function and argument, where the same name means another thing."""
+
+    def asked(self, each: Function) -> list[Any]:
+        return [self.of.get((each.name, name), self.values[name]) for name in each.names]
 
 
 @pytest.fixture
@@ -100,6 +107,9 @@ def theirs(world: World) -> Theirs:
         "SELECT schedule, sha256 FROM fsgov.propose_schedule("
         "'default', 'day', '02:30', 'UTC', '{expired}', 0, 10, 'why', '90 days')",
     )[0]
+    sealed = b"age-encryption.org/v1\nsealed"
+    query = "SELECT fsgov.attach('0f6c-01', 'score', 'text/plain', 'evidence', '', 1, repeat('a', 64), %s)"
+    artefact = world.sql("petra", query, values=[sealed])[0][0]
     stop = world.sql("petra", "SELECT fsgov.place_stop('number', '+493012345', 'why')")[0][0]
     access = world.sql("petra", "SELECT fsgov.request_access('0f6c-01', 'evidence', 'why')")[0][0]
     world.sql("ship", "SELECT fsgov.enter_policy('2026-11-21', 'version = \"2026-11-21\"')")
@@ -130,7 +140,7 @@ def theirs(world: World) -> Theirs:
         "p_reason": "why",
         "p_why": "why",
         "p_recipient": "somebody",
-        "p_complaint": case,
+        "p_complaint": "",
         "p_recipients": ["age1x"],
         "p_causes": ["named"],
         "p_entry": "0f6c-01",
@@ -162,8 +172,8 @@ def theirs(world: World) -> Theirs:
         "p_found_as": None,
         "p_media_type": "text/plain",
         "p_made_by": "x",
-        "p_sealed": b"x",
-        "p_artefact": "d-nobodys",
+        "p_sealed": sealed,
+        "p_artefact": artefact,
         "p_rotation": "nobodys",
         "p_batch": 1,
         "p_was": [b"x"],
@@ -188,9 +198,15 @@ def theirs(world: World) -> Theirs:
         "INSERT INTO fsgov.locks (segment, vault, tenant, mode, until)"
         " VALUES ('0f6c-01', 'eu', 'default', 'GOVERNANCE', now() + interval '1 day')",
     )
-    return Theirs(
-        world, values, ["0f6c", "493012345", "ticket", hold, case, request, plan, stop, schedule, agreed]
-    )
+    marks = ["0f6c", "493012345", "ticket", hold, case, request, plan, stop, schedule, agreed, artefact]
+    of: dict[tuple[str, str], Any] = {
+        ("open_subject_request", "p_kind"): "erase",
+        ("place_stop", "p_kind"): "number",
+        ("approve_schedule", "p_sha256"): agreed,
+        ("due_times", "p_after"): "2026-11-01Z",
+        ("propose_schedule", "p_causes"): ["expired"],
+    }
+    return Theirs(world, values, marks, of)
 
 
 @pytest.mark.parametrize("role", GROUPS)
@@ -205,7 +221,7 @@ def test_nothing_of_another_tenant_is_seen_or_changed_by_any_function(theirs: Th
     leaked, changed = [], []
     for each in called:
         arguments = ", ".join(f"%s::{type_}" for type_ in each.types)
-        values = [theirs.values[name] for name in each.names]
+        values = theirs.asked(each)
         try:
             answer = world.sql("tina", f"SELECT * FROM fsgov.{each.name}({arguments})", values=values)
         except psycopg2.Error:
@@ -273,3 +289,34 @@ def test_row_security_is_of_tenants_everywhere(finished: World) -> None:
         values=[[f"fsgov_{role}" for role in GROUPS]],
     )
     assert {name for (name,) in readable} <= {table for table, _ in rows}
+
+
+def test_what_the_matrix_asks_for_is_there(theirs: Theirs) -> None:
+    """The same calls by who may: what is refused to another tenant, or shows nothing, is something real."""
+    world = theirs.world
+    world.person("dora", *GROUPS)
+    nothing = {}
+    with closing(psycopg2.connect(world.as_person("dora"))) as connection, connection.cursor() as cursor:
+        for each in functions(world):
+            if not {*GROUPS} & FUNCTIONS.get(each.name, set()) or each.name in ABOUT_THEMSELVES | OPENED:
+                continue
+            arguments = ", ".join(f"%s::{type_}" for type_ in each.types)
+            try:
+                cursor.execute(f"SELECT * FROM fsgov.{each.name}({arguments})", theirs.asked(each))
+            except psycopg2.Error as error:
+                if error.pgcode not in ("FG403", "FG409"):  # it is there, and that is no time for it
+                    nothing[each.name] = str(error).splitlines()[0]
+            connection.rollback()
+    doors = world.sql(
+        "admin",
+        "SELECT proname FROM pg_proc WHERE prosrc ~ 'fsgov[.](operator|rotation_for|my_batch)[(]'",
+    )
+    assert {name: why for name, why in nothing.items() if (name,) not in doors} == {}
+    # those ask first whether the login is of every tenant
+    world.person("tina", *GROUPS, tenants=["other"])
+    for each in functions(world):
+        if (each.name,) in doors and {*GROUPS} & FUNCTIONS.get(each.name, set()):
+            arguments = ", ".join(f"%s::{type_}" for type_ in each.types)
+            with pytest.raises(psycopg2.Error) as refused:
+                world.sql("tina", f"SELECT * FROM fsgov.{each.name}({arguments})", values=theirs.asked(each))
+            assert refused.value.pgcode in ("FG403", "FG404"), each.name  # 404: a batch of another login
