@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fsgov.call import anchoring
 from fsgov.call.consent import note
 from fsgov.call.state import Answered, Call, Method, Party
 from fsgov.call.turn import Turn
@@ -78,6 +79,7 @@ def found(t: Turn, event: PartyFound | PartyUnknown) -> bool:
             )
             t.change_party(replace(party, facts=facts, evidence=event.evidence, lookup=0))
             t.enter("party.found", party=event.party, known=True, reason=event.remembered)
+            anchoring.told(t, event.party, event.facts)
             for purpose, given in sorted(event.consents.items()):
                 if purpose in call.policy.purposes:
                     state = Answered.GIVEN if given else Answered.REFUSED

@@ -89,7 +89,7 @@ def document(call: Call) -> str:
         f'"parties": [{", ".join(map(_party, call.parties))}], '
         f'"consents": [{", ".join(map(_consent, call.consents))}], "segments": {_texts(call.segments)}, '
         f'"dispose": {_texts(call.dispose)}, "quarantine": {_mapping(call.quarantine)}, '
-        f'"tags": [{", ".join(map(_tag, call.tags))}], '
+        f'"tags": [{", ".join(map(_tag, call.tags))}], "anchors": {_mapping(call.anchors)}, '
         f'"counters": {{"ignored": {call.ignored}}}, "state": {{{_state(call)}}}, {_basis(call)}}}'
     )
 

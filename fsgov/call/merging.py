@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsgov.call import acts, asking, deciding
+from fsgov.call import acts, anchoring, asking, deciding
 from fsgov.call.state import Answered, Call, Consent
 from fsgov.call.turn import Turn, leg_name
 from fsgov.call.withdrawing import gates, mark
@@ -50,6 +50,7 @@ def absorb(t: Turn, younger: Call) -> None:
     call.foreign = call.foreign or younger.foreign
     call.halt = replace(call.halt, kept_off=call.halt.kept_off or younger.halt.kept_off)
     acts.carry_pause(t, younger.paused)
+    anchoring.carry(t, younger.anchors)
     t.durable = True
     deciding.consider(t)
     outside = any(party.facts.side is Side.OUTSIDE for party in younger.parties)

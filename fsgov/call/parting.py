@@ -58,6 +58,7 @@ def begun(t: Turn, legs: Circle) -> Call:
         limits=call.limits,
         stopping=call.stopping,
         tags=call.tags,
+        anchors=call.anchors,
         adrift=call.adrift,
         parted_from=call.id,
     )

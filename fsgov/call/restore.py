@@ -106,6 +106,7 @@ def _call(source: Mapping[str, Any], policy: Policy, site: Site) -> Call:
         merged_into=source["merged_into"],
         parted_from=source.get("parted_from"),
         tags=tuple(Tag(**row) for row in source["tags"]),
+        anchors={str(event): int(at) for event, at in source.get("anchors", {}).items()},
         segment=segment,
         segments=tuple(source["segments"]),
         segment_numbers=int(state["segment_numbers"]),

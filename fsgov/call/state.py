@@ -234,6 +234,9 @@ class Call:
     tags: tuple[Tag, ...] = ()
     waiting: tuple[Waiting, ...] = ()
 
+    anchors: Mapping[str, Instant] = field(default_factory=dict)
+    """What the CRM has said: event that a period of retention starts from -> when."""
+
     # capture
     actual: Capture = Capture.OFF
     before: Capture | None = None

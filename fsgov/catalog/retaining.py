@@ -15,6 +15,7 @@ from typing import Self, cast
 from psycopg2.extras import Json
 
 from fsgov.catalog.connection import Cursor, Database
+from fsgov.catalog.fates import Fate, fates
 from fsgov.catalog.keep import LOGIN
 from fsgov.catalog.periods import Policies, entered, moved
 from fsgov.catalog.rows import selected
@@ -40,7 +41,7 @@ _FACTS = """
                 WHERE %(segments)s::text[] IS NULL OR call IN (SELECT call FROM wanted)
                 UNION ALL
                 SELECT v.call, a.event, a.at FROM via v JOIN fsgov.anchors a ON a.call = v.root) AS every
-            GROUP BY call, event) AS newest GROUP BY call),
+            WHERE at IS NOT NULL GROUP BY call, event) AS newest GROUP BY call),
     taken_back AS (
         SELECT call, array_agg(DISTINCT purpose) AS purposes FROM fsgov.consents
         WHERE state IN ('refused', 'withdrawn')
@@ -107,6 +108,13 @@ class Retaining:
 
     def close(self) -> None:
         self._database.close()
+
+    def fates(self, segments: Sequence[str], now: Instant, *, grace: Instant = 0) -> dict[str, Fate]:
+        """What becomes of these, and what is known besides. Those without audio have no disposition."""
+        with self.judged(now, grace=grace, segments=segments) as rows:
+            found = {facts.segment: (facts, disposition) for facts, disposition in rows}
+        with self._database.transaction() as cursor:
+            return fates(cursor, segments, found)
 
     @contextmanager
     def facts(

@@ -67,16 +67,24 @@ def list_(frame: Frame, call: str | None, state: str | None, limit: int) -> None
 @click.argument("id_", metavar="ID")
 @pass_frame
 def show(frame: Frame, id_: str) -> None:
-    """Everything about a recording: what was checked, where it is sealed, what it may serve."""
+    """Everything about a recording: what was checked, where it is sealed, what it may serve, when it ends.
+
+    Kept, held or to be destroyed, as retention list judges it now, with every reason; anchors, locks of
+    vaults, plans, and the certificate where it is destroyed.
+    """
+    from fsgov.cli.fates import fates_of, in_words
+
     with frame.desk() as desk:
         rows = segments_of(desk, id_)
+    fates = fates_of(frame, [(row.segment, row.state) for row in rows])
     if frame.json:
-        output.print_json(rows)
+        output.print_json([output.plain(row) | {"retention": fates[row.segment]} for row in rows])
         return
     for place, row in enumerate(rows):
         if place:
             click.echo()
-        output.print_facts({name.replace("_", " "): value for name, value in output.plain(row).items()})
+        facts = {name.replace("_", " "): value for name, value in output.plain(row).items()}
+        output.print_facts(facts | in_words(fates[row.segment]))
 
 
 @recordings.command(

@@ -77,7 +77,7 @@ class Govern:
         self.counting = Counting(self._legs, lambda: self.dispatch.behind, self.link.again)
         remembered, deadline = settings.spool.directory / "parties", settings.parties.deadline / 1e6
         self.parties = Parties(asked_by(settings.parties), deadline, remembered, emit, now)
-        self.parties.facts = policy.names_of_facts
+        self.parties.facts = policy.kept_facts
         self.desk = Desk(emit, now)
         recorder = Recorder(self.pool, audio, survey.inspect, emit, now)
         announcements = Announcements(self.pool, emit, now)
@@ -249,7 +249,7 @@ class Govern:
         before = self.board.policy
         read = (policy, *{call.policy.sha256: call.policy for call in self.board.calls}.values())
         self.translator.want(frozenset().union(*(each.names_of_variables for each in read)))
-        self.parties.facts = frozenset().union(*(each.names_of_facts for each in read))
+        self.parties.facts = frozenset().union(*(each.kept_facts for each in read))
         self.board.use_policy(policy)
         if policy.sha256 != before.sha256:
             facts = {"policy": policy.sha256, "version": policy.version, "prior": before.sha256}

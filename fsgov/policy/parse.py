@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from fsgov.policy import laws
+from fsgov.policy.anchors import read_anchors
 from fsgov.policy.bounds import Bounds
 from fsgov.policy.coherence import check_order, check_rule
 from fsgov.policy.conditions import QUEUE
@@ -57,6 +58,7 @@ def parse(
     bounds = Bounds.of(included.values(), laws.read_residency(top), _regions(top))
     purposes = {name: read_purpose(name, table, bounds) for name, table in top.named_tables("purpose")}
     bounds.check_use(top, purposes.values())
+    anchors = read_anchors(top, purposes.values())
     known_prompts = {
         name: read_prompt(name, table, prompts, found_prompts.get(name))
         for name, table in top.named_tables("prompt")
@@ -94,7 +96,8 @@ def parse(
         trials=trials,
         names_of_variables=frozenset(name for rule in rules for name in _variables(rule.when)),
         names_of_facts=frozenset(name for rule in rules for name in rule.when.crm),
-        looks_up=any(rule.when.crm or _asks_crm(rule, purposes) for rule in rules),
+        anchors=anchors,
+        looks_up=bool(anchors) or any(rule.when.crm or _asks_crm(rule, purposes) for rule in rules),
     )
 
 

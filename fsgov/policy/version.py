@@ -48,13 +48,20 @@ class Policy:
     names_of_variables: frozenset[str] = frozenset()
     """Channel variables that conditions look at."""
     names_of_facts: frozenset[str] = frozenset()
-    """CRM facts that conditions look at: only these are kept."""
+    """CRM facts that conditions look at: only these, and those of `anchors`, are kept."""
+    anchors: Mapping[str, str] = field(default_factory=dict)
+    """Event that a period starts from -> the CRM fact that says when."""
     looks_up: bool = False
     """Whether the CRM is asked before anything is decided: for its facts, or for consents on file."""
     index: Index = field(default=UNMADE, compare=False, repr=False)
 
     decisions: dict[Kept, Decision] = field(default_factory=dict, compare=False, repr=False)
     """What `decide` has made of a rule and of floors, to be used again; bounded."""
+
+    @property
+    def kept_facts(self) -> frozenset[str]:
+        """What is kept of the CRM's answers."""
+        return self.names_of_facts.union(self.anchors.values())
 
     def __post_init__(self) -> None:
         if self.index is UNMADE:

@@ -128,6 +128,7 @@ def test_export_gives_back_the_exact_bytes_and_a_manifest(firm: Company, tmp_pat
     )
     first, second = done.json
     assert (tmp_path / f"{FIRST}.wav").read_bytes() == SOUND
+    assert firm.fsgov("recordings", "show", FIRST, "--json", who="carol").json[0]["retention"] is None
     row = firm.fsgov("recordings", "show", FIRST, "--json", who="alice").json[0]
     assert (
         first["sha256"] == first["stored_sha256"] == row["audio_sha256"] == hashlib.sha256(SOUND).hexdigest()

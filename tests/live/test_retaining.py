@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
 import psycopg2
@@ -15,11 +16,13 @@ import pytest
 from fsgov.catalog import migrate
 from fsgov.catalog.periods import read
 from fsgov.catalog.retaining import Retaining
+from fsgov.cli.fates import in_words, told_of
 from fsgov.errors import Conflict, Damaged, NotFound, NotPermitted
 from fsgov.policy import Policy, parse
 from fsgov.retention import Disposition, Facts, Verdict, judge
 from tests.parts import holds
 from tests.parts.catalog import START, World, call_file, enter, sidecar
+from tests.parts.purging import file_vault, yard
 from tests.parts.schemas import faults
 
 DAY = 86_400_000_000
@@ -441,3 +444,85 @@ def test_a_thousand_rows_come_in_pieces(world: World, monkeypatch: pytest.Monkey
     found = judged(world, START)
     assert len(found) == 20
     assert {one.verdict for one in found.values()} == {Verdict.KEEP, Verdict.DESTROY}
+
+
+# -- one recording -----------------------------------------------------------------------------------------
+
+
+def test_what_becomes_of_a_recording_is_what_judges_it_and_what_keeps_it_besides(
+    world: World, tmp_path: Path
+) -> None:
+    office = yard(world, file_vault(tmp_path))
+    policy = a_policy()
+    world.sql("ship", "SELECT fsgov.enter_policy(%s, %s)", values=[policy.version, policy.text])
+    held, planned, gone = office.store(3, policy=policy.sha256, purposes=["training", "evidence"])
+    enter(world.ship, call_file(revision=2, ended=START, outcome="recorded"))
+    hold, plan = holds.place(world, segment=held), office.plan([gone])
+    assert office.apply() == 1
+    waiting = office.plan([planned])
+    iris = world.person("iris", "integrator")
+    world.sql("iris", "SELECT fsgov.set_anchor('0f6c', 'contract_end', '2030-06-30T10:00Z')")
+    world.sql("admin", "INSERT INTO fsgov.locks (segment, vault, tenant, mode, until)"
+              f" VALUES ('{planned}', 'eu', 'default', 'GOVERNANCE', '2035-01-01Z')")  # fmt: skip
+    now = START + 300 * DAY
+    with of(world, "alice") as alice:
+        fates = alice.fates([held, planned, gone], now, grace=DAY)
+        with alice.judged(now, grace=DAY) as rows:
+            judged = {facts.segment: found for facts, found in rows}
+    assert {segment: fates[segment].found for segment in (held, planned)} == judged
+    states = {held: "stored", planned: "stored", gone: "destroyed"}
+    told = {segment: told_of(fates[segment], state) for segment, state in states.items()}
+    assert [each["verdict"] for each in told.values()] == ["hold", "keep", "destroyed"]
+    assert told[held]["reasons"][0] == {
+        "cause": "held", "of": hold, "until": None, "event": "", "text": f"hold {hold}",
+    }  # fmt: skip
+    assert told[planned]["live"] == ["evidence"]
+    assert told[planned]["destroy_after"] == datetime(2035, 6, 30, 22, tzinfo=UTC)
+    assert [(each.event, each.at, each.set_by) for each in told[planned]["anchors"]] == [
+        ("contract_end", datetime(2030, 6, 30, 10, tzinfo=UTC), iris)
+    ]
+    assert [each["mode"] for each in told[planned]["locks"]] == ["GOVERNANCE"]
+    assert [(each["plan"], each["state"]) for each in told[planned]["plans"]] == [(waiting, "planned")]
+    assert [(each["plan"], each["state"]) for each in told[gone]["plans"]] == [(plan, "destroyed")]
+    digest = world.sql("admin", "SELECT sha256 FROM fsgov.certificates")[0][0]
+    assert told[gone]["certificate"]["sha256"] == digest
+    words = in_words(told[gone])
+    assert words["verdict"] == "destroyed"
+    assert words["certificate"].startswith(digest)
+    with of(world, "iris") as outsider, pytest.raises(NotPermitted):
+        outsider.fates([held], now)
+
+
+def test_the_word_of_the_crm_counts_until_a_person_says_otherwise(world: World) -> None:
+    segment = stored(world, a_policy(), "0f6c", "evidence", anchors={"contract_end": START + 400 * DAY})
+    world.person("alice", "supervisor")
+
+    def ends(at: int | None, set_by: bool) -> None:
+        rows = world.sql("admin", "SELECT at, set_by IS NOT NULL FROM fsgov.anchors")
+        assert rows == [(None if at is None else datetime.fromtimestamp(at // 1_000_000, UTC), set_by)]
+        start = START + 365 * DAY if at is None else at  # call_end + 1 year
+        expected = datetime.fromtimestamp(start // 1_000_000, UTC).year + 5
+        found = judged(world, START)[segment].destroy_after
+        assert found is not None
+        assert datetime.fromtimestamp(found // 1_000_000, UTC).year == expected
+
+    def again(revision: int, **anchors: int) -> None:
+        enter(world.ship, call_file(revision=revision, ended=START, outcome="recorded", anchors=anchors))
+
+    ends(START + 400 * DAY, False)
+    again(2, contract_end=START + 800 * DAY, of_another_version=1)
+    ends(START + 800 * DAY, False)
+    with of(world, "alice") as alice:
+        assert alice.set_anchor("0f6c", "contract_end", datetime.fromtimestamp(START / 1e6 + 86400, UTC))
+        again(3, contract_end=START + 1200 * DAY)
+        ends(START // 1_000_000 * 1_000_000 + DAY, True)
+        alice.set_anchor("0f6c", "contract_end", None)
+    again(4, contract_end=START + 1200 * DAY)
+    ends(None, True)
+    assert [line["data"]["prior"] for line in lines(world, "anchor.set")] == [
+        datetime.fromtimestamp(at // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for at in (START + 800 * DAY, START + DAY)
+    ]
+    with closing(keep_of(world)) as keep:
+        keep.enter_periods(a_policy())
+    assert live(world, segment) == {"evidence"}
