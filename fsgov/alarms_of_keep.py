@@ -36,10 +36,12 @@ ROWS = (
         "purge",
         KEEP,
         "What is being destroyed does not come to its end (stuck: at once where a vault refuses, after 5"
-        " minutes where it does not answer), keep stopped a plan (halted: until keep starts again), or what"
-        " was destroyed has come back and cannot be removed (returned).",
-        "fsgov purge status says which and why; keep's vault login must list and remove in both buckets.",
-        of="stuck, halted or returned",
+        " minutes where it does not answer), keep stopped a plan (halted: until keep starts again), what was"
+        " destroyed has come back and cannot be removed (returned), or an older dump was restored and nothing"
+        " is begun before two persons have looked (restored).",
+        "fsgov purge status says which and why; keep's vault login must list and remove in both buckets."
+        " restored: fsgov purge lost, fsgov purge resume.",
+        of="stuck, halted, returned or restored",
     ),
     Alarm(
         "schedule",

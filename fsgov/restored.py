@@ -8,6 +8,9 @@ What was lost is put back from what lies outside of the database, and nothing is
                           forgotten (forgotten/), and what was promised to people is not lost (promised/)
     holds                 that the lines tell of are on everything until people have placed them again
     rows and keys         from the spools; each ship does that itself when it sees the new log
+
+What else people did at desks since the dump is in no copy but by its lines. What those say in full is done
+again, when what it is about is back; and purge begins nothing until two persons have looked.
 """
 
 from __future__ import annotations
@@ -70,6 +73,8 @@ class Outcome:
     """Requests of people that the dump does not have."""
     holds: int = 0
     """Holds of which the dump does not know what they are about: on everything until they are released."""
+    lost: dict[str, int] = field(default_factory=dict)
+    """Acts at desks that the dump does not have, by what became of them (`lost_acts.state`)."""
     copy: Path | None = None
     """The file sink that the lines were taken from."""
 
@@ -101,6 +106,7 @@ def take_up(settings: Settings, database: Restoring, *, only_look: bool) -> Outc
     outcome.copy = _copy(settings.log.file, prior, keys)
     if only_look:
         return outcome
+    database.begin(prior.time, copied=outcome.copy is not None)
     if outcome.copy is not None:
         lines = _numbered(outcome.copy / ENTRIES)
         while batch := list(islice(lines, BATCH)):
@@ -111,6 +117,8 @@ def take_up(settings: Settings, database: Restoring, *, only_look: bool) -> Outc
     outcome.rows = database.apply_forgotten(outcome.forgotten)
     outcome.requests = database.apply_requests(requests(named, told(database.told_of_requests())))
     outcome.holds = database.lost_holds(outcome.copy is None and outcome.behind > 0)
+    database.redo()
+    outcome.lost = database.lost()
     outcome.log_id = database.open_log(prior.log_id, prior.size, prior.root)
     return outcome
 

@@ -645,15 +645,17 @@ CREATE TABLE fsgov.anchors (
     call   text NOT NULL REFERENCES fsgov.calls,
     event  text NOT NULL CHECK (event IN ('contract_end', 'last_activity', 'case_closed')),
     tenant text NOT NULL,
-    at     timestamptz NOT NULL,
-    set_by text NOT NULL REFERENCES fsgov.people,
+    at     timestamptz,
+    set_by text REFERENCES fsgov.people,
     set_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (call, event)
+    PRIMARY KEY (call, event),
+    CHECK (at IS NOT NULL OR set_by IS NOT NULL)
 );
 COMMENT ON TABLE fsgov.anchors IS
-    'When something happened (or will) that a period of a policy starts from. Without a row the fallback counts. Written, changed and taken away by set_anchor; each time a line says so.';
+    'When something happened (or will) that a period of a policy starts from. Without a row the fallback counts. Written by set_anchor, and from what the CRM told of a call by enter_call; each time a line says so (anchor.set, anchor.found).';
+COMMENT ON COLUMN fsgov.anchors.set_by IS 'The person whose word it is. Null: the CRM''s, as the call''s file has it; a person''s word is never changed by that.';
 COMMENT ON COLUMN fsgov.anchors.call IS 'The call, and with it every call that was merged into it.';
-COMMENT ON COLUMN fsgov.anchors.at IS 'May lie ahead. A day before the end of the call counts as that day.';
+COMMENT ON COLUMN fsgov.anchors.at IS 'May lie ahead. A day before the end of the call counts as that day. Null: a person says that nobody knows, and the fallback counts.';
 
 CREATE TABLE fsgov.periods (
     policy        text NOT NULL REFERENCES fsgov.policies,
@@ -1011,6 +1013,59 @@ COMMENT ON TABLE fsgov.returned IS
 COMMENT ON COLUMN fsgov.returned.versions IS
     'Every version that the vault listed, noted before it is removed (begin_removal): [vault, bucket, key, version]. Null: nothing is removed yet.';
 COMMENT ON COLUMN fsgov.returned.removed_at IS 'When the vault listed nothing of it any more (end_removal). Null: not yet; a hold may keep it.';
+
+
+-- -- purge after a restore ---------------------------------------------------------------------------------
+
+CREATE TABLE fsgov.restores (
+    id          text PRIMARY KEY,
+    tenant      text NOT NULL DEFAULT '*',
+    taken_up_by text NOT NULL REFERENCES fsgov.people,
+    taken_up_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    known_to    timestamptz,
+    copied      boolean NOT NULL,
+    asked_by    text REFERENCES fsgov.people,
+    asked_at    timestamptz,
+    asked_why   text NOT NULL DEFAULT '',
+    resumed_by  text REFERENCES fsgov.people,
+    resumed_at  timestamptz,
+    CHECK ((asked_by IS NULL) = (asked_at IS NULL)),
+    CHECK ((resumed_by IS NULL) = (resumed_at IS NULL)),
+    CHECK (resumed_by IS NULL OR asked_by IS NOT NULL),
+    CHECK (resumed_by <> asked_by)
+);
+COMMENT ON TABLE fsgov.restores IS
+    'Each time that db restored has taken up an older dump (restore_begins). While resumed_at is null nothing begins to be destroyed, by any path: what was done since the dump to keep something may be missing.';
+COMMENT ON COLUMN fsgov.restores.known_to IS
+    'The time of the last checkpoint of the lost log. What people did after it is in no copy that is proven. Null: no checkpoint says.';
+COMMENT ON COLUMN fsgov.restores.copied IS
+    'Whether a copy of the lost lines was there: lost_acts has what they tell. False: nobody knows what people had done.';
+COMMENT ON COLUMN fsgov.restores.asked_by IS 'Who has looked at what was lost, and says that purge may go on (ask_resume).';
+COMMENT ON COLUMN fsgov.restores.resumed_at IS 'Null: purge waits. Set, for good, by another login (approve_resume).';
+
+CREATE TABLE fsgov.lost_acts (
+    id         text PRIMARY KEY,
+    place      bigint GENERATED ALWAYS AS IDENTITY,
+    restore    text NOT NULL REFERENCES fsgov.restores,
+    tenant     text NOT NULL DEFAULT '*',
+    type       text NOT NULL,
+    subject    text NOT NULL,
+    actor      text,
+    at         timestamptz NOT NULL,
+    facts      jsonb NOT NULL,
+    state      text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'redone', 'told', 'over', 'settled')),
+    settled_by text REFERENCES fsgov.people,
+    settled_at timestamptz,
+    why        text NOT NULL DEFAULT '',
+    CHECK ((state = 'settled') = (settled_by IS NOT NULL)),
+    CHECK ((settled_by IS NULL) = (settled_at IS NULL))
+);
+CREATE INDEX lost_acts_open ON fsgov.lost_acts (place) WHERE state = 'open';
+COMMENT ON TABLE fsgov.lost_acts IS
+    'What people had done between the dump and the loss, as the lines of a copy of the log tell it (enter_again). id is the id of the line.';
+COMMENT ON COLUMN fsgov.lost_acts.actor IS 'people.id, as the line has it; the person may be lost as well. Null: keep.';
+COMMENT ON COLUMN fsgov.lost_acts.state IS
+    'open: it may have kept something from being destroyed, and what it was about has not come back yet; purge waits for it. redone: the line says it all, and it is done again (redo_lost); a hold is in force again, on everything (lost_holds). told: nothing depends on it that could be destroyed; who wants it does it again. over: it had ended before the loss, or what it was about is gone or has a newer word. settled: a person has done it again, or says why not (settle_lost).';
 
 
 -- -- copies in other vaults --------------------------------------------------------------------------------
@@ -1404,6 +1459,7 @@ GRANT SELECT ON fsgov.accesses, fsgov.refused_accesses, fsgov.people, fsgov.memb
 GRANT SELECT ON fsgov.subject_requests, fsgov.subject_records, fsgov.forgotten TO fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.schedules, fsgov.schedule_runs, fsgov.plans, fsgov.plan_items TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 GRANT SELECT ON fsgov.certificates, fsgov.erased, fsgov.returned TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
+GRANT SELECT ON fsgov.restores, fsgov.lost_acts TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 -- keep counts conversations and legs by day; whose they are it does not see
 GRANT SELECT (call, tenant, host, core, opened_at, outcome, revised_outcome, entered_at) ON fsgov.calls TO fsgov_keep;
 GRANT SELECT (call, leg, tenant, created_at) ON fsgov.legs TO fsgov_keep;
@@ -1582,6 +1638,12 @@ BEGIN
     INSERT INTO fsgov.tags (call, n, tenant, tag, actor, at)
     SELECT id, t.n, owner, t.tag ->> 'tag', t.tag ->> 'actor', fsgov.instant(t.tag ->> 'at')
     FROM jsonb_array_elements(doc -> 'tags') WITH ORDINALITY AS t(tag, n);
+
+    INSERT INTO fsgov.anchors AS a (call, event, tenant, at)
+    SELECT id, n.key, owner, fsgov.instant(n.value) FROM jsonb_each_text(coalesce(nullif(doc -> 'anchors', 'null'), '{}')) AS n
+    WHERE n.key IN ('contract_end', 'last_activity', 'case_closed')
+    ON CONFLICT (call, event) DO UPDATE SET at = excluded.at, set_at = now()
+    WHERE a.set_by IS NULL AND a.at IS DISTINCT FROM excluded.at;
     PERFORM fsgov.unname(id, f.party) FROM fsgov.forgotten f WHERE f.call = id;
     RETURN true;
 END $$;
@@ -2521,6 +2583,7 @@ DECLARE
     person text := fsgov.me();
     owner  text;
     prior  timestamptz;
+    theirs boolean;
 BEGIN
     IF NOT (fsgov.in_role(session_user, 'fsgov_supervisor') OR fsgov.in_role(session_user, 'fsgov_privacy')
             OR fsgov.in_role(session_user, 'fsgov_integrator')) THEN
@@ -2539,16 +2602,13 @@ BEGIN
     IF p_at < timestamptz '1970-01-01 00:00+00' OR p_at > now() + interval '100 years' THEN
         RAISE EXCEPTION 'this is no day that a period could start from' USING ERRCODE = 'FG422', DETAIL = p_at::text;
     END IF;
-    SELECT a.at INTO prior FROM fsgov.anchors a WHERE a.call = p_call AND a.event = p_event FOR UPDATE;
-    IF prior IS NOT DISTINCT FROM p_at THEN
+    SELECT a.at, a.set_by IS NOT NULL INTO prior, theirs FROM fsgov.anchors a
+        WHERE a.call = p_call AND a.event = p_event FOR UPDATE;
+    IF prior IS NOT DISTINCT FROM p_at AND (theirs OR prior IS NULL) THEN
         RETURN prior;
     END IF;
-    IF p_at IS NULL THEN
-        DELETE FROM fsgov.anchors a WHERE a.call = p_call AND a.event = p_event;
-    ELSE
-        INSERT INTO fsgov.anchors AS a (call, event, tenant, at, set_by) VALUES (p_call, p_event, owner, p_at, person)
-        ON CONFLICT (call, event) DO UPDATE SET at = excluded.at, set_by = person, set_at = now();
-    END IF;
+    INSERT INTO fsgov.anchors AS a (call, event, tenant, at, set_by) VALUES (p_call, p_event, owner, p_at, person)
+    ON CONFLICT (call, event) DO UPDATE SET at = excluded.at, set_by = person, set_at = now();
     PERFORM fsgov.enter_from_desk(person, 'anchor.set', p_call, jsonb_build_object('event', p_event,
         'at', to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
         'prior', to_char(prior AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')));
@@ -2716,7 +2776,7 @@ BEGIN
                 AND NOT EXISTS (SELECT FROM unnest(c.segments) AS u
                                 WHERE NOT EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = u))
             ORDER BY c.call LOOP
-        needed := fsgov.held_call(old) <> '{}';
+        needed := fsgov.latched() OR fsgov.held_call(old) <> '{}';
         FOR whom IN SELECT p.party FROM fsgov.parties p WHERE p.call = old LOOP
             needed := needed OR fsgov.needed_by('', old, whom) <> '{}';
         END LOOP;
@@ -3046,16 +3106,17 @@ BEGIN
     PERFORM fsgov.lock_holds(false);
     holds := fsgov.held(OLD.segment);
     -- the ledger that a restore applies tells what was destroyed long ago; ship takes the place of what was adopted
-    IF holds <> '{}' AND NOT EXISTS (SELECT FROM fsgov.erased e WHERE e.segment = OLD.segment)
+    IF (holds <> '{}' OR fsgov.latched()) AND NOT EXISTS (SELECT FROM fsgov.erased e WHERE e.segment = OLD.segment)
        AND NOT (TG_OP = 'DELETE' AND EXISTS (SELECT FROM fsgov.segments s
                                              WHERE s.segment = OLD.segment AND s.adopted IN ('lost', 'vault'))) THEN
+        PERFORM fsgov.refuse_latched();
         RAISE EXCEPTION 'this recording is under a hold' USING ERRCODE = 'FG409',
             DETAIL = OLD.segment || ': ' || array_to_string(holds, ', '), HINT = 'fsgov hold list';
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END $$;
 COMMENT ON FUNCTION fsgov.refuse_held IS
-    'Trigger of what begins to destroy a recording, whoever does it: not under a hold. The last of several who ask.';
+    'Trigger of what begins to destroy a recording, whoever does it: not under a hold, and not while purge waits after a restore. The last of several who ask.';
 CREATE TRIGGER not_under_a_hold BEFORE UPDATE OF state ON fsgov.segments FOR EACH ROW
     WHEN (NEW.state IN ('destroying', 'destroyed') AND OLD.state NOT IN ('destroying', 'destroyed'))
     EXECUTE FUNCTION fsgov.refuse_held();
@@ -3333,6 +3394,25 @@ GRANT EXECUTE ON FUNCTION fsgov.open_case TO fsgov_supervisor, fsgov_privacy;
 
 -- == Purge =================================================================================================
 
+CREATE FUNCTION fsgov.latched() RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM fsgov.restores r WHERE r.resumed_at IS NULL)
+$$;
+COMMENT ON FUNCTION fsgov.latched IS
+    'Whether nothing may begin to be destroyed, since an older dump was restored and two persons have not looked at what was lost.';
+GRANT EXECUTE ON FUNCTION fsgov.latched TO fsgov_keep;
+
+CREATE FUNCTION fsgov.refuse_latched() RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    IF fsgov.latched() THEN
+        RAISE EXCEPTION 'an older dump was restored: nothing is destroyed before people have looked at what was lost'
+            USING ERRCODE = 'FG409', DETAIL = (SELECT string_agg(r.id, ', ') FROM fsgov.restores r WHERE r.resumed_at IS NULL),
+            HINT = 'fsgov purge lost; then fsgov purge resume, by two logins';
+    END IF;
+END $$;
+COMMENT ON FUNCTION fsgov.refuse_latched IS 'Internal: raises FG409 while purge waits after a restore.';
+
 CREATE FUNCTION fsgov.plan_digest(p_plan text) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT encode(sha256(convert_to(format(E'%s\n%s\n%s\n%s\n%s\n', p.id, p.kind, p.tenant, p.most,
@@ -3486,6 +3566,93 @@ END $$;
 COMMENT ON FUNCTION fsgov.approve_plan IS
     'This plan, of this digest, may be applied; never by the login that proposed it.';
 GRANT EXECUTE ON FUNCTION fsgov.approve_plan TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.settle_lost(p_act text, p_why text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy,fsgov_supervisor}');
+    lost   fsgov.lost_acts;
+BEGIN
+    PERFORM fsgov.redo_lost();
+    SELECT * INTO lost FROM fsgov.lost_acts a WHERE a.id = p_act FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such lost act' USING ERRCODE = 'FG404', DETAIL = p_act, HINT = 'fsgov purge lost';
+    END IF;
+    IF lost.state <> 'open' THEN
+        RAISE EXCEPTION 'nothing waits for this act' USING ERRCODE = 'FG409', DETAIL = p_act || ' is ' || lost.state;
+    END IF;
+    IF coalesce(p_why, '') = '' THEN
+        RAISE EXCEPTION 'a lost act is settled for a reason' USING ERRCODE = 'FG422', DETAIL = p_act;
+    END IF;
+    UPDATE fsgov.lost_acts a SET state = 'settled', settled_by = person, settled_at = now(), why = p_why WHERE a.id = p_act;
+    PERFORM fsgov.enter_from_desk(person, 'lost.settled', lost.restore, jsonb_build_object('act', p_act));
+END $$;
+COMMENT ON FUNCTION fsgov.settle_lost IS
+    'After a restore: a person has done this act again, or it is not needed any more.';
+GRANT EXECUTE ON FUNCTION fsgov.settle_lost TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.waiting_restore() RETURNS fsgov.restores LANGUAGE plpgsql
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    waits fsgov.restores;
+    left_ bigint;
+BEGIN
+    PERFORM fsgov.redo_lost();
+    SELECT * INTO waits FROM fsgov.restores r WHERE r.resumed_at IS NULL ORDER BY r.taken_up_at DESC LIMIT 1 FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'purge does not wait' USING ERRCODE = 'FG409', HINT = 'no restored dump has to be looked at';
+    END IF;
+    SELECT count(*) INTO left_ FROM fsgov.lost_acts a WHERE a.state = 'open';
+    IF left_ > 0 THEN
+        RAISE EXCEPTION 'not all that was lost has been dealt with' USING ERRCODE = 'FG409', DETAIL = left_ || ' acts',
+            HINT = 'fsgov purge lost --open; then fsgov purge settle';
+    END IF;
+    RETURN waits;
+END $$;
+COMMENT ON FUNCTION fsgov.waiting_restore IS
+    'Internal: the restore after which purge waits, its row locked, where nothing of what was lost is open any more.';
+
+CREATE FUNCTION fsgov.ask_resume(p_why text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy,fsgov_supervisor}');
+    waits  fsgov.restores := fsgov.waiting_restore();
+BEGIN
+    IF waits.asked_by IS NOT NULL THEN
+        RAISE EXCEPTION 'this was asked for already' USING ERRCODE = 'FG409', DETAIL = waits.id || ' by ' || waits.asked_by,
+            HINT = 'another login approves it: fsgov purge resume --approve';
+    END IF;
+    IF coalesce(p_why, '') = '' THEN
+        RAISE EXCEPTION 'say what was done about the time that nobody has lines of' USING ERRCODE = 'FG422', DETAIL = waits.id;
+    END IF;
+    UPDATE fsgov.restores r SET asked_by = person, asked_at = now(), asked_why = p_why WHERE r.resumed_at IS NULL;
+    PERFORM fsgov.enter_from_desk(person, 'purge.resume.asked', waits.id, '{}');
+    RETURN waits.id;
+END $$;
+COMMENT ON FUNCTION fsgov.ask_resume IS
+    'The first of two logins: what was lost has been looked at, and purge may go on. It waits until another approves.';
+GRANT EXECUTE ON FUNCTION fsgov.ask_resume TO fsgov_privacy, fsgov_supervisor;
+
+CREATE FUNCTION fsgov.approve_resume() RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_privacy}');
+    waits  fsgov.restores := fsgov.waiting_restore();
+BEGIN
+    IF waits.asked_by IS NULL THEN
+        RAISE EXCEPTION 'nobody has asked that purge go on' USING ERRCODE = 'FG409', DETAIL = waits.id,
+            HINT = 'fsgov purge resume, by another login';
+    END IF;
+    IF waits.asked_by = person THEN
+        RAISE EXCEPTION 'nobody approves what they have asked for' USING ERRCODE = 'FG403', DETAIL = waits.id,
+            HINT = 'it takes another login: two persons';
+    END IF;
+    UPDATE fsgov.restores r SET resumed_by = person, resumed_at = now() WHERE r.resumed_at IS NULL;
+    PERFORM fsgov.enter_from_desk(person, 'purge.resumed', waits.id, jsonb_build_object('asked_by', waits.asked_by));
+    RETURN waits.id;
+END $$;
+COMMENT ON FUNCTION fsgov.approve_resume IS 'The second login: purge goes on.';
+GRANT EXECUTE ON FUNCTION fsgov.approve_resume TO fsgov_privacy;
 
 CREATE FUNCTION fsgov.stop_plan(p_plan text, p_reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -3773,6 +3940,7 @@ BEGIN
     IF begun.expires_at <= clock_timestamp() AND begun.state <> 'waiting' THEN
         RAISE EXCEPTION 'this plan has expired' USING ERRCODE = 'FG409', DETAIL = p_plan, HINT = 'make a new one: fsgov purge plan';
     END IF;
+    PERFORM fsgov.refuse_latched();
     IF fsgov.plan_digest(p_plan) <> begun.sha256 THEN
         RAISE EXCEPTION 'this is not the plan that was approved' USING ERRCODE = 'FG422', DETAIL = p_plan;
     END IF;
@@ -3785,10 +3953,10 @@ GRANT EXECUTE ON FUNCTION fsgov.begin_plan TO fsgov_keep;
 CREATE FUNCTION fsgov.plan_work() RETURNS TABLE (plan text, state text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT p.id, p.state FROM fsgov.plans p
-    WHERE p.state IN ('approved', 'applying') AND p.expires_at > now() OR p.state = 'waiting'
+    WHERE (p.state IN ('approved', 'applying') AND p.expires_at > now() OR p.state = 'waiting') AND NOT fsgov.latched()
     ORDER BY p.state = 'waiting', p.approved_at, p.id
 $$;
-COMMENT ON FUNCTION fsgov.plan_work IS 'Plans that may be applied now, the first approved first.';
+COMMENT ON FUNCTION fsgov.plan_work IS 'Plans that may be applied now, the first approved first; none while purge waits after a restore.';
 GRANT EXECUTE ON FUNCTION fsgov.plan_work TO fsgov_keep;
 
 CREATE FUNCTION fsgov.plan_next(p_plan text, p_after text, p_limit integer)
@@ -4077,7 +4245,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
     ), told AS (
         SELECT e.segment, jsonb_object_agg(e.event, e.at) AS anchors FROM (
             SELECT w.segment, a.event, (extract(epoch FROM max(a.at)) * 1000000)::bigint AS at
-            FROM whole w JOIN fsgov.anchors a USING (call) GROUP BY 1, 2) AS e GROUP BY 1
+            FROM whole w JOIN fsgov.anchors a USING (call) WHERE a.at IS NOT NULL GROUP BY 1, 2) AS e GROUP BY 1
     )
     SELECT p.segment, p.call, p.counts, p.purposes, coalesce(c.ended_at, p.closed_at, p.stored_at),
         coalesce(t.anchors, '{}'), o.vault, o.object_key, o.version_id, o.key_version_id, l.mode, l.until
@@ -4382,9 +4550,10 @@ GRANT EXECUTE ON FUNCTION fsgov.copy_gone TO fsgov_keep;
 CREATE FUNCTION fsgov.copy_may_leave(p_copy text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT EXISTS (SELECT FROM fsgov.copies k WHERE k.id = p_copy AND k.state = 'leaving'
-        AND fsgov.held(k.segment) = '{}')
+        AND fsgov.held(k.segment) = '{}' AND NOT fsgov.latched())
 $$;
-COMMENT ON FUNCTION fsgov.copy_may_leave IS 'Whether no hold is in force for this copy, which is to be removed.';
+COMMENT ON FUNCTION fsgov.copy_may_leave IS
+    'Whether no hold is in force for this copy, which is to be removed, and purge does not wait after a restore.';
 GRANT EXECUTE ON FUNCTION fsgov.copy_may_leave TO fsgov_keep;
 
 CREATE FUNCTION fsgov.copies_open() RETURNS TABLE (vault text, making bigint, stuck bigint, oldest timestamptz, said text)
@@ -4889,10 +5058,12 @@ BEGIN
         SELECT q.id FROM fsgov.subject_requests q, LATERAL fsgov.parties_of(q.tenant, q.numbers, q.crm) AS w
         WHERE q.id <> p_request AND q.kind = 'export' AND q.state = 'open' AND w.call = p_call AND w.party = p_party
         UNION ALL
-        SELECT unnest(fsgov.held_call(p_call))) AS found(why));
+        SELECT unnest(fsgov.held_call(p_call))
+        UNION ALL
+        SELECT r.id FROM fsgov.restores r WHERE r.resumed_at IS NULL) AS found(why));
 END $$;
 COMMENT ON FUNCTION fsgov.needed_by IS
-    'Internal: who still needs the rows that name this party: the call (it goes on), recordings in which they can be heard, open exports of theirs, holds.';
+    'Internal: who still needs the rows that name this party: the call (it goes on), recordings in which they can be heard, open exports of theirs, holds; and a restore whose lost acts (holds, perhaps) nobody has looked at.';
 
 CREATE FUNCTION fsgov.unname_party(p_request text, p_call text, p_party integer, OUT needs text[], OUT new boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -5434,6 +5605,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fsgov.open_log IS 'A new log; the first is opened by db init, another only after a restore.';
 
+CREATE FUNCTION fsgov.restore_begins(p_known_to timestamptz, p_copied boolean) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    actor text := fsgov.admin();
+    begun text := fsgov.random_id('r-');
+BEGIN
+    PERFORM fsgov.lock_holds(true);
+    UPDATE fsgov.restores r SET asked_by = NULL, asked_at = NULL, asked_why = '' WHERE r.resumed_at IS NULL;
+    INSERT INTO fsgov.restores (id, taken_up_by, known_to, copied) VALUES (begun, actor, p_known_to, p_copied);
+    RETURN begun;
+END $$;
+COMMENT ON FUNCTION fsgov.restore_begins IS
+    'An older dump is taken up: from here on nothing begins to be destroyed, until approve_resume.';
+
 CREATE FUNCTION fsgov.enter_again(p_origins text[], p_ns bigint[], p_lines bytea[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
@@ -5462,12 +5647,83 @@ BEGIN
             INSERT INTO fsgov.statements (day, host, tenant, n, facts) VALUES ((entry #>> '{data,day}')::date,
                 entry ->> 'subject', coalesce(entry #>> '{data,tenant}', '*'), (entry #>> '{data,statement}')::integer,
                 (entry -> 'data') - 'statement') ON CONFLICT DO NOTHING;
+        ELSIF entry ->> 'source' = '/fsgov/desk'
+              AND entry ->> 'type' !~ '^fsgov[.](access|artefact|evidence|rotation|log|segment|subject|lost|purge)[.]'
+              OR entry ->> 'type' = 'fsgov.purge.ended.v1' AND entry #>> '{data,state}' = 'stopped' THEN
+            INSERT INTO fsgov.lost_acts (id, restore, type, subject, actor, at, facts)
+            SELECT entry ->> 'id', (SELECT r.id FROM fsgov.restores r ORDER BY r.taken_up_at DESC LIMIT 1),
+                regexp_replace(entry ->> 'type', '^fsgov[.](.*)[.]v[0-9]+$', '\1'), entry ->> 'subject',
+                entry #>> '{data,actor}', (entry ->> 'time')::timestamptz, (entry -> 'data') - 'actor';
         END IF;
     END LOOP;
     RETURN more;
 END $$;
 COMMENT ON FUNCTION fsgov.enter_again IS
-    'After a restore: lines of the lost part of the log, from a verified copy, in its order. Those that are there stay as they are.';
+    'After a restore: lines of the lost part of the log, from a verified copy, in its order. Those that are there stay as they are. What people had done by them is in lost_acts.';
+
+CREATE FUNCTION fsgov.redo_lost() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    act    record;
+    who    text;
+    became text;
+    redone bigint := 0;
+BEGIN
+    FOR act IN SELECT a.*, r.taken_up_by, r.taken_up_at FROM fsgov.lost_acts a JOIN fsgov.restores r ON r.id = a.restore
+            WHERE a.state = 'open' ORDER BY a.place FOR UPDATE OF a LOOP
+        who := coalesce((SELECT p.id FROM fsgov.people p WHERE p.id = act.actor), act.taken_up_by);
+        became := 'open';
+        IF act.type = 'anchor.set' THEN
+            IF EXISTS (SELECT FROM fsgov.anchors a WHERE a.call = act.subject AND a.event = act.facts ->> 'event'
+                       AND a.set_at > act.taken_up_at AND a.set_by IS NOT NULL) THEN
+                became := 'over';
+            ELSIF EXISTS (SELECT FROM fsgov.calls c WHERE c.call = act.subject) THEN
+                INSERT INTO fsgov.anchors AS a (call, event, tenant, at, set_by, set_at)
+                SELECT c.call, act.facts ->> 'event', c.tenant, (act.facts ->> 'at')::timestamptz, who, act.at FROM fsgov.calls c
+                WHERE c.call = act.subject
+                ON CONFLICT (call, event) DO UPDATE SET at = excluded.at, set_by = excluded.set_by, set_at = excluded.set_at;
+                became := 'redone';
+            END IF;
+        ELSIF act.type = 'retention.applied' THEN
+            IF EXISTS (SELECT FROM fsgov.policies p WHERE p.sha256 = act.subject) AND who = act.actor
+               AND EXISTS (SELECT FROM fsgov.people p WHERE p.id = act.facts ->> 'proposed_by') THEN
+                INSERT INTO fsgov.retention_moves (from_sha256, to_sha256, reason, proposed_by, proposed_at, approved_by, applied_at)
+                VALUES (fsgov.texts(act.facts -> 'from'), act.subject, 'as before the restore', act.facts ->> 'proposed_by',
+                    act.at, act.actor, act.at);
+                became := 'redone';
+            END IF;
+        ELSIF act.type IN ('plan.stopped', 'purge.ended') THEN
+            UPDATE fsgov.plans p SET state = 'stopped', stopped_by = CASE act.type WHEN 'plan.stopped' THEN who END,
+                stopped_for = 'as before the restore', ended_at = now()
+            WHERE p.id = act.subject AND p.state NOT IN ('done', 'stopped');
+            became := CASE WHEN FOUND THEN 'redone' ELSE 'over' END;
+        ELSIF act.type = 'schedule.ended' THEN
+            UPDATE fsgov.schedules s SET ended_by = who, ended_at = now(), ended_for = 'as before the restore'
+            WHERE s.id = act.subject AND s.ended_at IS NULL;
+            became := CASE WHEN FOUND THEN 'redone' ELSE 'over' END;
+        ELSIF act.type = 'quarantine.released' AND act.facts ->> 'decision' = 'keep' THEN
+            UPDATE fsgov.segments s SET state = 'stored', quarantine = '', review_by = NULL, dispose = false, dispose_reason = ''
+            WHERE s.segment = act.subject AND s.state = 'quarantined'
+                AND (NOT s.dispose OR starts_with(s.dispose_reason, 'quarantine'));
+            IF FOUND THEN
+                PERFORM fsgov.note_review(act.subject, 'kept', 'as before the restore', who);
+                became := 'redone';
+            ELSIF EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = act.subject) THEN
+                became := 'over';
+            END IF;
+        ELSIF act.type IN ('hold.placed', 'hold.extended') THEN
+            became := CASE WHEN EXISTS (SELECT FROM fsgov.holds h WHERE h.id = act.subject AND h.released_at IS NULL)
+                THEN 'redone' ELSE 'over' END;
+        ELSE
+            became := 'told';
+        END IF;
+        UPDATE fsgov.lost_acts a SET state = became WHERE a.id = act.id AND became <> 'open';
+        redone := redone + (became = 'redone')::integer;
+    END LOOP;
+    RETURN redone;
+END $$;
+COMMENT ON FUNCTION fsgov.redo_lost IS
+    'Internal: granted to nobody, and after lost_holds. What the lines of lost acts say in full is done again, as far as what it is about is there (a call may come back from a spool later); the answer is how many.';
 
 CREATE FUNCTION fsgov.apply_ledger(p_segments text[], OUT keys bigint, OUT came_back text[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$

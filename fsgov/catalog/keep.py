@@ -127,6 +127,14 @@ class Keep:
             raise NotFound("There is no log yet", hint="fsgov db init")
         return str(row[0])
 
+    def size(self, log_id: str) -> int:
+        """How many lines there are of it."""
+        with self._asking() as cursor:
+            query = "SELECT coalesce(max(seq) + 1, 0) FROM fsgov.event_log WHERE log_id = %s"
+            cursor.execute(query, (log_id,))
+            (size,) = cursor.fetchone() or (0,)
+        return int(size)
+
     def edge(self, log_id: str) -> Edge:
         """The newest checkpoint's edge; an empty one where nothing is signed yet."""
         with self._asking() as cursor:

@@ -109,6 +109,12 @@ class Purging:
             cursor.execute("SELECT plan FROM fsgov.plan_work()")
             return [str(plan) for (plan,) in cursor.fetchall()]
 
+    def latched(self) -> bool:
+        """Whether nothing may be begun: an older dump was restored, and what was lost not looked at."""
+        with self.transaction() as cursor:
+            cursor.execute("SELECT fsgov.latched()")
+            return cursor.fetchone() == (True,)
+
     def begin(self, plan: str) -> Plan:
         """Begin this plan, or go on with it. Raises Conflict (expired, stopped), Damaged (it was changed)."""
         with self.transaction() as cursor:

@@ -50,6 +50,25 @@ class Restoring:
         log_id, lines, again, signed, root, at = row
         return Found(log_id, lines, again, signed, bytes(root), at)
 
+    def begin(self, known_to: str, *, copied: bool) -> str:
+        """From here on nothing begins to be destroyed; the id of what people will end together.
+
+        known_to: time of the last checkpoint, or "". copied: a copy of the lost lines is there.
+        """
+        self._cursor.execute("SELECT fsgov.restore_begins(%s, %s)", (known_to or None, copied))
+        (restore,) = self._cursor.fetchone() or ("",)
+        return str(restore)
+
+    def redo(self) -> int:
+        """Do again what the lines entered again say in full; how many acts."""
+        self._cursor.execute("SELECT fsgov.redo_lost()")
+        return self._number()
+
+    def lost(self) -> dict[str, int]:
+        """What people had done since the dump, by its state."""
+        self._cursor.execute("SELECT state, count(*) FROM fsgov.lost_acts GROUP BY 1 ORDER BY 1")
+        return dict(self._cursor.fetchall())
+
     def enter_again(self, lines: Sequence[tuple[str, int, bytes]]) -> int:
         """Lines (origin, n, text) of a verified copy, in its order; how many were not there."""
         origins, ns, texts = (

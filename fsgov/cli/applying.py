@@ -33,9 +33,11 @@ def apply(frame: Frame, plan_: str, yes: bool) -> None:
 
     With the configuration of keep, on a host that may read its credentials. A canary goes first, and you are
     asked before the others follow. Ctrl-C stops after a batch: the same command goes on, or keep does.
-    Exit code 7 where something was begun and cannot be brought to its end.
+    Exit code 7 where something was begun and cannot be brought to its end; 8, and nothing is begun, where a
+    copy of the log is ahead of the database: an older dump was restored.
     """
     from fsgov import logs
+    from fsgov.journal import behind
     from fsgov.purge.part import now, purge_of
 
     logs.set_up("purge", "warning")
@@ -43,6 +45,7 @@ def apply(frame: Frame, plan_: str, yes: bool) -> None:
     settings = frame.settings
     settings.need("keep")
     with joined_if_embedded(settings.database.dsn), closing(purge_of(settings, now)) as purging:
+        behind.look(settings)
         counts = _carried_out(frame, purging, plan, yes)
     frame.said(f"{plan}: {output.cell(counts)}", {"plan": plan, "counts": counts})
     if fault := purging.failing.of(plan):

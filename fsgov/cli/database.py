@@ -85,7 +85,8 @@ def restored(frame: Frame, dry_run: bool, yes: bool) -> None:
 
     On keep's host, with the login of db init, and with ship and keep stopped everywhere. Lines that the dump
     lacks are put back from the file sink, erased recordings stay erased, and each ship enters again what its
-    spool keeps. Nothing is done where that was done already.
+    spool keeps. Nothing is done where that was done already. From then on purge waits for two persons:
+    fsgov purge lost, fsgov purge resume.
     """
     from fsgov.catalog.restoring import restoring
     from fsgov.restored import take_up
@@ -119,6 +120,7 @@ def restored(frame: Frame, dry_run: bool, yes: bool) -> None:
         "rows_nulled_again": found.rows,
         "requests_back": found.requests,
         "holds_lost": found.holds,
+        "lost_acts": found.lost,
     }
     if found.already:
         frame.said(f"{found.log_id} is open already, and nothing was written to it yet", facts)
@@ -132,7 +134,8 @@ def restored(frame: Frame, dry_run: bool, yes: bool) -> None:
         frame.said(
             f"{found.log_id} follows {found.prior.log_id} at {found.prior.size}: {found.entered} lines"
             f" entered again, {found.keys} keys destroyed again, {found.rows} people's rows nulled again,"
-            f" {found.requests} requests of people back; start ship and keep",
+            f" {found.requests} requests of people back; start ship and keep. Nothing is destroyed before two"
+            f" persons have looked at what was lost ({found.lost.get('open', 0)} open): fsgov purge lost",
             facts,
         )
         if found.holds and not frame.json:

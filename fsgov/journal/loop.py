@@ -70,6 +70,8 @@ def run(
                 if vitals:
                     vitals.succeeded(found)
             except FsgovError as error:
+                for work in works:  # behind the same address may be an older copy of the database
+                    work.leading = False
                 if vitals:
                     vitals.failed(error)
                 failing = time.monotonic() if failing is None else failing

@@ -14,6 +14,7 @@ from fsgov.catalog.keep import Edge, Keep
 from fsgov.errors import Damaged, FsgovError
 from fsgov.events import Instant
 from fsgov.failpoints import failpoint
+from fsgov.journal.behind import shorter
 from fsgov.journal.signing import SIGNER, Signer
 from fsgov.journal.sink import Anchor, Sink
 from fsgov.merkle import Checkpoint, Frontier, leaf_hash
@@ -160,11 +161,7 @@ class Sequencer:
                 self._held[anchor.name] = held
             if held > self._frontier.size:
                 self._compared.discard(anchor.name)
-                raise Damaged(
-                    "The log is shorter than its copy",
-                    f"{self._frontier.size} lines, {anchor.name} has {held}",
-                    "the database was restored: nothing is written before fsgov db restored",
-                )
+                raise shorter(self._frontier.size, anchor.name, held)
 
     # -- moving and signing ------------------------------------------------------------------------------
 

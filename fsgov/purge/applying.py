@@ -78,6 +78,8 @@ class Purge:
         self.pause = 0.0
         self.leads = False
         """Whether it was the one who purges, at its last turn."""
+        self.latched = False
+        """Whether nothing could be begun then: an older dump was restored."""
         self.failing = Failing(clock)
         self.halted: dict[str, FsgovError] = {}
         """Plans that were stopped here, and why; of this process."""
@@ -112,6 +114,7 @@ class Purge:
             self.destroyed += done
             self.pause = done / self._limits.rate
             return len(rows)
+        self.look()
         if only is not None:
             return self._go_on(only)
         for plan in self._catalog.work():
@@ -121,6 +124,10 @@ class Purge:
             except Conflict as fault:
                 log.info("plan.left", plan=plan, why=fault.message)
         return 0
+
+    def look(self) -> None:
+        """Whether anything may be begun."""
+        self.latched = self._catalog.latched()
 
     def counts(self, plan: str) -> dict[str, int]:
         """How many recordings of the plan are in which state."""

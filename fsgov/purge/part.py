@@ -84,6 +84,8 @@ class Purger:
             if self._runs:
                 dealt = self._purge.turn()
                 self.returns.turn()
+            else:
+                self._purge.look()
         except FsgovError as error:
             fault = error
             log.warning("purge.failed", why=error.message, detail=error.detail)
@@ -101,6 +103,10 @@ class Purger:
         waits = isinstance(fault, Unreachable) and time.monotonic() - (self._failing or 0) < PATIENCE
         stuck = self._purge.failing.trouble() or (None if waits else fault)
         troubles = {} if stuck is None else {"purge.stuck": stuck}
+        if self._purge.latched:
+            troubles["purge.restored"] = Conflict(
+                "purge waits: an older dump was restored", hint="fsgov purge lost; then fsgov purge resume"
+            )
         if self._purge.halted:
             plan, why = next(reversed(self._purge.halted.items()))
             troubles["purge.halted"] = Conflict(

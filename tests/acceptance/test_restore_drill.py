@@ -88,6 +88,8 @@ def test_a_restored_dump_is_taken_up_and_nothing_is_lost_or_twice(alone: Stage, 
     assert told["erased"] == sorted(lost)
     assert told["holds_lost"] == 1, "by its line; or since nobody knows what the lines were that are lost"
     assert told["keys_destroyed_again"] == 1, "that of the dump; the other is only in the spool"
+    assert told["lost_acts"] == ({"redone": 1} if copy else {}), "the hold"
+    assert sql(alone, "SELECT fsgov.latched()") == [(True,)]
     again = restored(alone, "--yes")
     assert (again.code, json.loads(again.out)["already"], json.loads(again.out)["log"]) == (
         0,

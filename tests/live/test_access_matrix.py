@@ -144,6 +144,7 @@ def theirs(world: World) -> Theirs:
         "p_recipients": ["age1x"],
         "p_causes": ["named"],
         "p_entry": "0f6c-01",
+        "p_act": "p-nobodys.1",
         "p_subject": "0f6c-01",
         "p_received": None,
         "p_due": None,

@@ -29,6 +29,7 @@ TABLES = {
     "anchors", "periods", "retention_moves",
     "artefacts", "artefact_bytes", "bundles",
     "rotations", "rotation_batches", "refused_accesses",
+    "restores", "lost_acts",
 }  # fmt: skip
 GROUPS = ("agent", "supervisor", "privacy", "auditor", "ops", "integrator")
 ROWS = {"calls", "legs", "segments", "masks", "tags", "holds", "consents", "version"}
@@ -81,6 +82,8 @@ for role in ("agent", "ops", "integrator"):
 for role in ("supervisor", "privacy", "auditor"):
     MAY_READ[role] |= HOLDS
 MAY_READ["ops"] |= {"mirrors"}
+for role in ("supervisor", "privacy", "auditor", "ops"):
+    MAY_READ[role] |= {"restores", "lost_acts"}
 FUNCTIONS = {
     "enter_lines": {"ship", "keep"},
     "entered": {"ship", "keep"},
@@ -212,6 +215,10 @@ FUNCTIONS = {
     "propose_plan": {"privacy"},
     "approve_plan": {"privacy", "supervisor"},
     "stop_plan": {"privacy", "supervisor"},
+    "settle_lost": {"privacy", "supervisor"},
+    "ask_resume": {"privacy", "supervisor"},
+    "approve_resume": {"privacy"},
+    "latched": {"keep"},
     "begin_plan": {"keep"},
     "plan_work": {"keep"},
     "plan_next": {"keep"},

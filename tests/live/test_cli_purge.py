@@ -6,10 +6,12 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from fsgov.vault import open_bucket
 from tests.live.cli import NOBODY, QUARANTINED, Company, company, fsgov
 from tests.live.shipping import CALL
 
@@ -39,6 +41,12 @@ def test_from_a_plan_to_a_certificate(firm: Company, tmp_path: Path) -> None:
     refused = firm.fsgov("purge", "approve", plan, "--yes", who="bob", code=5)
     assert "nobody approves what they have proposed" in refused.err.lower()
     firm.fsgov("purge", "approve", plan, "--yes", who="alice")
+    (log_id,) = firm.fsgov("db", "status", "--json", who="host").json["log"].split()
+    with closing(open_bucket(f"file:{firm.root}/vault/audio")) as bucket:
+        ahead = bucket.put_bytes(key := f"log/{log_id}/000000999999.checkpoint", b"", {})
+        behind = firm.fsgov("purge", "apply", plan, "--yes", code=8)
+        assert "the database was restored" in behind.err
+        bucket.remove(key, ahead.version_id)
     done = firm.fsgov("purge", "apply", plan, "--yes", "--json").json
     assert done == {"plan": plan, "counts": {"destroyed": 2}}
     firm.keep()

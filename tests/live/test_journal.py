@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg2
 import pytest
 
 from fsgov.catalog.keep import Edge, Keep
-from fsgov.errors import Conflict, Damaged, Unreachable
+from fsgov.errors import Conflict, Damaged, FsgovError, Unreachable
 from fsgov.journal import Anchor, FileSink, Sequencer, VaultAnchor
 from fsgov.journal.alarms import Alarms
 from fsgov.journal.loop import run
@@ -320,6 +321,27 @@ def test_the_loop_waits_for_a_postgresql_that_is_away(clock: Clock) -> None:
     keep = Keep("postgresql://fsgov_keep@127.0.0.1:1/x", "x")
     until = time.monotonic() + 1
     run(Sequencer(keep, KEY, clock), keep, Alarms(keep, "fs1", clock), lambda: time.monotonic() > until)
+
+
+def test_who_destroys_stops_where_the_log_does(world: World, clock: Clock, sink: FileSink) -> None:
+    """Behind the same address is an older copy since: nothing else is done by who does not lead."""
+    keep = world.keep
+    sequencer = Sequencer(keep, KEY, clock, [sink])
+    sequencer.run_once(sign=True)
+    sink.take(keep.log_id(), 2, [b"{}", b"{}"])
+    purger = Working()
+    rounds = iter([False, True])
+    second = Sequencer(keep, KEY, clock, [sink])
+    run(second, keep, Alarms(keep, "fs1", clock), lambda: next(rounds, True), works=[purger])
+    assert not purger.leading
+
+
+@dataclass
+class Working:
+    """What was done beside the log until now."""
+
+    leading: bool = True
+    troubles: Mapping[str, FsgovError] = field(default_factory=dict)
 
 
 # -- lines of the desk -----------------------------------------------------------------------------------

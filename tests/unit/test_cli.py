@@ -45,6 +45,7 @@ EXPECTED = {
     "retention history",
     "purge schedule propose", "purge schedule approve", "purge schedule end", "purge schedule list",
     "purge plan", "purge approve", "purge stop", "purge status", "purge apply", "purge certificate",
+    "purge lost", "purge settle", "purge resume",
     "subject find", "subject open", "subject list", "subject show", "subject export", "subject erase",
     "subject answer", "report access",
 }  # fmt: skip

@@ -196,6 +196,7 @@ def test_the_desk_enters_what_has_a_schema() -> None:
         "hold.placed", "hold.extended", "hold.release.asked", "hold.release.refused", "hold.released",
         "hold.lost",
         "case.opened", "quarantine.set", "quarantine.released",
+        "lost.settled", "purge.resume.asked", "purge.resumed",
     }  # fmt: skip
     assert named <= set(types())
 
