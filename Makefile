@@ -46,7 +46,8 @@ crash: $(VENV)/.test ## SIGKILL at every step of the durable order, and 200 time
 	FSGOV_CRASH=long $(BIN)/python -m pytest -q --timeout=5400 tests/acceptance/test_crash.py \
 	    tests/acceptance/test_kills.py tests/acceptance/test_outages_database.py \
 	    tests/acceptance/test_outages_disks.py tests/acceptance/test_outages_switch.py \
-	    tests/acceptance/test_restore_drill.py tests/live/test_purge_crash.py \
+	    tests/acceptance/test_restore_drill.py tests/live/test_purge_crash.py tests/live/test_schedules.py \
+	    tests/live/test_returning.py \
 	    tests/live/test_purge_rgw.py tests/live/test_erasure_crash.py tests/live/test_rotation_crash.py \
 	    tests/live/test_cli_refusals.py tests/live/test_errors_page.py
 soak: $(VENV)/.test ## fifteen minutes of mixed faults under a load of calls; prints what it did and the verdict

@@ -246,6 +246,7 @@ while found.turn():
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_every_step_is_made_good(on_disk: Yard, tmp_path: Path) -> None:
     (gone,) = destroyed(on_disk, 1)
     back(on_disk, gone)

@@ -451,6 +451,7 @@ Scheduling(Standing(dsn, password), Retaining.of_keep(dsn, password), "fs1", now
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_every_step_leaves_one_run_or_none(place: Yard) -> None:
     due(place, 3)
     scheduled(place.world)
