@@ -18,6 +18,7 @@ from fsgov.demo import site
 from fsgov.demo.site import Site
 from fsgov.demo.stage import Stage
 from tests.acceptance.play import HEARTBEAT, eventually, policy
+from tests.parts import postgres
 
 NAMES = ("fs1", "fs2")
 
@@ -101,6 +102,7 @@ class Host(Stage):
 def two(root: Path) -> Iterator[tuple[Host, Host]]:
     """Two hosts with their switches, govern and ship; no keep yet."""
     centre = Site(root / "a")
+    postgres.prepare(centre.database)
     site.make(centre, policy())
     branch = Branch(root / "b", centre)
     branch.make()

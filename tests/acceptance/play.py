@@ -18,6 +18,7 @@ from fsgov.demo.scenes import END, GERMAN, SCENES, START, Between, Do, Scene, St
 from fsgov.demo.site import Site
 from fsgov.demo.stage import Stage
 from fsgov.demo.verdict import Verdict
+from tests.parts import postgres
 
 NORWEGIAN = "+4722000100"
 SHIPPED = Path(__file__).parents[2] / "dialplans"
@@ -81,6 +82,7 @@ HEARTBEAT = ("--heartbeat", "2")
 def staged(root: Path, text: str = "", *heartbeat: str) -> Iterator[Stage]:
     """A stage of its own at root, with a policy (default: `policy()`) and a switch that runs; no service."""
     where = Site(root)
+    postgres.prepare(where.database)
     with Stage.open(where) as stage:
         site.make(where, text or policy())
         stage.start_switch(*(heartbeat or HEARTBEAT))

@@ -26,6 +26,7 @@ from tests.acceptance.crash.evidence import Evidence, collect
 from tests.acceptance.crash.parts import HEAD, SCRIBE_WAS_KILLED, plaintext_in, scratch
 from tests.acceptance.crash.plan import GOVERN, KEEP, SHIP, Plan, by_seed, each_once
 from tests.acceptance.crash.play import PAUSED, Play
+from tests.parts import postgres
 
 pytestmark = pytest.mark.timeout(600)
 ROUNDS = 8
@@ -55,6 +56,7 @@ def after(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     site = sites.Site(root)
     scratch(site).mkdir()
     sites.check_path(root)
+    postgres.prepare(site.database)
     sites.make(site, (Path(__file__).parent / "crash" / "policy.toml").read_text())
     with Stage.open(site) as stage:
         stage.start_switch()

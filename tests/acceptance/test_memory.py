@@ -17,6 +17,7 @@ from fsgov.demo import site
 from fsgov.demo.site import Site, toml
 from fsgov.demo.stage import Stage, sidecars
 from fsgov.vault.s3 import S3Bucket
+from tests.parts import postgres
 from tests.parts.rgw import Rgw
 
 SIZE = 500_000_000
@@ -85,6 +86,7 @@ def high_water(pid: int) -> dict[str, int]:
 @pytest.mark.timeout(400)
 def test_no_process_grows_with_its_file(rgw_on_disk: Rgw, tmp_path: Path) -> None:
     where = Site(tmp_path / "s")
+    postgres.prepare(where.database)
     site.make(where)
     with Stage.open(where) as stage:
         stage.start_switch()

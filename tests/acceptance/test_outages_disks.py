@@ -36,6 +36,7 @@ from tests.acceptance.play import (
     started,
     together,
 )
+from tests.parts import postgres
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.disks]
 
@@ -57,6 +58,7 @@ def small_disk(place: Path, megabytes: int) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     where = Site(tmp_path_factory.mktemp("disks"))
+    postgres.prepare(where.database)
     with Stage.open(where) as made:
         site.make(where, policy())
         with small_disk(where.spool, 24), small_disk(where.root / "vault", 24):

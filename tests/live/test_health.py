@@ -27,12 +27,14 @@ from fsgov.health.listener import serving
 from fsgov.health.metrics import TABLE
 from tests.acceptance.play import HEARTBEAT, begun, go_on, hang_up, plain, policy
 from tests.live.vitals import PARTS, Service, until
+from tests.parts import postgres
 from tests.unit.test_health_rules import PROCESS, used_by_rules
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     where = Site(tmp_path_factory.mktemp("h"))
+    postgres.prepare(where.database)
     with Stage.open(where) as stage:
         site.make(where, policy())
         stage.start_switch(*HEARTBEAT)

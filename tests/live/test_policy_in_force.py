@@ -26,6 +26,7 @@ from fsgov.demo.stage import Stage
 from fsgov.errors import BadConfiguration
 from fsgov.govern.compiling import compiled
 from fsgov.policy import parse
+from tests.parts import postgres
 
 CALLER, OTHER = "+4722999001", "+4722999002"
 LINE = "+4722000100"
@@ -138,6 +139,7 @@ def eventually(true: Callable[[], object], within: float = 20.0) -> None:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     where = Site(tmp_path_factory.mktemp("f"))
+    postgres.prepare(where.database)
     with Stage.open(where) as stage:
         site.make(where, document("file"))
         stage.start_switch()
