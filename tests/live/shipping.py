@@ -23,6 +23,7 @@ from fsgov.envelope import Identity, unseal, unwrap_identity
 from fsgov.shipper import Destination, Shipper
 from fsgov.spool import Spool
 from fsgov.vault import Credentials, Vault, open_vault
+from tests.parts import warm
 from tests.parts.schemas import faults
 
 CALL = "0f6c2d1e-aaaa-4bbb-8ccc-0123456789ab"
@@ -79,12 +80,13 @@ class Site:
         with self.shipper(**options) as shipper:
             shipper.run_once()
 
-    def ship_in_child(self, failpoint: str = "") -> int:
+    def ship_in_child(self, failpoint: str) -> int:
         """The same in a process of its own, which a failpoint may kill; its exit code."""
         place = Path(self.root) / "site.json"
         place.write_text(json.dumps(asdict(self)))
         environment = {**os.environ, "FSGOV_FAILPOINT": failpoint}
-        command = [sys.executable, "-m", "tests.live.shipping", str(place)]
+        words = ["-m", "tests.live.shipping", str(place)]
+        command = warm.python(words, environment)
         return subprocess.run(command, env=environment, timeout=280, check=False).returncode
 
     def ask(self, question: str, *values: object) -> list[tuple[Any, ...]]:
@@ -222,5 +224,3 @@ def talk(ms: int, silent: tuple[int, int] = (0, 0), closed: bool = True) -> byte
 if __name__ == "__main__":
     here = Site(**json.loads(Path(sys.argv[1]).read_text()))
     here.ship()
-    status = Path("/proc/self/status").read_text()
-    (Path(here.root) / "peak").write_text(status.partition("VmHWM:")[2].split()[0])

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from fsgov.errors import Conflict, Damaged, NotFound, NotPermitted, Unreachable
 from fsgov.shipper.artefacts import ALARM, Stowing
 from fsgov.vault import Bucket, open_bucket
 from tests.live.test_retaining import a_policy, keep_of
+from tests.parts import warm
 from tests.parts.catalog import World, call_file, sidecar
 from tests.parts.schemas import faults
 
@@ -304,10 +304,9 @@ def test_a_kill_on_the_way_stores_it_once(place: Place, failpoint: str, tmp_path
         "Stowing(open_ship(*sys.argv[1:3]), {'eu': open_bucket(sys.argv[3], None)}).run_once()\n"
     )
     password = migrate.service_password(place.world.credentials, "ship")
-    killed = subprocess.run(
-        [sys.executable, "-c", program, place.world.dsn, password, f"file:{tmp_path}/audio"],
-        env={**os.environ, "FSGOV_FAILPOINT": failpoint}, check=False,
-    )  # fmt: skip
+    words = ["-c", program, place.world.dsn, password, f"file:{tmp_path}/audio"]
+    environment = {**os.environ, "FSGOV_FAILPOINT": failpoint}
+    killed = subprocess.run(warm.python(words, environment), env=environment, check=False)
     assert killed.returncode == -9
     assert place.state(artefact) == ("waiting", True)
     assert place.stow() == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from fsgov.journal import FileSink, Sequencer, VaultAnchor
 from fsgov.merkle import Checkpoint, PublicKey, generate_signing_key, open_note
 from fsgov.vault import open_bucket
 from fsgov.verify import ENTRIES, verify_directory
+from tests.parts import warm
 from tests.parts.catalog import START, World, line
 
 KEY = generate_signing_key(lambda n: b"k" * n)
@@ -52,9 +52,10 @@ def test_killed_there_nothing_is_lost_and_nothing_is_twice(
         entering.lines("fs1.ship.1", 1, [line("fs1.ship.1", n) for n in range(1, 21)])
     log_id = world.keep.log_id()
     password = migrate.service_password(world.credentials, "keep")
+    environment = {**os.environ, "FSGOV_FAILPOINT": failpoint}
     killed = subprocess.run(
-        [sys.executable, "-c", PROGRAM, world.dsn, password, str(tmp_path)],
-        env={**os.environ, "FSGOV_FAILPOINT": failpoint},
+        warm.python(["-c", PROGRAM, world.dsn, password, str(tmp_path)], environment),
+        env=environment,
         capture_output=True,
         timeout=60,
         check=False,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.parts import warm
 from tests.parts.catalog import World
 from tests.parts.purging import Yard, file_vault, yard
 
@@ -44,9 +44,11 @@ purge.close()
 
 def keep(place: Yard, root: Path, failpoint: str) -> int:
     """Purge in a process of its own, to its end or to the failpoint; its exit code."""
+    words = ["-c", KEEP, place.world.dsn, str(place.world.credentials / "keep"), str(root)]
+    environment = {**os.environ, "FSGOV_FAILPOINT": failpoint}
     done = subprocess.run(
-        [sys.executable, "-c", KEEP, place.world.dsn, str(place.world.credentials / "keep"), str(root)],
-        env={**os.environ, "FSGOV_FAILPOINT": failpoint},
+        warm.python(words, environment),
+        env=environment,
         capture_output=True,
         timeout=90,
         check=False,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from fsgov import rotation
 from fsgov.errors import Conflict
 from fsgov.vault import open_vault
 from tests.live.keyring import CALL, ESCROW, NEW, OLD, Firm, firm_of
+from tests.parts import warm
 from tests.parts.catalog import World
 from tests.parts.purging import Yard
 
@@ -46,10 +46,11 @@ def firm(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Firm:
 def killed(firm: Firm, root: Path, id_: str, step: str, failpoint: str) -> None:
     """That step of the rotation in a process of its own, which ends at the failpoint."""
     dsn = firm.world.as_person("alice" if step == "wrap" else "bob")
+    words = ["-c", PROGRAM, step, dsn, id_, str(root), str(OLD), str(NEW), str(ESCROW)]
+    environment = {**os.environ, "FSGOV_FAILPOINT": failpoint}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, step, dsn, id_, str(root), str(OLD), str(NEW), str(ESCROW)],
-        env={**os.environ, "FSGOV_FAILPOINT": failpoint}, capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
+        warm.python(words, environment), env=environment, capture_output=True, timeout=60, check=False
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-1000:]
 
 

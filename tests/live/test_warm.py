@@ -60,17 +60,36 @@ def is_read(pipe: Path) -> bool:
     return True
 
 
+CODE = """
+import sys
+from fsgov.failpoints import failpoint
+failpoint("here")
+print(__name__, sys.argv[1:])
+sys.exit(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize(("failpoint", "code"), [("there", 1), ("here", -9)])
+def test_code_runs_as_in_a_python_and_can_be_killed_at_a_failpoint(failpoint: str, code: int) -> None:
+    environment = environment_of(FSGOV_FAILPOINT=failpoint)
+    fork, own = (
+        subprocess.run([start, "-c", CODE, "x", "ü"], env=environment, capture_output=True)
+        for start in (warm.program("python"), sys.executable)
+    )
+    assert (fork.returncode, fork.stdout, fork.stderr) == (own.returncode, own.stdout, own.stderr)
+    assert fork.returncode == code
+
+
 @pytest.mark.parametrize(
     ("words", "environment"),
     [
         (["run", "--part", "keep"], {}),
         (["calls", "list"], {"PYTHONPATH": "/elsewhere"}),
         (["calls", "list"], {"LC_ALL": "C"}),
-        (["calls", "list"], {"FSGOV_FAILPOINT": "entered"}),
     ],
 )
 def test_what_python_settles_when_it_starts_is_a_process(
     words: list[str], environment: dict[str, str]
 ) -> None:
     assert warm.command(words, environment_of(**environment)) == [*OWN, *words]
-    assert warm.command(["calls", "list"], environment_of(FSGOV_CONFIG="x"))[0] == str(warm.program())
+    assert warm.command(["calls", "list"], environment_of(FSGOV_CONFIG="x"))[0] == str(warm.program("python"))

@@ -1,11 +1,11 @@
-"""Commands of fsgov without the start of a Python: forked from a process that has imported it already.
+"""Programs on fsgov without the start of a Python: forked from a process that has imported it already.
 
 A start with its imports takes half a second of a processor, most of what a short command takes, and the
 tests give many hundreds of them. So each run of pytest keeps one process that has imported fsgov's modules
 and waits. `program()` is a tiny one that sends it words, directory, environment and standard streams; it
-forks, the fork becomes the command, and the program ends as the fork does. What is settled while Python
-starts cannot be had like this: `command` knows what has to be a process of its own. So has what a test
-gives a signal to.
+forks, the fork becomes what was asked for, and the program ends as the fork does. What is settled while
+Python starts cannot be had like this: `python` knows what has to be a process of its own. So has what a
+test gives a signal to, or measures.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import gc
 import importlib
 import os
 import re
+import runpy
 import select
 import signal
 import socket
@@ -29,15 +30,17 @@ from ctypes import CDLL
 from functools import cache
 from pathlib import Path
 
-AT_START = ("PYTHON", "LC_", "LANG", "LD_", "TZ", "MALLOC_", "OPENSSL_", "GEVENT", "FSGOV_FAILPOINT")
-"""How the variables begin that are read while Python starts, or while a module is imported."""
+from fsgov import failpoints
+
+AT_START = ("PYTHON", "LC_", "LANG", "LD_", "TZ", "MALLOC_", "OPENSSL_", "GEVENT")
+"""How the variables begin that are read while Python starts, or while a module of others is imported."""
 LONG = {"run", "demo"}
 GEVENT = re.compile(
     r"fsgov\.(announcements|control|daemon|demo|esl|govern|health\.govern|parties|recorder|simulator)\b"
 )
 """What imports gevent, which is not for a process that forks."""
-LATER = ("getpass", "rich.console", "rich.progress", "rich.table")
-"""What commands import of others when they run."""
+LATER = ("getpass", "rich.console", "rich.progress", "rich.table", "tests.parts.schemas")
+"""What is imported beside fsgov by what is run."""
 MOST = 1 << 17
 """Bytes of a request."""
 PROGRAM = """#!{python} -IS
@@ -46,7 +49,7 @@ from _socket import AF_UNIX, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, socket
 to = socket(AF_UNIX, SOCK_SEQPACKET)
 to.connect({path!r})
 streams = b"".join(each.to_bytes(4, sys.byteorder) for each in (0, 1, 2))
-request = ascii((sys.argv[1:], os.getcwd(), dict(os.environ))).encode()
+request = ascii(({first!r} + sys.argv[1:], os.getcwd(), dict(os.environ))).encode()
 to.sendmsg([request], [(SOL_SOCKET, SCM_RIGHTS, streams)])
 code = int(to.recv(20))
 if code < 0:
@@ -56,23 +59,37 @@ os._exit(code)
 
 
 def command(words: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    """The argument list of `fsgov WORDS…`: of `program`, or of a process of its own where that may differ."""
+    """The argument list of `fsgov WORDS…`."""
+    return python(["-m", "fsgov", *words], environment)
+
+
+def python(words: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """The argument list of `python -m MODULE …` or `python -c CODE …`; the real one where that may differ."""
     own, here = (
         {name: value for name, value in of.items() if name.startswith(AT_START)}
         for of in (environment, os.environ)
     )
     if own != here or not LONG.isdisjoint(words) or os.environ.get("FSGOV_CRASH") == "long":
-        return [sys.executable, "-m", "fsgov", *words]
-    return [str(program()), *words]
+        return [sys.executable, *words]
+    return [str(program("python")), *words]
 
 
 @cache
-def program() -> Path:
-    """A program `fsgov` for this run of pytest; what it talks to goes with the run."""
+def program(name: str = "fsgov") -> Path:
+    """A program of that name, for shells, for as long as pytest runs."""
+    first = {"fsgov": ["-m", "fsgov"], "python": []}[name]
+    made = _server() / name
+    made.write_text(PROGRAM.format(python=sys.executable, path=f"{_server()}/socket", first=first))
+    made.chmod(0o755)
+    return made
+
+
+@cache
+def _server() -> Path:
+    """Start what forks, which ends with this process; its directory."""
     directory = tempfile.TemporaryDirectory(prefix="warm")
-    path = Path(directory.name) / "socket"
     child = subprocess.Popen(
-        [sys.executable, "-m", __name__, path],
+        [sys.executable, "-m", __name__, f"{directory.name}/socket"],
         cwd=Path(__file__).parents[2],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,  # as commands have: Python asks its streams only when it starts what they are
@@ -83,10 +100,7 @@ def program() -> Path:
     assert child.stdout is not None
     said = child.stdout.readline()
     assert said == b"ready\n", said + child.stdout.read()
-    made = Path(directory.name) / "fsgov"
-    made.write_text(PROGRAM.format(python=sys.executable, path=str(path)))
-    made.chmod(0o755)
-    return made
+    return Path(directory.name)
 
 
 def prepare() -> None:
@@ -124,7 +138,7 @@ def serve(path: str) -> None:
 
 
 def attend(asked: socket.socket) -> None:
-    """Fork the command, and tell how it ended; it is killed when nobody waits for it any more."""
+    """Fork what is asked for, and tell how it ended; it is killed when nobody waits for it any more."""
     request, streams, _, _ = socket.recv_fds(asked, MOST, 3)
     child = os.fork()
     if child == 0:
@@ -143,34 +157,44 @@ def attend(asked: socket.socket) -> None:
 
 
 def become(streams: list[int], words: list[str], directory: str, environment: dict[str, str]) -> None:
-    """The process as its caller wants it."""
+    """The process as its caller wants it, up to the first line of its code."""
     for number, each in enumerate(streams):
         os.dup2(each, number)
         os.close(each)
     os.chdir(directory)
     sys.path[0] = directory
-    sys.argv[1:] = words
+    sys.argv[:] = words
     os.environ.clear()
     os.environ.update(environment)
+    importlib.reload(failpoints)
 
 
-def end(ended: SystemExit) -> None:
+def run() -> None:
+    """`-m MODULE …` or `-c CODE …`, as Python runs it."""
+    how, what = sys.argv[:2]
+    del sys.argv[0]
+    if how == "-m":
+        runpy.run_module(what, run_name="__main__")
+    else:
+        exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
+
+
+def end(code: object) -> None:
     """What Python does when it ends, but for taking everything to pieces: half of what a fork costs."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    if isinstance(ended.code, int):
-        os._exit(ended.code)
+    if code is None or isinstance(code, int):
+        os._exit(code or 0)
 
 
 if __name__ == "__main__":
     prepare()
     serve(sys.argv[1])
-    from fsgov.cli import main
-
     try:
-        main()
+        run()
+        end(0)
     except SystemExit as ended:
-        end(ended)
+        end(ended.code)
         raise
