@@ -129,7 +129,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(finished: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    finished.empty()
+    finished.again()
     root = tmp_path_factory.mktemp("evidence")
     made = Place(root, finished, Signer(KEY), file_vault(root))
     for login, role, tenant in (
