@@ -9,14 +9,15 @@ beside the segment and no fault: the hold binds purge all the same.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 
 from fsgov import entries
-from fsgov.catalog.mirroring import Mirrored, Mirroring
+from fsgov.catalog.mirroring import Mirrored, Mirroring, Object
 from fsgov.errors import (
     BadConfiguration,
     Damaged,
@@ -32,7 +33,9 @@ log = structlog.get_logger()
 
 IDLE = 5.0
 """Seconds between two looks at what is due, where nothing was."""
-BATCH = 50
+BATCH = 200
+THREADS = 8
+"""Segments that the vaults are asked about at the same time."""
 EVERY = timedelta(days=7)
 """How often what is held is looked at again."""
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(minutes=10)
@@ -73,6 +76,7 @@ class Mirror:
         self._now = now
         self._idle = idle
         self._origin = f"{host}.keep.{now() // 1000 + 4}"  # others of this keep have those before
+        self._pool = ThreadPoolExecutor(THREADS, "mirror")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
 
@@ -80,10 +84,11 @@ class Mirror:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop after the segment that is under way."""
+        """Stop after the segments that are under way."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._pool.shutdown()
         self._catalog.close()
 
     def _run(self) -> None:
@@ -103,20 +108,27 @@ class Mirror:
     def run_once(self) -> int:
         """Look at some of what is due; how many that were. Raises what the catalog raises."""
         due = self._catalog.due(BATCH)
-        for about in due:
+        for first in range(0, len(due), THREADS):
             if self._stop.is_set():
                 break
-            self._look(about)
+            some = due[first : first + THREADS]
+            objects = [self._catalog.objects(about.segment) for about in some]
+            for about, found in zip(some, self._pool.map(self._found, some, objects), strict=True):
+                self._note(about, found)
         self._follow()
         return len(due)
 
-    def _look(self, about: Mirrored) -> None:
+    def _found(self, about: Mirrored, objects: Sequence[Object]) -> Found:
+        """Asks the vaults, in any thread."""
         found = Found()
-        for name, bucket, key in self._places(about.segment, found):
+        for name, bucket, key in self._places(about.segment, objects, found):
             try:
                 self._mirror(name, bucket, key, about.wanted, found)
             except FsgovError as error:
                 found.fault = error
+        return found
+
+    def _note(self, about: Mirrored, found: Found) -> None:
         held, again = about.wanted and found.objects > 0, EVERY if about.wanted else None
         if found.fault:
             held, again = about.held, min(SHORTEST * 2 ** min(about.tries, 10), LONGEST)
@@ -128,10 +140,12 @@ class Mirror:
         elif line:
             log.info("mirror.held" if held else "mirror.lifted", segment=about.segment, objects=found.objects)
 
-    def _places(self, segment: str, found: Found) -> Iterator[tuple[str, Bucket, str]]:
+    def _places(
+        self, segment: str, objects: Sequence[Object], found: Found
+    ) -> Iterator[tuple[str, Bucket, str]]:
         """Name of the bucket, bucket and key of each object, then of its key in each of those vaults."""
         names = []
-        for each in self._catalog.objects(segment):
+        for each in objects:
             vault = self._vaults.get(each.vault)
             if vault is None:
                 hint = "add it where keep runs: what is in it has no legal hold before"

@@ -95,9 +95,13 @@ class Desk:
         rule: str | None = None,
         tag: str | None = None,
         number: str | None = None,
+        hold: str | None = None,
         limit: int = 100,
     ) -> list[CallRow]:
-        """The newest calls first. `number` is one party's, E.164 or as the switch gave it."""
+        """The newest calls first. `number` is one party's, E.164 or as the switch gave it.
+
+        hold: what this one has reached; for those who may see what holds are about.
+        """
         wanted = {
             "since": since,
             "until": until,
@@ -105,6 +109,7 @@ class Desk:
             "rule": rule,
             "tag": tag,
             "number": number,
+            "hold": hold,
         }
         conditions = {
             "since": "opened_at >= %(since)s",
@@ -114,6 +119,9 @@ class Desk:
             "tag": "EXISTS (SELECT FROM fsgov.tags t WHERE t.call = found.call AND t.tag = %(tag)s)",
             "number": "EXISTS (SELECT FROM fsgov.parties p WHERE p.call = found.call"
             " AND (p.e164 = %(number)s OR p.number = %(number)s))",
+            "hold": "call IN (SELECT r.call FROM fsgov.hold_calls r WHERE r.hold = %(hold)s UNION"
+            " SELECT s.call FROM fsgov.hold_segments o JOIN fsgov.segments s USING (segment)"
+            " WHERE o.hold = %(hold)s)",
         }
         where = " AND ".join(text for name, text in conditions.items() if wanted[name] is not None) or "true"
         query = f"{_CALLS} WHERE {where} ORDER BY opened_at DESC, call LIMIT %(limit)s"
@@ -163,16 +171,26 @@ class Desk:
             return _parts(cursor, EvidenceRow, "consents", call, "at, consent")
 
     def segments(
-        self, *, call: str | None = None, state: str | None = None, limit: int = 100
+        self,
+        *,
+        call: str | None = None,
+        state: str | None = None,
+        hold: str | None = None,
+        limit: int = 100,
     ) -> list[SegmentRow]:
-        """Recordings, the newest first."""
+        """Recordings, the newest first. hold: those that this one, in force, keeps."""
         query = (
             f"{_SEGMENTS} WHERE (%(call)s IS NULL OR call = %(call)s)"
             " AND (%(state)s IS NULL OR state = %(state)s)"
-            " ORDER BY opened_at DESC NULLS LAST, segment LIMIT %(limit)s"
         )
+        if hold is not None:
+            query += (
+                " AND segment IN (SELECT h.segment FROM fsgov.held_segments() AS h WHERE h.hold = %(hold)s)"
+            )
+        query += " ORDER BY opened_at DESC NULLS LAST, segment LIMIT %(limit)s"
         with self._database.transaction() as cursor:
-            return selected(cursor, SegmentRow, query, {"call": call, "state": state, "limit": limit})
+            wanted = {"call": call, "state": state, "hold": hold, "limit": limit}
+            return selected(cursor, SegmentRow, query, wanted)
 
     def segment(self, segment: str) -> SegmentRow:
         """Raises NotFound."""

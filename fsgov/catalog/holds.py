@@ -15,7 +15,8 @@ from fsgov.catalog.rows import Json, selected
 from fsgov.errors import NotFound
 
 PLACING_SECONDS = 600
-"""How long placing a hold may take: all the calls of years are looked at, and meanwhile none is entered."""
+"""How long placing or releasing one may take: all the calls of years are looked at, and meanwhile none is
+entered."""
 
 Item = Mapping[str, Json]
 """`{kind, value}`, or `{kind: "query", filter}`."""
@@ -152,6 +153,7 @@ class Holds:
     def approve_release(self, hold: str) -> None:
         """The second login: it is over. Raises NotPermitted for the first one, NotFound, Conflict."""
         with self._database.transaction() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = '{PLACING_SECONDS}s'")
             cursor.execute("SELECT fsgov.approve_release(%s)", (hold,))
 
     def holds(self, *, released: bool = False, of_call: str | None = None) -> list[HoldRow]:

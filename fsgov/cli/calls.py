@@ -32,6 +32,7 @@ def calls() -> None:
 @click.option("--rule", help="Decided by the rule of this name.")
 @click.option("--tag", help="With this tag.")
 @click.option("--number", help="With this party: E.164, or as the switch gave it.")
+@click.option("--hold", help="That this hold has reached.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @pass_frame
 def list_(frame: Frame, /, **wanted: Any) -> None:

@@ -41,12 +41,13 @@ def recordings() -> None:
 @recordings.command("list", example="fsgov recordings list --state quarantined")
 @click.option("--call", help="Of this call.")
 @click.option("--state", type=click.Choice(STATES))
+@click.option("--hold", help="That this hold keeps.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @pass_frame
-def list_(frame: Frame, call: str | None, state: str | None, limit: int) -> None:
+def list_(frame: Frame, call: str | None, state: str | None, hold: str | None, limit: int) -> None:
     """The newest recordings first."""
     with frame.desk() as desk:
-        found = desk.segments(call=call and a_call(call), state=state, limit=limit)
+        found = desk.segments(call=call and a_call(call), state=state, hold=hold, limit=limit)
     frame.rows(
         found,
         {

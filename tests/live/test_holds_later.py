@@ -149,6 +149,19 @@ def test_facts_of_any_shape_keep_no_call_from_being_entered(people: World) -> No
     assert held(people) == {"c9-01"}
 
 
+def test_what_a_hold_keeps_is_found_by_it(people: World) -> None:
+    for call in ("c1", "c2", "c3"):
+        recorded(people, call)
+    items = [{"kind": "call", "value": "c1"}, {"kind": "segment", "value": "c2-01"}]
+    hold = holds(people).place(items, "case 7").hold
+    for who in ("alice", "sam"):
+        desk = people.desk(who)
+        assert {row.segment for row in desk.segments(hold=hold)} == {"c1-01", "c2-01"}
+        assert {row.call for row in desk.calls(hold=hold)} == {"c1", "c2"}
+    assert people.desk("olga").segments(hold=hold) == []
+    assert people.desk("olga").calls(hold=hold) == []
+
+
 # -- after a restore of an older dump --------------------------------------------------------------------
 
 

@@ -146,6 +146,25 @@ def test_keep_reminds_once_and_then_ends_it(place: World) -> None:
     assert row(place, TWO)[:3] == ("stored", "", False)
 
 
+def test_what_is_set_aside_again_is_reminded_of_again(place: World) -> None:
+    keep = keeps(place)
+    reviewing(place, "sam").set(ONE, "names a card", None)
+    for told_of in (1, 2):
+        assert keep.troubles == {}
+        place.sql(
+            "admin",
+            "UPDATE fsgov.reviews SET at = at - interval '13 days'",
+            f"UPDATE fsgov.segments SET review_by = now() + interval '1 day' WHERE segment = '{ONE}'",
+        )
+        keep.look()
+        keep.look()
+        assert told(place, "review.due") == [ONE] * told_of
+        assert set(keep.troubles) == {"quarantine"}
+        reviewing(place, "alice").release(ONE, True, "no card")
+        reviewing(place, "sam").set(ONE, "names a card after all", None)
+        keep.look()
+
+
 def test_under_a_hold_nothing_ends(place: World) -> None:
     keep = keeps(place)
     holds.place(place, call="0f6c")

@@ -2916,6 +2916,16 @@ SET search_path = pg_catalog, fsgov, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION fsgov.number_tokens IS 'Internal: the forms that a party fits.';
 
+CREATE FUNCTION fsgov.calls_of_number(p_forms text[]) RETURNS SETOF text LANGUAGE sql STABLE
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT p.call FROM unnest(p_forms) AS f JOIN fsgov.parties p ON p.e164 = f
+    UNION
+    SELECT p.call FROM unnest(p_forms) AS f
+    JOIN fsgov.parties p ON coalesce(nullif(ltrim(translate(p.number, '+ ()./-', ''), '0'), ''), p.number) = ltrim(f, '=')
+    WHERE f LIKE '=%' OR p.e164 IS NULL
+$$;
+COMMENT ON FUNCTION fsgov.calls_of_number IS 'Internal: calls with a party that fits one of these forms, by the indices.';
+
 CREATE FUNCTION fsgov.in_name(p_forms text[], p_name text) RETURNS boolean LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
     SELECT EXISTS (SELECT FROM unnest(p_forms) AS f, ltrim(f, '+=') AS digits
@@ -2949,9 +2959,8 @@ DECLARE
             'subject', 'i.filter ->> ''subject'' = ANY (of_call.subjects)')
         ELSE jsonb_build_object(
             'tag', 'EXISTS (SELECT FROM fsgov.tags t WHERE t.call = c.call AND t.tag = i.filter ->> ''tag'')',
-            'number', 'EXISTS (SELECT FROM fsgov.parties p WHERE p.call = c.call'
-                ' AND fsgov.number_tokens(p.e164, p.number) && i.forms)',
-            'subject', 'i.filter ->> ''subject'' = ANY (fsgov.subject_tokens(c.call))') END;
+            'number', 'c.call IN (SELECT fsgov.calls_of_number(i.forms))',
+            'subject', 'c.call IN (SELECT w.call FROM fsgov.parties_of(''*'', ''{}'', ARRAY[i.filter ->> ''subject'']) AS w)') END;
     strange text := (SELECT string_agg(key, ', ') FROM jsonb_each(p_filter)
                      WHERE NOT known ? key OR jsonb_typeof(value) <> 'string');
 BEGIN
@@ -2987,14 +2996,9 @@ BEGIN
     ON CONFLICT DO NOTHING;
 
     INSERT INTO fsgov.hold_calls (call, hold, tenant)
-    SELECT p.call, p_hold, whose FROM fsgov.holding i CROSS JOIN LATERAL unnest(i.forms) AS f
-    JOIN fsgov.parties p ON p.e164 = f
-    WHERE i.hold = p_hold AND i.kind = 'number' AND (i.n = 0 OR i.n > p_after) AND whose IN ('*', p.tenant)
-    UNION
-    SELECT p.call, p_hold, whose FROM fsgov.holding i CROSS JOIN LATERAL unnest(i.forms) AS f
-    JOIN fsgov.parties p ON coalesce(nullif(ltrim(translate(p.number, '+ ()./-', ''), '0'), ''), p.number) = ltrim(f, '=')
-    WHERE i.hold = p_hold AND i.kind = 'number' AND (i.n = 0 OR i.n > p_after) AND whose IN ('*', p.tenant)
-        AND (f LIKE '=%' OR p.e164 IS NULL)
+    SELECT c.call, p_hold, whose FROM fsgov.holding i CROSS JOIN LATERAL fsgov.calls_of_number(i.forms) AS of_number
+    JOIN fsgov.calls c ON c.call = of_number
+    WHERE i.hold = p_hold AND i.kind = 'number' AND (i.n = 0 OR i.n > p_after) AND whose IN ('*', c.tenant)
     UNION
     SELECT w.call, p_hold, whose FROM fsgov.holding i CROSS JOIN LATERAL fsgov.parties_of(whose, '{}', ARRAY[i.value]) AS w
     WHERE i.hold = p_hold AND i.kind = 'subject' AND (i.n = 0 OR i.n > p_after)
@@ -5367,10 +5371,11 @@ CREATE TRIGGER mirrored AFTER UPDATE OF released_at ON fsgov.holds FOR EACH ROW
 CREATE FUNCTION fsgov.mirrors_due(p_limit integer)
 RETURNS TABLE (segment text, call text, due timestamptz, wanted boolean, held boolean, tries integer)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    WITH page AS MATERIALIZED (
+        SELECT * FROM fsgov.mirrors m WHERE m.due <= now() ORDER BY m.due, m.segment LIMIT p_limit)
     SELECT m.segment, coalesce(s.call, regexp_replace(m.segment, '-[0-9]+$', '')), m.due,
         fsgov.held(m.segment) <> '{}', m.held, m.tries
-    FROM fsgov.mirrors m LEFT JOIN fsgov.segments s USING (segment)
-    WHERE m.due <= now() ORDER BY m.due, m.segment LIMIT p_limit
+    FROM page m LEFT JOIN fsgov.segments s USING (segment) ORDER BY m.due, m.segment
 $$;
 COMMENT ON FUNCTION fsgov.mirrors_due IS
     'For keep: segments to look at now; wanted: whether a hold is in force, held: whether the vaults showed one at the last look.';
