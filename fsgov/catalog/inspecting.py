@@ -32,7 +32,9 @@ CALLS: Mapping[str, frozenset[str]] = {
     | {"copies_to_prove", "copy_looked"}
     | {"begin_plan", "plan_work", "plan_next", "put_off"}
     | {"begin_destruction", "unfinished", "note_versions", "destroy_keys", "certify", "destruction_waits"}
-    | {"canary_done", "end_plan", "halt_plan", "be_purger", "item_counts"},
+    | {"canary_done", "end_plan", "halt_plan", "be_purger", "item_counts"}
+    | {"add_to_plan", "begin_removal", "begin_run", "destroyed_among", "end_removal", "end_run"}
+    | {"latched", "note_returned", "returned_open", "schedules_open"},
 }
 """The functions of schema.sql that each part's login may call (a test compares them with its grants)."""
 POWERS = ("superuser", "bypasses row security", "may create roles", "may create databases", "may replicate")
