@@ -55,10 +55,16 @@ def test_a_case_of_a_case_is_held_whichever_was_named_first(people: World) -> No
     assert held(people, lawsuit) == {"c1-01", "c2-01"}
     holds(people).add(first.hold, [{"kind": "call", "value": "c3"}, {"kind": "case", "value": second.case}])
     assert held(people, lawsuit) == held(people, first.hold) == {"c1-01", "c2-01", "c3-01"}
+    third = holds(people).place([{"kind": "call", "value": "c5"}], "ticket", complaint=True)
+    holds(people).add(second.hold, [{"kind": "case", "value": third.case}])
+    appeal = holds(people).place([{"kind": "case", "value": second.case}], "appeal").hold
+    holds(people).add(third.hold, [{"kind": "call", "value": "c4"}])
+    everything = {"c1-01", "c2-01", "c3-01", "c4-01"}
+    assert held(people, appeal) == held(people, lawsuit) == everything
     for complaint in (first, second):  # closed: the lawsuit is about them all the same, and about what comes
         holds(people).ask_release(complaint.hold, "answered")
         holds(people, "bob").approve_release(complaint.hold)
-    assert held(people) == held(people, lawsuit) == {"c1-01", "c2-01", "c3-01"}
+    assert held(people, lawsuit) == everything
 
 
 def test_what_a_case_has_reached_is_held_by_a_later_hold_on_it(people: World) -> None:
