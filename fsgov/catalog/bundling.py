@@ -41,6 +41,7 @@ TABLES = {
     "plan_items": "segment = ANY (%(segments)s)",
     "plans": "id IN (SELECT i.plan FROM fsgov.plan_items i WHERE i.segment = ANY (%(segments)s))",
     "erased": "segment = ANY (%(segments)s)",
+    "returned": "segment = ANY (%(segments)s)",
     "bundles": "call = %(call)s",
     "subject_records": "call = %(call)s",
     "forgotten": "call = %(call)s",

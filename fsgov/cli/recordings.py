@@ -26,7 +26,6 @@ STATES = ("stored", "quarantined", "missing", "destroying", "destroyed")
 IDENTITY = click.option(
     "--identity", type=a_path(), help="File with the age identity of a recipient; else FSGOV_IDENTITY."
 )
-
 CASE = click.option("--case", default="", help="With --purpose complaint: the open case that it is for.")
 
 

@@ -70,10 +70,10 @@ def after(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_every_failpoint_of_the_parts_is_in_the_matrix() -> None:
-    """Others: a destruction's in tests/live/test_purge_crash.py, a rotation's in test_rotation_crash.py,
-    those of locks and copies in test_locks.py and test_copies.py.
+    """Others: a destruction's in tests/live/test_purge_crash.py, a rotation's in test_rotation_crash.py, an
+    erasure's in test_erasure_crash.py, those of locks and copies in test_locks.py and test_copies.py.
     """
-    elsewhere = ("purge.", "rotate.", "ship.locked.", "ship.artefact.", "keep.copy.")
+    elsewhere = ("purge.", "rotate.", "subject.", "ship.locked.", "ship.artefact.", "keep.copy.")
     texts = [path.read_text() for path in Path(sites.__file__).parents[1].rglob("*.py")]
     found = {name for text in texts for name in re.findall(r'failpoint\("([^"]+)"\)', text)}
     assert {name for name in found if not name.startswith(elsewhere)} == {*SHIP, *KEEP, *GOVERN}

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from fsgov import entries
+from fsgov.catalog.restoring import restoring
 from fsgov.vault import open_bucket
 from tests.live.cli import NOBODY, QUARANTINED, Company, company, fsgov
 from tests.live.shipping import CALL
@@ -123,13 +125,42 @@ def test_a_schedule_from_its_proposal_to_its_end(firm: Company) -> None:
     assert (row["state"], row["next_at"], row["ended_for"]) == ("ended", None, "no more")
 
 
+def test_purge_goes_on_after_a_restore_when_two_persons_have_looked(firm: Company) -> None:
+    assert "purge does not wait" in firm.fsgov("purge", "lost", who="alice").out
+    set_ = entries.line(
+        origin="p-nobody", n=1, host="desk", type_="anchor.set", subject=NOBODY, time=time.time_ns() // 1000,
+        facts={"event": "contract_end", "at": "2030-06-30T00:00:00Z", "actor": "p-nobody"},
+    )  # fmt: skip
+    with restoring(firm.site.dsn) as database:
+        restore = database.begin("2026-11-21T16:37:25Z", copied=True)
+        assert (database.enter_again([("p-nobody", 1, set_)]), database.redo()) == (1, 0)
+    told = firm.fsgov("purge", "lost", "--open", "--json", who="alice").json
+    assert ([row["id"] for row in told["restores"]], [row["id"] for row in told["acts"]]) == (
+        [restore],
+        ["p-nobody.1"],
+    )
+    ask = ("purge", "resume", "--reason", "asked everybody", "--yes")
+    firm.fsgov(*ask, who="bob", code=7)
+    firm.fsgov("purge", "settle", "p-nobody.1", "--reason", "nobody knows this call", who="alice")
+    firm.fsgov(*ask, who="alice")
+    assert "has asked that purge go on" in firm.fsgov("purge", "lost", who="bob").out
+    firm.fsgov("purge", "resume", "--approve", "--yes", who="alice", code=5)
+    assert firm.fsgov("purge", "resume", "--approve", "--yes", "--json", who="bob").json == {
+        "restore": restore,
+        "resumed": True,
+    }
+    assert "purge does not wait" in firm.fsgov("purge", "lost", who="alice").out
+
+
 @pytest.mark.parametrize("name", ["propose", "approve", "end", "list"])
 def test_docs_cli_md_has_what_is_executed_of_schedules(name: str) -> None:
     page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
     assert f"### fsgov purge schedule {name}" in page
 
 
-@pytest.mark.parametrize("name", ["plan", "approve", "stop", "status", "apply", "certificate"])
+@pytest.mark.parametrize(
+    "name", ["plan", "approve", "stop", "status", "apply", "certificate", "lost", "settle", "resume"]
+)
 def test_docs_cli_md_has_what_this_file_executes(name: str) -> None:
     page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
     assert f"### fsgov purge {name}" in page

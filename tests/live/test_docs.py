@@ -44,6 +44,7 @@ ELSEWHERE = {
         ("purge plan", "purge approve", "purge stop", "purge status", "purge apply", "purge certificate"),
         "tests/live/test_cli_purge.py",
     ),
+    **dict.fromkeys(("purge lost", "purge settle", "purge resume"), "tests/live/test_cli_purge.py"),
     **dict.fromkeys(
         ("purge schedule propose", "purge schedule approve", "purge schedule end", "purge schedule list"),
         "tests/live/test_cli_purge.py",
