@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,8 +10,10 @@ from typing import Any
 
 from fsgov.retention import Disposition, Facts, Verdict
 
-BATCH = 1_000
+BATCH = 5_000
 """So few that the database finds each by its key, however many there are."""
+AHEAD = 4
+"""Batches that wait to be added, so that nobody waits for the other."""
 LEAST = 100
 """A plan of so few needs no leave to be larger than its share."""
 SHARE = 10
@@ -57,14 +59,14 @@ def fill(
 
     Where more than `most` are due that many are added, and the others only counted: it is no plan.
     """
-    adding: list[Future[object]] = []
+    adding = deque[Future[object]]()
     added = 0
     with ThreadPoolExecutor(1) as beside:
 
         def take(segments: list[str], causes: list[str]) -> None:
             nonlocal added
-            if adding:
-                adding.pop().result()
+            if len(adding) == AHEAD:
+                adding.popleft().result()
             if added <= most:
                 adding.append(beside.submit(add, segments, causes))
                 added += len(segments)

@@ -3468,13 +3468,12 @@ BEGIN
     INSERT INTO fsgov.plan_items (plan, segment, tenant, cause, size)
     SELECT p_plan, s.segment, s.tenant, u.cause, s.sealed_size
     FROM unnest(p_segments, p_causes) AS u(segment, cause) JOIN fsgov.segments s USING (segment)
-    WHERE s.state IN ('stored', 'quarantined') AND drafted.tenant IN (s.tenant, '*')
-    ON CONFLICT DO NOTHING;
+    WHERE s.state IN ('stored', 'quarantined') AND drafted.tenant IN (s.tenant, '*');
     GET DIAGNOSTICS more = ROW_COUNT;
     RETURN more;
 END $$;
 COMMENT ON FUNCTION fsgov.add_to_plan IS
-    'These recordings, each for its cause, into a draft; how many were taken: none of another tenant, and none that is destroyed, or being destroyed, or has no audio.';
+    'These recordings, each for its cause, into a draft; how many were taken: none of another tenant, and none that is destroyed, or being destroyed, or has no audio. Each is named once: ON CONFLICT would double what a million cost.';
 GRANT EXECUTE ON FUNCTION fsgov.add_to_plan TO fsgov_privacy, fsgov_keep;
 
 CREATE FUNCTION fsgov.seal_plan(p_plan text, p_facts jsonb) RETURNS text
@@ -3517,15 +3516,19 @@ CREATE FUNCTION fsgov.propose_plan(p_kind text, p_segments text[], p_causes text
     p_valid interval DEFAULT '7 days', p_tenant text DEFAULT NULL, OUT plan text, OUT sha256 text, OUT left_out text[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
-    whose text := p_tenant;
+    whose  text := p_tenant;
+    named  text[];
+    causes text[];
 BEGIN
     IF whose IS NULL THEN
         SELECT CASE WHEN count(DISTINCT s.tenant) = 1 THEN min(s.tenant) ELSE '*' END INTO whose
         FROM fsgov.segments s WHERE s.segment = ANY (p_segments);
     END IF;
     plan := fsgov.draft_plan(p_kind, whose, p_reason, greatest(cardinality(p_segments), 1), p_valid);
-    PERFORM fsgov.add_to_plan(plan, p_segments, CASE WHEN cardinality(p_causes) = 1
-        THEN array_fill(p_causes[1], ARRAY[cardinality(p_segments)]) ELSE p_causes END);
+    SELECT array_agg(o.segment), array_agg(o.cause) INTO named, causes FROM (
+        SELECT DISTINCT ON (u.segment) u.segment, CASE WHEN cardinality(p_causes) = 1 THEN p_causes[1] ELSE u.cause END AS cause
+        FROM unnest(p_segments, p_causes) WITH ORDINALITY AS u(segment, cause, place) ORDER BY u.segment, u.place) AS o;
+    PERFORM fsgov.add_to_plan(plan, named, causes);
     left_out := ARRAY(SELECT u FROM unnest(p_segments) AS u EXCEPT SELECT i.segment FROM fsgov.plan_items i
                       WHERE i.plan = propose_plan.plan ORDER BY 1);
     sha256 := fsgov.seal_plan(plan, jsonb_build_object('left_out', cardinality(left_out)));
