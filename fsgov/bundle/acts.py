@@ -52,11 +52,12 @@ def _artefacts(bundle: Bundle) -> Iterator[Proven]:
     names = {str(row["segment"]) for row in bundle.table("segments")}
     lines = [line for line in bundle.told("artefact.attached") if line.facts["segment"] in names]
     told = {line.subject: line.facts for line in lines}
-    for artefact in sorted(set(rows) ^ set(told)):
+    adopted = {line.subject for line in bundle.told("difference.resolved")}  # a restore had lost their lines
+    for artefact in sorted((set(rows) - set(told) - adopted) | (set(told) - set(rows))):
         raise damaged(ROWS, f"artefact {artefact} has no {'line' if artefact in rows else 'row'}")
     for artefact, row in rows.items():
-        facts = told[artefact]
-        if (facts["sha256"], facts["segment"]) != (row["sealed_sha256"], row["segment"]):
+        facts, stated = told.get(artefact), (row["sealed_sha256"], row["segment"])
+        if facts is not None and (facts["sha256"], facts["segment"]) != stated:
             raise damaged(ROWS, f"artefact {artefact} is not the one that the log tells")
         file = f"artefacts/{artefact}.age"
         if file in bundle.digests and bundle.digests[file] != row["sealed_sha256"]:

@@ -15,7 +15,10 @@ from fsgov.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class ArtefactRow:
-    """One artefact. `sha256` is of the bytes before sealing; None once destroyed."""
+    """One artefact. `sha256` is of the bytes before sealing; None once destroyed.
+
+    asked_by, approved_by: people.id of those by whom it alone goes, or went (removed_at).
+    """
 
     artefact: str
     segment: str
@@ -35,6 +38,9 @@ class ArtefactRow:
     attached_by: str
     attached_at: datetime
     stored_at: datetime | None
+    asked_by: str | None
+    approved_by: str | None
+    removed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +114,20 @@ class Artefacts:
             )
             (access,) = cursor.fetchone() or ("",)
             return str(access)
+
+    def ask_detach(self, artefact: str, reason: str) -> None:
+        """That it goes and its recording stays; another login approves it."""
+        with self._database.transaction() as cursor:
+            cursor.execute("SELECT fsgov.ask_detach(%s, %s)", (artefact, reason))
+
+    def asked_why(self, artefact: str) -> str:
+        """Why it is to go; for those who may approve it."""
+        with self._database.transaction() as cursor:
+            cursor.execute("SELECT asked_why FROM fsgov.artefacts WHERE artefact = %s", (artefact,))
+            (why,) = cursor.fetchone() or ("",)
+            return str(why)
+
+    def approve_detach(self, artefact: str) -> None:
+        """Raises Conflict (nobody has asked, a hold, a copy on its way), NotPermitted (who has asked)."""
+        with self._database.transaction() as cursor:
+            cursor.execute("SELECT fsgov.approve_detach(%s)", (artefact,))

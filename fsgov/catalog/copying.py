@@ -20,7 +20,10 @@ Line = Callable[[int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Lockable:
-    """A stored object whose lock may have to grow. mode, until: the lock that is known, None before any."""
+    """A stored object whose lock may have to grow. mode, until: the lock that is known, None before any.
+
+    artefact: what was made of the segment, whose object this is; "": the segment's own, with its key.
+    """
 
     segment: str
     call: str
@@ -28,6 +31,7 @@ class Lockable:
     purposes: list[str]
     ended_at: datetime
     anchors: Mapping[str, int]
+    artefact: str
     vault: str
     object_key: str
     version_id: str
@@ -86,7 +90,7 @@ class CopyDue:
 
 @dataclass(frozen=True, slots=True)
 class CopyToProve:
-    """A stored copy to read back, and what its recording's row says of its bytes."""
+    """A stored copy to read back, and what the row of its recording says of its bytes."""
 
     id: str
     vault: str
@@ -94,6 +98,12 @@ class CopyToProve:
     version_id: str
     sealed_size: int
     sealed_sha256: str
+    artefacts: list[list[Any]]
+
+    def objects(self) -> Iterator[Artefact]:
+        """The recording itself, then what was made of it."""
+        yield Artefact(self.object_key, self.version_id, self.sealed_size, self.sealed_sha256)
+        yield from (Artefact(*each) for each in self.artefacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,7 @@ class Copies:
     def locked(self, row: Lockable, mode: str, until: datetime, origin: str, line: Line) -> None:
         """The vault shows this lock now; told where that is news."""
         with self._database.transaction() as cursor:
-            if _asked(cursor, "note_lock", row.segment, row.vault, mode, until):
+            if _asked(cursor, "note_lock", row.segment, row.vault, mode, until, row.artefact):
                 _tell(cursor, origin, line)
 
     # -- copies ------------------------------------------------------------------------------------------
@@ -210,9 +220,9 @@ class Copies:
                 cursor, CopyToProve, "fsgov.copies_to_prove(%s, %s, %s)", (list(vaults), before, limit)
             )
 
-    def looked(self, copy: str, wrong: str) -> None:
-        """It was read back. wrong: why it is not what was put, and made anew; "" where it is."""
-        self._ask("copy_looked", copy, wrong)
+    def looked(self, copy: str, wrong: str, version: str) -> None:
+        """It was read back. wrong: why this version is not what was put, and made anew; "" where all is."""
+        self._ask("copy_looked", copy, wrong, version)
 
     def gone(self, copy: str, origin: str, line: Line) -> None:
         with self._database.transaction() as cursor:

@@ -203,13 +203,18 @@ class Desk:
     def scrubs(self) -> ScrubState:
         """What reading stored objects again has found. For supervisors, privacy, auditors and ops."""
         faults = """(
-            SELECT s.segment, s.vault, r.verdict, r.since, fsgov.is_accepted(s.segment) AS accepted
-            FROM fsgov.scrubs r JOIN fsgov.segments s USING (segment) WHERE r.verdict <> 'intact'
-            ) AS found ORDER BY since, segment"""
+            SELECT s.segment, r.artefact, coalesce(a.vault, s.vault) AS vault, r.verdict, r.since,
+                fsgov.is_accepted(coalesce(a.artefact, s.segment)) AS accepted
+            FROM fsgov.scrubs r JOIN fsgov.segments s USING (segment)
+            LEFT JOIN fsgov.artefacts a ON a.artefact = r.artefact WHERE r.verdict <> 'intact'
+            ) AS found ORDER BY since, segment, artefact"""
         with self._database.transaction() as cursor:
             cursor.execute(
-                "SELECT count(*), count(r.looked_at), min(r.looked_at) FROM fsgov.segments s"
-                " LEFT JOIN fsgov.scrubs r USING (segment) WHERE s.state IN ('stored', 'quarantined')"
+                "SELECT count(*), count(r.looked_at), min(r.looked_at) FROM ("
+                " SELECT s.segment, '' AS artefact FROM fsgov.segments s"
+                " WHERE s.state IN ('stored', 'quarantined') UNION ALL"
+                " SELECT a.segment, a.artefact FROM fsgov.artefacts a WHERE a.state = 'stored') AS o"
+                " LEFT JOIN fsgov.scrubs r USING (segment, artefact)"
             )
             objects, looked, oldest = cursor.fetchone() or (0, 0, None)
             cursor.execute("SELECT verdict, count(*) FROM fsgov.scrubs GROUP BY 1 ORDER BY 1")

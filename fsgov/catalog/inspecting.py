@@ -32,6 +32,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     | {"copies_to_prove", "copy_looked"}
     | {"begin_plan", "plan_work", "plan_next", "put_off"}
     | {"begin_destruction", "unfinished", "note_versions", "destroy_keys", "certify", "destruction_waits"}
+    | {"detached_due", "artefact_removed"}
     | {"canary_done", "end_plan", "halt_plan", "be_purger", "item_counts"}
     | {"add_to_plan", "begin_removal", "begin_run", "destroyed_among", "end_removal", "end_run"}
     | {"latched", "note_returned", "returned_open", "schedules_open"},

@@ -30,7 +30,8 @@ _PLACES = """(
         UNION ALL
         SELECT k.segment, s.call, k.vault, k.state, k.moving, k.stored_at, k.said
         FROM fsgov.copies k LEFT JOIN fsgov.segments s USING (segment)) AS p
-    LEFT JOIN fsgov.locks l ON l.segment = p.segment AND l.vault = p.vault AND l.until > now()) AS found
+    LEFT JOIN fsgov.locks l ON l.segment = p.segment AND l.artefact = ''
+        AND l.vault = p.vault AND l.until > now()) AS found
     WHERE CASE WHEN %(id)s::text IS NULL THEN state IN ('asked', 'copying', 'tried', 'leaving', 'refused')
                ELSE %(id)s IN (segment, call) END
     ORDER BY segment, state <> 'recording', vault LIMIT %(limit)s"""

@@ -83,6 +83,18 @@ class Unfinished:
         return [Removed(**each) for each in self.versions]
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """An artefact that alone is to go, by two persons. places: vault, key and what it is, of each object."""
+
+    artefact: str
+    segment: str
+    call: str
+    asked_by: str
+    approved_by: str
+    places: list[list[str]]
+
+
 class Purging:
     """The catalog as purge sees it; not for threads. Raises what the catalog raises."""
 
@@ -221,6 +233,17 @@ class Purging:
             (counts,) = cursor.fetchone() or (None,)
             if counts is not None:
                 _enter(cursor, origin, [line("stopped", counts)])
+
+    def removals(self, limit: int) -> list[Removal]:
+        with self.transaction() as cursor:
+            return selected(cursor, Removal, "fsgov.detached_due(%s)", (limit,))
+
+    def removed(self, artefact: str, origin: str, line: Line) -> None:
+        """No vault lists it any more."""
+        with self.transaction() as cursor:
+            cursor.execute("SELECT fsgov.artefact_removed(%s)", (artefact,))
+            if cursor.fetchone() == (True,):
+                _enter(cursor, origin, [line])
 
     def close(self) -> None:
         """Ends the connection, and with it being the purger."""

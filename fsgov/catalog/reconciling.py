@@ -55,7 +55,6 @@ class Reconciling:
                 legs=frozenset(_known(cursor, legs)),
                 ended=tuple(_ended(cursor, host, since)),
                 noted=frozenset(_noted(cursor)),
-                artefacts=frozenset(_artefacts(cursor)),
                 copies=tuple(_copies(cursor)),
             )
 
@@ -84,6 +83,12 @@ class Reconciling:
             found.segment, found.vault, found.key, found.version, found.key_version, found.size, found.sha256,
             Binary(found.wrapped_key), found.stored,
         )  # fmt: skip
+
+    def adopt_child(self, artefact: str, vault: str, key: str, version: str, size: int, sha256: str) -> None:
+        """A row for what was made of a recording. Raises Conflict where that is not there, or it has one."""
+        self._act(
+            "SELECT fsgov.adopt_artefact(%s, %s, %s, %s, %s, %s)", artefact, vault, key, version, size, sha256
+        )
 
     def mark(self, segment: str, kind: str) -> None:
         """The vault lacks the object of this row, or a part of it."""
@@ -138,8 +143,14 @@ def _rows(cursor: Cursor) -> Iterable[Row]:
         " CASE s.state WHEN 'destroying' THEN now() ELSE coalesce(s.stored_at, s.entered_at) END,"
         " s.truncated AND s.state NOT IN ('destroying', 'destroyed'),"
         " CASE WHEN s.state IN ('stored', 'quarantined') THEN coalesce(r.verdict, '') ELSE '' END,"
-        " s.state = 'destroyed'"
-        " FROM fsgov.segments s LEFT JOIN fsgov.scrubs r USING (segment)"
+        " s.state = 'destroyed', ''"
+        " FROM fsgov.segments s LEFT JOIN fsgov.scrubs r ON r.segment = s.segment AND r.artefact = ''"
+        " UNION ALL SELECT a.artefact, a.vault,"
+        " CASE WHEN a.state IN ('stored', 'removing') OR s.state = 'destroying' THEN a.object_key END,"
+        " a.version_id, a.sealed_size, CASE a.state WHEN 'stored' THEN a.stored_at ELSE now() END, false,"
+        " CASE a.state WHEN 'stored' THEN coalesce(r.verdict, '') ELSE '' END, false, a.segment"
+        " FROM fsgov.artefacts a LEFT JOIN fsgov.segments s USING (segment)"
+        " LEFT JOIN fsgov.scrubs r ON r.segment = a.segment AND r.artefact = a.artefact"
     )
     for segment, vault, key, version, size, stored, *told in cursor.fetchall():
         yield Row(segment, vault, key, version, size, _instant(stored), *told)
@@ -186,24 +197,22 @@ def _noted(cursor: Cursor) -> Iterable[tuple[str, str]]:
     return ((str(kind), str(subject)) for kind, subject in cursor.fetchall())
 
 
-def _artefacts(cursor: Cursor) -> Iterable[tuple[str, str]]:
-    """Where they are, and where copies of their recordings have them too."""
-    cursor.execute(
-        "SELECT a.vault, a.object_key FROM fsgov.artefacts a WHERE a.state <> 'destroyed'"
-        " UNION SELECT k.vault, a.object_key FROM fsgov.copies k JOIN fsgov.artefacts a USING (segment)"
-        " WHERE k.state NOT IN ('gone', 'refused') UNION SELECT r.vault, a.object_key FROM fsgov.replicas r"
-        " JOIN fsgov.artefacts a ON a.vault = r.of WHERE a.state <> 'destroyed'"
-    )
-    return ((str(vault), str(key)) for vault, key in cursor.fetchall())
-
-
 def _copies(cursor: Cursor) -> Iterable[Copy]:
-    """Copies that are there, come or go; and what a store copies by itself."""
+    """Copies that are there, come or go; what a store copies by itself; and what was made of each."""
     cursor.execute(
         "SELECT k.segment, k.vault, k.object_key, CASE k.state WHEN 'stored' THEN k.version_id ELSE '' END"
         " FROM fsgov.copies k WHERE k.state NOT IN ('gone', 'refused')"
         " UNION SELECT s.segment, r.vault, s.object_key, '' FROM fsgov.segments s"
         " JOIN fsgov.replicas r ON r.of = s.vault AND r.by_store WHERE s.object_key IS NOT NULL"
         " AND NOT EXISTS (SELECT FROM fsgov.copies k WHERE k.segment = s.segment AND k.vault = r.vault)"
+        " UNION SELECT a.artefact, p.vault, a.object_key, coalesce(p.artefacts ->> a.object_key, '') FROM ("
+        " SELECT k.segment, k.vault, CASE k.state WHEN 'stored' THEN k.artefacts END AS artefacts"
+        " FROM fsgov.copies k WHERE k.state NOT IN ('gone', 'refused')"
+        " UNION ALL SELECT s.segment, r.vault, NULL FROM fsgov.segments s"
+        " JOIN fsgov.replicas r ON r.of = s.vault AND r.by_store"
+        " UNION ALL SELECT a.segment, a.vault, NULL FROM fsgov.artefacts a WHERE a.state = 'waiting') AS p"
+        " JOIN fsgov.artefacts a USING (segment) LEFT JOIN fsgov.segments s USING (segment)"
+        " WHERE (a.state <> 'destroyed' OR s.state = 'destroying')"
+        " AND (a.state = 'waiting' OR a.vault <> p.vault)"
     )
     return (Copy(*map(str, row)) for row in cursor.fetchall())

@@ -181,9 +181,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class ScrubFault:
-    """A stored object that is not what was stored. accepted: a person has taken note of the loss."""
+    """A stored object that is not what was stored. accepted: a person has taken note of the loss.
+
+    artefact: what was made of the segment; "": the recording itself.
+    """
 
     segment: str
+    artefact: str
     vault: str
     verdict: str
     since: datetime

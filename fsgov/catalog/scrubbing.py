@@ -15,9 +15,13 @@ from fsgov.catalog.rows import selected
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A stored object to look at. verdict: of the last look, "" before any; the lock that it showed then."""
+    """A stored object to look at. verdict: of the last look, "" before any; the lock that it showed then.
+
+    artefact: what was made of the segment; "": the segment's own object.
+    """
 
     segment: str
+    artefact: str
     call: str
     vault: str
     object_key: str
@@ -54,7 +58,8 @@ class Scrubbing:
         """Keep the verdict; and the line that tells of it, made for its number in `origin`, with it."""
         with self._database.transaction() as cursor:
             cursor.execute(
-                "SELECT fsgov.scrubbed(%s, %s, %s, %s)", (due.segment, verdict, locked_until, lock_mode)
+                "SELECT fsgov.scrubbed(%s, %s, %s, %s, %s)",
+                (due.segment, due.artefact, verdict, locked_until, lock_mode),
             )
             if line is not None:
                 cursor.execute("SELECT fsgov.entered(%s)", (origin,))

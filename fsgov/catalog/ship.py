@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg2 import Binary
 
@@ -23,12 +24,14 @@ def storable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An artefact that waits for its vault, sealed."""
+    """An artefact that waits for its vault, sealed; and the lock that its recording has there, if any."""
 
     artefact: str
     segment: str
     object_key: str
     sealed: bytes
+    lock_mode: str | None
+    locked_until: datetime | None
 
 
 class Entering:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from fsgov.cli.exporting import Need
     from fsgov.config import Settings
     from fsgov.envelope import Identity
+    from fsgov.vault import Bucket
 
-__all__ = ["export", "give", "name_of", "recordings"]
+__all__ = ["export", "give", "name_of", "opened", "recordings"]
 
 LARGEST = 32 * 1024 * 1024 - 1024
 """Bytes of an artefact; with its seal it fits what the database takes."""
@@ -116,6 +117,36 @@ def artefacts(frame: Frame, id_: str) -> None:
     )
 
 
+@recordings.command(
+    example="fsgov recordings detach d-abcdefghijkl --reason 'it is of another call'\n"
+    "fsgov recordings detach d-abcdefghijkl --approve"
+)
+@click.argument("artefact")
+@click.option("--reason", default="", help="Why it is to go. Asks for it; another login approves.")
+@click.option("--approve", is_flag=True, help="Approve what another login has asked for. For privacy.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_frame
+def detach(frame: Frame, artefact: str, reason: str, approve: bool, yes: bool) -> None:
+    """Destroy an artefact that is wrong, by two logins; its recording stays. Then attach the right one.
+
+    keep removes every version of it from every vault. Never under a hold. For supervisor and privacy.
+    """
+    if bool(reason) == approve:
+        raise BadUsage("Say why, or --approve", artefact, "fsgov recordings detach --help")
+    with frame.desk() as desk:
+        row = desk.artefacts.one(a_call(artefact))
+        if not approve:
+            desk.artefacts.ask_detach(artefact, reason)
+        else:
+            why = output.clean(desk.artefacts.asked_why(artefact))
+            if yes or click.confirm(
+                f"Destroy this {row.kind} of {row.segment} ({why})?", abort=True, err=True
+            ):
+                desk.artefacts.approve_detach(artefact)
+    then = "approved; keep removes it" if approve else "asked for; another login of privacy approves it"
+    frame.said(f"{artefact}: {then}", {"artefact": artefact, "segment": row.segment, "approved": approve})
+
+
 def export(frame: Frame, artefact: str, need: Need, target: Path, identities: tuple[Identity, ...]) -> None:
     """Write an artefact and a manifest beside it, after an access to its recording."""
     with frame.desk() as desk:
@@ -151,23 +182,12 @@ def give(
     The access is committed before the key is released, as for a recording.
     """
     from fsgov.cli import exporting
-    from fsgov.envelope import unseal_bytes, unwrap_identity
-    from fsgov.vault import verified
 
     exporting.reasoned(need)
     with exporting.audio_bucket(settings, row.vault) as bucket:
         if row.state == "stored":  # else the database says why not
             bucket.stat(row.object_key, row.version_id)
-        access = desk.artefacts.request(row.artefact, need.purpose, need.reason, need.recipient, need.case)
-        released = desk.release_key(access)
-        blocks = verified(
-            bucket.get(row.object_key, row.version_id or ""), row.sealed_sha256, row.sealed_size
-        )
-        sealed = b"".join(blocks)
-    content = unseal_bytes(sealed, [unwrap_identity(released.wrapped_key, identities)])
-    digest = hashlib.sha256(content).hexdigest()
-    if row.sha256 not in (digest, None):
-        raise Damaged("The artefact is not the one that was attached", row.artefact)
+        access, content = opened(bucket, desk, row, identities, need)
     with exporting.fresh(path) as file:
         file.write(content)
     return {
@@ -187,7 +207,7 @@ def give(
         "recipient": need.recipient or desk.login,
         "file": path.name,
         "size": len(content),
-        "sha256": digest,
+        "sha256": hashlib.sha256(content).hexdigest(),
         "sealed": {
             "vault": row.vault,
             "key": row.object_key,
@@ -196,3 +216,23 @@ def give(
             "sha256": row.sealed_sha256,
         },
     }
+
+
+def opened(
+    bucket: Bucket,
+    desk: Desk,
+    row: ArtefactRow,
+    identities: Iterable[Identity],
+    need: Need,
+) -> tuple[str, bytes]:
+    """The access, and what the artefact says. Raises Damaged where it is not what was attached."""
+    from fsgov.envelope import unseal_bytes, unwrap_identity
+    from fsgov.vault import verified
+
+    access = desk.artefacts.request(row.artefact, need.purpose, need.reason, need.recipient, need.case)
+    released = desk.release_key(access)
+    blocks = verified(bucket.get(row.object_key, row.version_id or ""), row.sealed_sha256, row.sealed_size)
+    content = unseal_bytes(b"".join(blocks), [unwrap_identity(released.wrapped_key, identities)])
+    if row.sha256 not in (hashlib.sha256(content).hexdigest(), None):  # None: adopted
+        raise Damaged("The artefact is not the one that was attached", row.artefact)
+    return access, content

@@ -201,7 +201,7 @@ class Package:
         """What was made of these recordings and is not destroyed: given and withheld as those are."""
         reasons = {each.segment: self._withheld(each) for each in recordings}
         return [
-            Child(row, reasons[row.segment] + ([row.state] if row.state == "waiting" else []))
+            Child(row, reasons[row.segment] + ([] if row.state == "stored" else [row.state]))
             for row in desk.artefacts.of(list(reasons))
             if row.state != "destroyed"
         ]

@@ -12,7 +12,7 @@ import click
 
 from fsgov.cli import output
 from fsgov.cli.frame import Frame, Group, a_call, a_path, pass_frame, write_new
-from fsgov.errors import BadUsage, Conflict, Damaged, FsgovError, NotFound
+from fsgov.errors import BadUsage, Conflict, FsgovError, NotFound
 
 if TYPE_CHECKING:
     from fsgov.catalog.desk import Desk
@@ -250,8 +250,8 @@ def verify(
 ) -> None:
     """Whether the vault has what the rows say: the stored version, its length, the SHA-256 of its bytes.
 
-    And whether the consents it rests on are as they were when it was opened. With an identity it is opened
-    too, and the audio's SHA-256 compared: that is an access, and logged.
+    And whether the consents it rests on are as they were when it was opened; and the same of what was made of
+    it. With an identity it is opened too, and the audio's SHA-256 compared: that is an access, and logged.
     """
     from fsgov.cli import exporting, verifying
 
@@ -275,12 +275,10 @@ def verify(
                     verdict[at] = str(fault)
                     faults.append(fault)
                 verdicts.append(verdict)
-    frame.rows(verdicts, {name: _field(name) for name in ("segment", "object", "audio", "consents")})
-    if faults:
-        worst = next((fault for fault in faults if isinstance(fault, Damaged)), faults[0])
-        raise type(worst)(
-            f"{len(faults)} of {len(rows)} recordings could not be verified", worst.message, worst.hint
-        )
+            verdicts += verifying.children(settings, desk, rows, identities, need, seen, faults)
+    names = ("segment", "artefact", "object", "audio", "consents")
+    frame.rows(verdicts, {name: _field(name) for name in names})
+    verifying.refuse(faults, len(rows), len(verdicts))
 
 
 def _field(name: str) -> Any:

@@ -33,7 +33,8 @@ def scrub(frame: Frame) -> None:
         for each in state.faults:
             accepted = ", accepted" if each.accepted else ""
             output.print_line(
-                f"{each.verdict}  {each.segment}  in {each.vault} since {output.cell(each.since)}{accepted}"
+                f"{each.verdict}  {each.artefact or each.segment}  in {each.vault}"
+                f" since {output.cell(each.since)}{accepted}"
             )
     left = [each for each in state.faults if not each.accepted]
     if left:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from fsgov import entries, policy
-from fsgov.catalog.copying import Copies, CopyDue
+from fsgov.catalog.copying import Artefact, Copies, CopyDue
 from fsgov.certificate import Removed
 from fsgov.copies.making import make, there
 from fsgov.copies.proving import proven
@@ -25,7 +25,7 @@ from fsgov.events import Instant
 from fsgov.failpoints import failpoint
 from fsgov.policy import Policy
 from fsgov.purge.removing import KEY, Place, Vaults
-from fsgov.vault import Vault
+from fsgov.vault import Bucket, Vault
 from fsgov.vault.pacing import Pace
 
 log = structlog.get_logger()
@@ -187,23 +187,31 @@ class Copying(Worker):
         """Read some copies back, each in its turn, as slowly as the scrub: a damaged one is made anew."""
         before = self._moment() - self._look.every
         for each in self._catalog.to_prove(list(self._vaults), before, BATCH):
-            bucket = self._vaults[each.vault].audio
-            sha256, size = each.sealed_sha256, each.sealed_size
-            wrong = ""
+            bucket, wrong, version = self._vaults[each.vault].audio, "", ""
             try:
-                try:
-                    proven(bucket, each.object_key, each.version_id, sha256, size, self._paced)
-                except NotFound as fault:
-                    next(bucket.list(each.object_key), None)  # a vault that is not there has lost nothing
-                    wrong = str(fault)[:300]
-                except Damaged as fault:
-                    wrong = str(fault)[:300]
+                for what in each.objects():
+                    version = what.version_id
+                    wrong = self._damage(bucket, what)
+                    if wrong:
+                        log.error("copy.damaged", copy=each.id, vault=each.vault, why=wrong)
+                        break
             except FsgovError as fault:
                 log.warning("copy.unread", vault=each.vault, why=fault.message, detail=fault.detail)
                 return
-            if wrong:
-                log.error("copy.damaged", copy=each.id, vault=each.vault, why=wrong)
-            self._catalog.looked(each.id, wrong)
+            self._catalog.looked(each.id, wrong, version)
+
+    def _damage(self, bucket: Bucket, what: Artefact) -> str:
+        """Why this version is not what was put there; "" where it is."""
+        try:
+            proven(
+                bucket, what.object_key, what.version_id, what.sealed_sha256, what.sealed_size, self._paced
+            )
+        except NotFound as fault:
+            next(bucket.list(what.object_key), None)  # a vault that is not there has lost nothing
+            return str(fault)[:300]
+        except Damaged as fault:
+            return str(fault)[:300]
+        return ""
 
     # -- removing ----------------------------------------------------------------------------------------
 

@@ -91,7 +91,13 @@ class Locking(Worker):
         try:
             self._grow(row, wanted)
         except NotFound as fault:  # the scrub tells of that
-            log.warning("lock.nothing", segment=row.segment, vault=row.vault, detail=fault.detail)
+            log.warning(
+                "lock.nothing",
+                segment=row.segment,
+                artefact=row.artefact,
+                vault=row.vault,
+                detail=fault.detail,
+            )
         except FsgovError as fault:
             log.warning(
                 "lock.failed", segment=row.segment, vault=row.vault, why=fault.message, detail=fault.detail
@@ -103,20 +109,23 @@ class Locking(Worker):
         if vault is None:
             raise BadConfiguration("The vault of a lock is not configured for keep", f"vault.{row.vault}")
         now = self._now()
-        shown = [
-            grown(vault.audio, row.object_key, row.version_id, wanted.until, wanted.mode, now),
-            grown(vault.keys, f"keys/{row.segment}", row.key_version_id, wanted.until, wanted.mode, now),
-        ]
+        shown = [grown(vault.audio, row.object_key, row.version_id, wanted.until, wanted.mode, now)]
+        if not row.artefact:
+            key = f"keys/{row.segment}"
+            shown.append(grown(vault.keys, key, row.key_version_id, wanted.until, wanted.mode, now))
         mode, until = least(shown)
         moment = EPOCH + timedelta(microseconds=until)
         self._catalog.locked(row, mode, moment, self._origin, lambda n: self._line(n, row, mode, until))
         log.info("lock.grown", segment=row.segment, vault=row.vault, until=moment.isoformat())
 
     def _line(self, n: int, row: Lockable, mode: str, until: Instant) -> bytes:
-        facts = {"call": row.call, "vault": row.vault, "mode": mode.lower(), "until": entries.iso(until)}
+        facts: dict[str, entries.Fact] = {"call": row.call, "vault": row.vault, "mode": mode.lower()}
+        if row.artefact:
+            facts["segment"] = row.segment
         return entries.line(
-            origin=self._origin, n=n, host=self._host, type_="segment.locked", subject=row.segment,
-            time=self._now(), facts=facts,
+            origin=self._origin, n=n, host=self._host, subject=row.artefact or row.segment, time=self._now(),
+            type_="artefact.locked" if row.artefact else "segment.locked",
+            facts={**facts, "until": entries.iso(until)},
         )  # fmt: skip
 
 

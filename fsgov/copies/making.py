@@ -44,7 +44,8 @@ def make(due: CopyDue, source: Bucket, target: Vault, wrapped: bytes, now: Insta
     key_version = there(target.keys, name, digest, len(wrapped))
     if key_version is None:
         key_version = target.keys.put_bytes(name, wrapped, {"segment": due.segment}).version_id
-    places = ((target.audio, key, version), (target.keys, name, key_version))
+    places = [(target.audio, key, version), (target.keys, name, key_version)]
+    places += [(target.audio, at, each) for at, each in artefacts.items()]
     if due.mode is not None and due.until is not None:
         until = int(due.until.timestamp() * 1_000_000)
         mode: LockMode = "COMPLIANCE" if due.mode == "COMPLIANCE" else "GOVERNANCE"

@@ -16,6 +16,7 @@ import structlog
 from fsgov.catalog.purging import Item, Plan, Purging, Unfinished
 from fsgov.errors import Conflict, Damaged, FsgovError, Unreachable
 from fsgov.events import Instant
+from fsgov.purge.children import Children
 from fsgov.purge.failing import Failing
 from fsgov.purge.finishing import HELD_BY_VAULT, Finisher
 from fsgov.purge.removing import Vaults, moment
@@ -94,6 +95,8 @@ class Purge:
             catalog, vaults, self.failing, self._teller, self._pool, now, limits.complete
         )
 
+        self._children = Children(catalog, vaults, self.failing, self._teller)
+
     def close(self) -> None:
         """What is under way ends first."""
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -117,6 +120,8 @@ class Purge:
         self.look()
         if only is not None:
             return self._go_on(only)
+        if not self.latched and (removed := self._children.remove()):
+            return removed
         for plan in self._catalog.work():
             try:
                 if begun := self._go_on(plan):

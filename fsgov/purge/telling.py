@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from fsgov import entries
-from fsgov.catalog.purging import Begun, Line, Unfinished
+from fsgov.catalog.purging import Begun, Line, Removal, Unfinished
 from fsgov.events import Instant
 from fsgov.merkle import leaf_hash, root
 
@@ -41,6 +41,12 @@ class Teller:
 
     def ended(self, plan: str, state: str, counts: Mapping[str, int]) -> Line:
         return self._line("purge.ended", plan, state=state, **{each: counts.get(each, 0) for each in STATES})
+
+    def removed(self, of: Removal, versions: int) -> Line:
+        return self._line(
+            "artefact.destroyed", of.artefact, call=of.call, segment=of.segment, asked_by=of.asked_by,
+            approved_by=of.approved_by, versions=versions,
+        )  # fmt: skip
 
     def _line(self, type_: str, subject: str, **facts: entries.Fact) -> Line:
         time = self.now()

@@ -22,6 +22,7 @@ from fsgov.reconcile.worlds import (
 )
 
 SEGMENT = re.compile(r"[0-9A-Za-z-]{1,64}-[0-9]{2,4}")
+ARTEFACT = re.compile(r"d-[a-z]{8,32}")
 OURS = ("probe/", "log/", "erased/")
 """What else fsgov keeps in an audio bucket."""
 WAITING = ("planned", "open")
@@ -142,9 +143,7 @@ def in_vault(worlds: Worlds, vault: VaultListing, before: Instant) -> Iterator[D
             continue
         if place in named or each.modified >= before or each.key.startswith(OURS) or each.key in on_the_way:
             continue
-        if (vault.name, each.key) in worlds.catalog.artefacts:
-            continue
-        row = rows.get(segment_of(each.key))
+        row = rows.get(named_by(each.key))
         kind = Kind.SECOND_COPY if each.key in copies else Kind.ORPHAN_OBJECT
         if row is not None and row.key == each.key:
             lost = (row.key, row.version) not in there or row.verdict in ("truncated", "corrupted")
@@ -185,7 +184,7 @@ def _compared(
     elif found is not None and found.size != row.size and row.verdict not in LOST:
         detail = f"{found.size} bytes, the row says {row.size}"
         yield Difference(Kind.TRUNCATED_OBJECT, row.segment, where, row.stored, detail)
-    if vault.keys is not None and row.segment not in vault.keys:
+    if vault.keys is not None and not row.parent and row.segment not in vault.keys:
         yield Difference(Kind.OBJECT_WITHOUT_KEY, row.segment, where, row.stored, f"keys/{row.segment}")
 
 
@@ -207,3 +206,10 @@ def segment_of(key: str) -> str:
     """The segment that an object's key names; "" where it names none."""
     name = PurePosixPath(key)
     return name.stem if name.suffix == ".age" and SEGMENT.fullmatch(name.stem) else ""
+
+
+def named_by(key: str) -> str:
+    """The segment, or what was made of one, that an object's key names; "" where it names none."""
+    name = PurePosixPath(key)
+    made = ARTEFACT.fullmatch(name.stem) and SEGMENT.fullmatch(name.parent.name)
+    return name.stem if name.suffix == ".age" and made else segment_of(key)

@@ -12,7 +12,7 @@ from fsgov.config import Settings
 from fsgov.errors import BadConfiguration, Conflict, FsgovError, NotFound
 from fsgov.reconcile import vaults
 from fsgov.reconcile.adopting import Adopting
-from fsgov.reconcile.compare import segment_of, segment_within
+from fsgov.reconcile.compare import named_by, segment_within
 from fsgov.reconcile.host import recordings_of
 from fsgov.reconcile.worlds import Difference, Kind, Worlds
 
@@ -59,7 +59,7 @@ class Resolving:
             case Kind.ROW_WITHOUT_OBJECT | Kind.TRUNCATED_OBJECT:
                 self._catalog.mark(found.subject, found.kind.value)
                 return "marked; keep raises the alarm scrub"
-        entry = segment_of(found.subject.partition("#")[0]) or found.subject
+        entry = named_by(found.subject.partition("#")[0]) or found.subject
         self._catalog.note(found.kind.value, found.subject, entry)
         return "noted"
 
@@ -78,8 +78,10 @@ class Resolving:
         """A row for an object: its key names the segment, its bytes have the digest it was put with."""
         name, _, place = subject.partition("/")
         key, _, version = place.rpartition("#")
-        segment = segment_of(key)
-        if not segment or len(PurePosixPath(key).parts) != 4:
+        segment, parts = named_by(key), PurePosixPath(key).parts
+        if segment and len(parts) == 5:
+            return self._child_adopted(name, key, version)
+        if not segment or len(parts) != 4:
             raise Conflict("Its key names no segment of ours", key, "it is left as it is")
         host = self._worlds.host
         if host is not None and any(sidecar.segment == segment for sidecar in host.sidecars):
@@ -111,13 +113,26 @@ class Resolving:
         )  # fmt: skip
         return f"{segment} has a row, quarantined"
 
+    def _child_adopted(self, name: str, key: str, version: str) -> str:
+        """A row for what was made of a recording that is in the same vault, and not destroyed."""
+        artefact, segment = named_by(key), PurePosixPath(key).parts[3]
+        with vaults.opened(self._settings.vaults[name]) as (audio, _):
+            told = audio.stat(key, version)
+            if told.metadata.get("artefact") not in (None, artefact):
+                raise Conflict("Its metadata name another artefact", key, "it is left as it is")
+            if not told.sha256:
+                raise Conflict("Its metadata have no digest", key, "nothing proves what it is")
+            sha256, size = vaults.digest_of(audio, key, version)
+        self._catalog.adopt_child(artefact, name, key, version, size, sha256)
+        return f"{artefact} has a row, as what was made of {segment}"
+
     def _restored(self, subject: str) -> str:
         """The row names this version from now on, where these are the bytes that it wants."""
         name, _, place = subject.partition("/")
         key, _, version = place.rpartition("#")
         with vaults.opened(self._settings.vaults[name]) as (audio, _):
             sha256, _ = vaults.digest_of(audio, key, version)
-        self._catalog.restored(segment_of(key), version, sha256)
+        self._catalog.restored(named_by(key), version, sha256)
         return "the row names it; keep looks at it next"
 
     def _returned(self, subject: str) -> str:

@@ -42,7 +42,7 @@ RESOLUTION: Mapping[Kind, str] = {
     Kind.FOREIGN_RECORDING: "stop it on the switch",
     Kind.UNGOVERNED_SESSION: "note it",
     Kind.SESSION_WITHOUT_CDR: "note it",
-    Kind.ORPHAN_OBJECT: "enter a quarantined row, where key and digest prove what it is",
+    Kind.ORPHAN_OBJECT: "enter a row (of a recording: quarantined), where key and digest prove what it is",
     Kind.SECOND_COPY: "note it; purge takes every version",
     Kind.RESTORED_OBJECT: "have the row name it, where its digest is the row's",
     Kind.RETURNED_OBJECT: "have keep remove it again, as it does by itself within a day",
@@ -155,8 +155,9 @@ class VaultListing:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A segment's row, as far as it is compared. verdict: of the last look at its object, "" before any.
+    """A segment's row, or an artefact's, as far as it is compared.
 
+    verdict: of the last look at its object, "" before any. parent: the segment that an artefact was made of.
     key: None of a tombstone and of what is missing; destroyed tells which.
     """
 
@@ -169,11 +170,15 @@ class Row:
     truncated: bool = False
     verdict: str = ""
     destroyed: bool = False
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy of a recording, or a place that its store copies it to. version: "" while it is not known."""
+    """A copy of a recording, or a place that its store copies it to. version: "" while it is not known.
+
+    segment: or an artefact, which goes where its recording goes; or waits for its place.
+    """
 
     segment: str
     vault: str
@@ -206,8 +211,7 @@ class Catalog:
     """What PostgreSQL has.
 
     legs: those of the switch's and the CDRs' sessions that it knows. ended: first legs of this host that
-    ended within the window of the CDRs. noted: (kind, subject) of what a person has noted. artefacts: vault
-    and key of what was made of recordings, and is not destroyed.
+    ended within the window of the CDRs. noted: (kind, subject) of what a person has noted.
     """
 
     rows: tuple[Row, ...] = ()
@@ -217,7 +221,6 @@ class Catalog:
     ended: tuple[Session, ...] = ()
     noted: frozenset[tuple[str, str]] = frozenset()
     copies: tuple[Copy, ...] = ()
-    artefacts: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

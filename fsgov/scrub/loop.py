@@ -138,13 +138,20 @@ class Scrubber:
         self.objects += 1
         if changed:
             level = log.info if found.verdict == INTACT else log.error
-            level("segment.scrubbed", segment=due.segment, verdict=found.verdict, before=due.verdict)
+            level(
+                "segment.scrubbed", segment=due.segment, artefact=due.artefact, verdict=found.verdict,
+                before=due.verdict,
+            )  # fmt: skip
         return True
 
     def _line(self, n: int, due: Due, verdict: str) -> bytes:
+        facts: dict[str, entries.Fact] = {"call": due.call}
+        if due.artefact:
+            facts["segment"] = due.segment
         return entries.line(
-            origin=self._origin, n=n, host=self._host, type_="segment.scrubbed", subject=due.segment,
-            time=self._now(), facts={"call": due.call, "verdict": verdict, "before": due.verdict or INTACT},
+            origin=self._origin, n=n, host=self._host, subject=due.artefact or due.segment, time=self._now(),
+            type_="artefact.scrubbed" if due.artefact else "segment.scrubbed",
+            facts={**facts, "verdict": verdict, "before": due.verdict or INTACT},
         )  # fmt: skip
 
     def _follow(self) -> None:

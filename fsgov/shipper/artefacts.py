@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -16,7 +17,7 @@ import structlog
 from fsgov.catalog.ship import Ship
 from fsgov.errors import Damaged, FsgovError, NotFound, NotPermitted, Unreachable
 from fsgov.failpoints import failpoint
-from fsgov.vault import Bucket
+from fsgov.vault import Bucket, LockMode, grown
 
 log = structlog.get_logger()
 
@@ -76,6 +77,10 @@ class Stowing:
                 shown = bucket.stat(found.object_key, version)
                 if (shown.sha256, shown.size) != (digest, len(found.sealed)):
                     raise Damaged("the vault does not show what it took", f"{bucket.url} {found.object_key}")
+            if found.locked_until is not None:  # as its recording is, before any row says that it is stored
+                mode: LockMode = "COMPLIANCE" if found.lock_mode == "COMPLIANCE" else "GOVERNANCE"
+                until = int(found.locked_until.timestamp() * 1_000_000)
+                grown(bucket, found.object_key, version, until, mode, time.time_ns() // 1000)
             failpoint("ship.artefact.after")
             entering.artefact_stored(found.artefact, version)
         log.info("artefact.stored", artefact=found.artefact, segment=found.segment)

@@ -574,6 +574,17 @@ def test_what_is_attached_comes_out_again(place: Place) -> None:
     assert place.world.sql("admin", asked, values=[manifest["access"]]) == [("the trainer",)]
 
 
+def test_one_that_is_wrong_is_detached_by_two_and_not_under_a_hold(place: Place) -> None:
+    (artefact, *_) = [each.artefact for each in place.world.desk("sven").artefacts.of([FIRST])]
+    detach = ("recordings", "detach", artefact)
+    place.fsgov(*detach, "--approve", "--yes", who="bob", code=7)  # nobody has asked
+    place.fsgov(*detach, "--reason", "of another call", who="sven")
+    place.fsgov(*detach, "--approve", "--yes", who="sven", code=5)
+    place.fsgov(*detach, "--approve", "--yes", who="bob", code=7)
+    assert place.world.desk("bob").artefacts.asked_why(artefact) == "of another call"
+    assert place.world.desk("bob").artefacts.one(artefact).state == "stored"
+
+
 # -- its end ---------------------------------------------------------------------------------------------
 
 

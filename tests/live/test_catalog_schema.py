@@ -72,8 +72,10 @@ MAY_READ = {
     "ship": {"version"},
     "keep": {"version", "calls-", "legs-", "segments-", "consents-", "policies"} | RETENTION | LOG,
 }
-for _role in ("supervisor", "privacy", "auditor", "ops", "integrator"):
+for _role in ("supervisor", "privacy", "auditor"):
     MAY_READ[_role] |= {"artefacts"}
+for _role in ("ops", "integrator"):
+    MAY_READ[_role] |= {"artefacts-"}
 for _role in ("privacy", "auditor"):
     MAY_READ[_role] |= {"bundles"}
 HOLDS = {"hold_items", "hold_sources", "hold_calls", "hold_segments", "cases", "mirrors", "reviews"}
@@ -121,6 +123,7 @@ FUNCTIONS = {
     "end_quarantines": {"keep"},
     "quarantines_open": {"keep"},
     "adopt_object": {"ops"},
+    "adopt_artefact": {"ops"},
     "mark_object": {"ops"},
     "restored_object": {"ops"},
     "settle_call": {"ops"},
@@ -237,6 +240,10 @@ FUNCTIONS = {
     "erased_among": {"ship"},
     "attach": {"supervisor", "privacy", "integrator"},
     "request_artefact": {"supervisor", "privacy", "auditor"},
+    "ask_detach": {"supervisor", "privacy"},
+    "approve_detach": {"privacy"},
+    "detached_due": {"keep"},
+    "artefact_removed": {"keep"},
     "take_artefact": {"ship"},
     "artefact_stored": {"ship"},
     "enter_bundle": {"privacy", "auditor"},

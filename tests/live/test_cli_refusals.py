@@ -19,6 +19,7 @@ WHY = ("--purpose", "evidence", "--reason", "asked", "--output", "out")
 REASON = ("--reason", "second site")
 ID = ("--identity", "desk/id.txt")
 ATTACH = ("recordings", "attach", FIRST, "failing.toml")
+DETACH = ("recordings", "detach", "d-abcdefghijkl")
 SCORE = ("--kind", "score", "--purpose", "evidence")
 NONE = "x+00000000+AAAA"
 FOR, KEY = ("--recipient", "court"), ("--key", "keys/log.key.pub")
@@ -244,6 +245,10 @@ CASES: list[tuple[str, tuple[str, ...], int, str]] = [
     ("carol", (*ATTACH, *SCORE), 5, ""),
     ("alice", ("recordings", "artefacts", NOBODY), 6, NOBODY),
     ("alice", (*EXPORT, "d-abcdefghijkl", *WHY, *ID), 6, "no such artefact"),
+    ("alice", (*DETACH, "--yes"), 2, "--approve"),
+    ("alice", (*DETACH, "--reason", "x"), 6, "no such artefact"),
+    ("bob", (*DETACH, "--approve", "--yes"), 6, "no such artefact"),
+    ("carol", (*DETACH, "--reason", "x"), 5, ""),
     # evidence
     ("alice", (*EXPORT, FIRST, "--evidence", *WHY), 2, "--recipient"),
     ("alice", (*EXPORT, FIRST, "--evidence", *WHY, *FOR, "--key", NONE), 3, "not a public key"),

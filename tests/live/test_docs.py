@@ -51,6 +51,7 @@ ELSEWHERE = {
     ),
     "demo": "tests/acceptance/test_demo.py",
     "recordings prove": "tests/live/test_bundle.py",
+    "recordings detach": "tests/live/test_bundle.py",
     "report outcomes": "tests/acceptance/test_statement.py",
     "db restored": "tests/acceptance/test_restore_drill.py",
     "keys rotate": "tests/live/test_key_drills.py",

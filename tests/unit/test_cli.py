@@ -37,7 +37,7 @@ EXPECTED = {
     "calls explain", "calls start", "calls stop",
     "calls pause", "calls resume", "calls tag", "calls consent",
     "recordings list", "recordings show", "recordings export",
-    "recordings attach", "recordings artefacts", "recordings prove",
+    "recordings attach", "recordings artefacts", "recordings detach", "recordings prove",
     "recordings copy", "recordings copies", "recordings drop", "recordings move",
     "recordings verify", "events tail", "events export", "events verify", "events schema", "reconcile",
     "report outcomes", "db restored", "scrub",

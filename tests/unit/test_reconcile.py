@@ -21,6 +21,7 @@ from fsgov.reconcile.worlds import (
     RESOLUTION,
     AudioFile,
     Catalog,
+    Copy,
     Host,
     OpenCall,
     Recording,
@@ -418,13 +419,24 @@ def test_a_directory_of_cdrs_that_is_not_there(tmp_path: Path) -> None:
         list(cdr.read(tmp_path / "nowhere", 0))
 
 
-def test_what_was_made_of_a_recording_is_no_orphan_as_long_as_it_has_its_row() -> None:
+def test_what_was_made_of_a_recording_is_compared_as_that_is() -> None:
     worlds = sound(1, 0, 0, 5 * HOUR)
+    vault = worlds.vaults[0]
     made = StoredObject(key("stored0-01").replace(".age", "/d-abcdefghijkl.age"), "v1", 90, OLD)
-    vault = replace(worlds.vaults[0], objects=(*worlds.vaults[0].objects, made))
-    left = replace(worlds, vaults=(vault,))
-    known = replace(left, catalog=replace(left.catalog, artefacts=frozenset({(vault.name, made.key)})))
-    elsewhere = replace(left, catalog=replace(left.catalog, artefacts=frozenset({("uk", made.key)})))
-    assert compare(known, NOW, HOUR) == compare(worlds, NOW, HOUR) == []
-    for wrong in (left, elsewhere):
-        assert [each.kind for each in compare(wrong, NOW, HOUR)] == [Kind.ORPHAN_OBJECT]
+    child = Row("d-abcdefghijkl", vault.name, made.key, "v1", 90, OLD, parent="stored0-01")
+
+    def found(there: StoredObject | None, *rows: Row, **more: Any) -> list[Kind]:
+        objects = vault.objects if there is None else (*vault.objects, there)
+        catalog = replace(worlds.catalog, rows=(*worlds.catalog.rows, *rows), **more)
+        changed = replace(worlds, vaults=(replace(vault, objects=objects),), catalog=catalog)
+        return [each.kind for each in compare(changed, NOW, HOUR)]
+
+    assert found(made, child) == []
+    assert found(made) == [Kind.ORPHAN_OBJECT]
+    assert found(made, replace(child, vault="uk")) == [Kind.ORPHAN_OBJECT], "it lies elsewhere"
+    assert found(made, copies=(Copy(child.segment, vault.name, made.key),)) == [], "on its way"
+    assert found(None, child) == [Kind.ROW_WITHOUT_OBJECT]
+    assert found(replace(made, size=80), child) == [Kind.TRUNCATED_OBJECT]
+    assert found(replace(made, version="v2"), child) == [Kind.RESTORED_OBJECT]
+    assert found(made, replace(child, verdict="corrupted")) == [Kind.DAMAGED_OBJECT]
+    assert found(made, replace(child, key=None)) == [Kind.ORPHAN_OBJECT], "it was destroyed, and is back"

@@ -191,6 +191,7 @@ def test_the_desk_enters_what_has_a_schema() -> None:
         "plan.proposed", "plan.approved", "plan.stopped",
         "schedule.proposed", "schedule.approved", "schedule.ended",
         "artefact.attached", "artefact.requested", "evidence.exported",
+        "artefact.removal.asked", "artefact.removal.approved",
         "rotation.asked", "rotation.approved", "rotation.requested", "rotation.wrapped", "rotation.confirmed",
         "rotation.ended",
         "hold.placed", "hold.extended", "hold.release.asked", "hold.release.refused", "hold.released",

@@ -345,19 +345,22 @@ CREATE TABLE fsgov.masks (
 COMMENT ON TABLE fsgov.masks IS 'Pauses: intervals of the file in ms (to_ms null: until its end), and when they were asked, acknowledged, ended. Written by enter_segment.';
 
 CREATE TABLE fsgov.scrubs (
-    segment      text PRIMARY KEY REFERENCES fsgov.segments ON DELETE CASCADE,
+    segment      text NOT NULL REFERENCES fsgov.segments ON DELETE CASCADE,
+    artefact     text NOT NULL DEFAULT '',
     tenant       text NOT NULL,
     verdict      text NOT NULL CHECK (verdict IN ('intact', 'corrupted', 'truncated', 'missing', 'unlocked')),
     since        timestamptz NOT NULL DEFAULT now(),
     looked_at    timestamptz,
     locked_until timestamptz,
-    lock_mode    text NOT NULL DEFAULT ''
+    lock_mode    text NOT NULL DEFAULT '',
+    PRIMARY KEY (segment, artefact)
 );
 CREATE INDEX scrubs_faults ON fsgov.scrubs (verdict) WHERE verdict <> 'intact';
 COMMENT ON TABLE fsgov.scrubs IS
     'What the last look at a stored object found. No row: nobody has looked yet. Written by scrubbed (keep) and mark_object (reconcile).';
 COMMENT ON COLUMN fsgov.scrubs.verdict IS
     'intact: length and SHA-256 are those of the row. corrupted: another digest. truncated: another length. missing: no such version. unlocked: intact, but the lock that it had has gone, or become weaker, before its time.';
+COMMENT ON COLUMN fsgov.scrubs.artefact IS 'Empty: the object of the segment itself. Else what was made of it.';
 COMMENT ON COLUMN fsgov.scrubs.since IS 'Since when it is so.';
 COMMENT ON COLUMN fsgov.scrubs.looked_at IS 'When keep last read it. Null: never; reconcile marked it, and keep looks next.';
 COMMENT ON COLUMN fsgov.scrubs.locked_until IS 'The lock (with lock_mode) that the vault showed when it was last intact; null: none.';
@@ -1090,7 +1093,8 @@ CREATE TABLE fsgov.copies (
     stored_at      timestamptz,
     proven_at      timestamptz,
     damaged        text,
-    gone_at        timestamptz
+    gone_at        timestamptz,
+    artefacts      jsonb NOT NULL DEFAULT '{}'
 );
 CREATE UNIQUE INDEX copies_one ON fsgov.copies (segment, vault) WHERE state NOT IN ('gone', 'refused');
 CREATE INDEX copies_proven ON fsgov.copies (proven_at) WHERE state = 'stored';
@@ -1098,7 +1102,7 @@ CREATE INDEX copies_work ON fsgov.copies (asked_at) WHERE state IN ('asked', 'co
 COMMENT ON TABLE fsgov.copies IS
     'Where else than in the vault of its row a segment is stored, was, or is to be. Purge removes every version of each (objects_of). No reference to segments: what lies in a vault outlives a row.';
 COMMENT ON COLUMN fsgov.copies.state IS
-    'asked: a person (ask_copy), or a replica of the configuration (lack_of_replica), wants it; nothing was put. copying: keep puts it now (copy_begins), and the segment cannot be destroyed until that ends. tried: it did not work, some of it may be there, keep tries again (copy_failed); or it was found damaged, and is made anew (copy_looked). stored: read back and proven (copy_proven). leaving: to be removed, by purge''s own path (copy_proven of a move, for the place it came from; drop_copy). gone: removed, the listing proved it (copy_gone; copies_destroyed, with the segment itself). refused: may not be made (copy_refused); said is why.';
+    'asked: a person (ask_copy), or a replica of the configuration (lack_of_replica), wants it; nothing was put. copying: keep puts it now (copy_begins), and the segment cannot be destroyed until that ends. tried: it did not work, some of it may be there, keep tries again (copy_failed); or it was found damaged, and is made anew (copy_looked); or something was made of the recording since, and comes along (copies_follow). stored: read back and proven (copy_proven). leaving: to be removed, by purge''s own path (copy_proven of a move, for the place it came from; drop_copy). gone: removed, the listing proved it (copy_gone; copies_destroyed, with the segment itself). refused: may not be made (copy_refused); said is why.';
 COMMENT ON COLUMN fsgov.copies.moving IS
     'When it is proven the row of the segment names it, and what the row named until then becomes this row, leaving.';
 COMMENT ON COLUMN fsgov.copies.asked_by IS 'Null: keep, for a replica of the configuration.';
@@ -1106,6 +1110,8 @@ COMMENT ON COLUMN fsgov.copies.xact IS 'The transaction that asked, then that of
 COMMENT ON COLUMN fsgov.copies.again_at IS 'Not tried before this (copy_failed): a while after a failure, or when its lock is over. Null: at once.';
 COMMENT ON COLUMN fsgov.copies.proven_at IS 'When it was last read back whole (copy_proven, copy_looked).';
 COMMENT ON COLUMN fsgov.copies.damaged IS 'The version that was whole once and is not any more (copy_looked): another one is put beside it.';
+COMMENT ON COLUMN fsgov.copies.artefacts IS 'What was made of the recording and lies there too: object key to version (copy_proven).';
+COMMENT ON COLUMN fsgov.copies.asked_at IS 'When it was asked for, or (copies_follow) more of it.';
 COMMENT ON COLUMN fsgov.copies.said IS 'Why it did not work the last time, in the words of the part that refused; names no person.';
 
 CREATE TABLE fsgov.replicas (
@@ -1129,10 +1135,11 @@ CREATE TABLE fsgov.locks (
     mode    text NOT NULL CHECK (mode IN ('GOVERNANCE', 'COMPLIANCE')),
     until   timestamptz NOT NULL,
     set_at  timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (segment, vault)
+    artefact text NOT NULL DEFAULT '',
+    PRIMARY KEY (segment, vault, artefact)
 );
 COMMENT ON TABLE fsgov.locks IS
-    'Object locks, as the vaults showed them after they were set, of the sealed audio and of its key object alike. Written by note_lock (ship, keep). A row only grows: neither until nor mode becomes less.';
+    'Object locks, as the vaults showed them after they were set, of the sealed audio and of its key object alike, or (artefact) of what was made of it. Written by note_lock (ship, keep). A row only grows: neither until nor mode becomes less.';
 
 
 -- -- people who ask about their recordings -----------------------------------------------------------------
@@ -1221,7 +1228,7 @@ CREATE TABLE fsgov.artefacts (
     artefact      text PRIMARY KEY,
     segment       text NOT NULL,
     tenant        text NOT NULL CHECK (tenant <> ''),
-    state         text NOT NULL CHECK (state IN ('waiting', 'stored', 'destroyed')),
+    state         text NOT NULL CHECK (state IN ('waiting', 'stored', 'removing', 'destroyed')),
     kind          text NOT NULL CHECK (kind ~ '^[a-z][a-z_-]{0,31}$'),
     media_type    text NOT NULL CHECK (media_type ~ '^[a-z]+/[a-z0-9.+-]{1,64}$'),
     purpose       text NOT NULL,
@@ -1236,14 +1243,21 @@ CREATE TABLE fsgov.artefacts (
     attached_by   text NOT NULL REFERENCES fsgov.people,
     attached_at   timestamptz NOT NULL DEFAULT now(),
     stored_at     timestamptz,
+    asked_by      text REFERENCES fsgov.people,
+    asked_why     text NOT NULL DEFAULT '',
+    approved_by   text REFERENCES fsgov.people CHECK (approved_by <> asked_by),
+    removed_at    timestamptz,
     CHECK ((state = 'waiting') <= (version_id IS NULL))
 );
 CREATE INDEX artefacts_segment ON fsgov.artefacts (segment);
+CREATE INDEX artefacts_removing ON fsgov.artefacts (artefact) WHERE state = 'removing';
 CREATE INDEX artefacts_waiting ON fsgov.artefacts (attached_at) WHERE state = 'waiting';
 COMMENT ON TABLE fsgov.artefacts IS
     'What was made of a recording (transcript, score): a child that lives as long as its segment, is held with it and destroyed with it. Sealed to the segment''s own key, so that nothing opens it once that key is destroyed. No reference to segments: reconcile may enter a segment again.';
 COMMENT ON COLUMN fsgov.artefacts.state IS
-    'waiting: its sealed bytes are in artefact_bytes (attach). stored: ship has put them beside the recording (artefact_stored). destroyed: its segment is being destroyed, or is (trigger artefacts_go); the row stays as what is left of it.';
+    'waiting: its sealed bytes are in artefact_bytes (attach). stored: ship has put them beside the recording (artefact_stored). removing: it alone is to go, by two persons (approve_detach). destroyed: its segment is being destroyed, or is (trigger artefacts_go), or every version of it alone is removed (artefact_removed); the row stays as what is left of it.';
+COMMENT ON COLUMN fsgov.artefacts.asked_by IS 'Who has asked that it alone be removed (ask_detach), asked_why: their reason; and, another login, who has approved it (approve_detach).';
+COMMENT ON COLUMN fsgov.artefacts.removed_at IS 'When no vault listed it any more (artefact_removed). Null where it went with its recording.';
 COMMENT ON COLUMN fsgov.artefacts.purpose IS 'The purpose of the recording that it was made for, and the only one that it serves.';
 COMMENT ON COLUMN fsgov.artefacts.made_by IS 'The program, model or form that made it, in the words of whoever attached it. Empty once destroyed.';
 COMMENT ON COLUMN fsgov.artefacts.sha256 IS 'Of the bytes before they were sealed. Null once destroyed: a short one (a score) could be found by trying.';
@@ -2431,6 +2445,34 @@ COMMENT ON FUNCTION fsgov.adopt_object IS
     'A stored object that lost its row gets one, quarantined: nobody knows what is inside. Its wrapped key comes from the key bucket.';
 GRANT EXECUTE ON FUNCTION fsgov.adopt_object TO fsgov_ops;
 
+CREATE FUNCTION fsgov.adopt_artefact(p_artefact text, p_vault text, p_key text, p_version text, p_size bigint, p_sha256 text)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.operator('{fsgov_ops}');
+    about  fsgov.segments;
+BEGIN
+    SELECT * INTO about FROM fsgov.segments s
+    WHERE p_key = regexp_replace(s.object_key, '[.]age$', '') || '/' || p_artefact || '.age'
+        AND s.segment = split_part(p_key, '/', 4) AND s.vault = p_vault FOR SHARE;
+    IF p_artefact !~ '^d-[a-z]{8,32}$' OR about.state IS NULL OR about.state NOT IN ('stored', 'quarantined') THEN
+        RAISE EXCEPTION 'this object belongs to no recording in that vault' USING ERRCODE = 'FG409', DETAIL = p_key;
+    END IF;
+    INSERT INTO fsgov.artefacts (artefact, segment, tenant, state, kind, media_type, purpose, size, sealed_size,
+        sealed_sha256, vault, object_key, version_id, attached_by, stored_at)
+    VALUES (p_artefact, about.segment, about.tenant, 'stored', 'adopted', 'application/octet-stream', '', p_size, p_size,
+        p_sha256, p_vault, p_key, p_version, person, now())
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this artefact has a row' USING ERRCODE = 'FG409', DETAIL = p_artefact;
+    END IF;
+    PERFORM fsgov.enter_from_desk(person, 'difference.resolved', p_artefact,
+        '{"kind": "orphan-object", "outcome": null}');
+END $$;
+COMMENT ON FUNCTION fsgov.adopt_artefact IS
+    'What was made of a recording and has lost its row gets one, of kind adopted and for no purpose of it: it is opened for an audit or a complaint alone, and destroyed with its recording.';
+GRANT EXECUTE ON FUNCTION fsgov.adopt_artefact TO fsgov_ops;
+
 CREATE FUNCTION fsgov.mark_object(p_segment text, p_kind text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 DECLARE
@@ -2440,10 +2482,12 @@ BEGIN
     IF result IS NULL THEN
         RAISE EXCEPTION 'no object is marked for that' USING ERRCODE = 'FG422', DETAIL = p_kind;
     END IF;
-    INSERT INTO fsgov.scrubs AS r (segment, tenant, verdict)
-    SELECT s.segment, s.tenant, result FROM fsgov.segments s
+    INSERT INTO fsgov.scrubs AS r (segment, artefact, tenant, verdict)
+    SELECT s.segment, '', s.tenant, result FROM fsgov.segments s
     WHERE s.segment = p_segment AND s.state IN ('stored', 'quarantined')
-    ON CONFLICT (segment) DO UPDATE SET verdict = result, since = now(), looked_at = NULL;
+    UNION ALL
+    SELECT a.segment, a.artefact, a.tenant, result FROM fsgov.artefacts a WHERE a.artefact = p_segment AND a.state = 'stored'
+    ON CONFLICT (segment, artefact) DO UPDATE SET verdict = result, since = now(), looked_at = NULL;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'this segment has no object' USING ERRCODE = 'FG404', DETAIL = p_segment;
     END IF;
@@ -2451,7 +2495,7 @@ BEGIN
         jsonb_build_object('kind', p_kind, 'outcome', null));
 END $$;
 COMMENT ON FUNCTION fsgov.mark_object IS
-    'The vault lacks the object of this row, or has another length of it: keep raises its alarm until it is whole again.';
+    'The vault lacks the object of this row (a segment, or an artefact), or has another length of it: keep raises its alarm until it is whole again.';
 GRANT EXECUTE ON FUNCTION fsgov.mark_object TO fsgov_ops;
 
 CREATE FUNCTION fsgov.restored_object(p_segment text, p_version text, p_sha256 text) RETURNS void
@@ -2462,14 +2506,20 @@ BEGIN
     UPDATE fsgov.segments s SET version_id = p_version
     WHERE s.segment = p_segment AND s.sealed_sha256 = p_sha256 AND s.state IN ('stored', 'quarantined');
     IF NOT FOUND THEN
+        UPDATE fsgov.artefacts a SET version_id = p_version
+        WHERE a.artefact = p_segment AND a.sealed_sha256 = p_sha256 AND a.state = 'stored';
+    END IF;
+    IF NOT FOUND THEN
         RAISE EXCEPTION 'these are not the bytes of this segment' USING ERRCODE = 'FG422', DETAIL = p_segment;
     END IF;
-    UPDATE fsgov.scrubs r SET looked_at = NULL WHERE r.segment = p_segment;
+    UPDATE fsgov.scrubs r SET looked_at = NULL WHERE r.segment = p_segment AND r.artefact = '';
+    UPDATE fsgov.scrubs r SET looked_at = NULL FROM fsgov.artefacts a
+    WHERE a.artefact = p_segment AND r.segment = a.segment AND r.artefact = a.artefact;
     PERFORM fsgov.enter_from_desk(person, 'difference.resolved', p_segment,
         '{"kind": "restored-object", "outcome": null}');
 END $$;
 COMMENT ON FUNCTION fsgov.restored_object IS
-    'The object of this row was lost, and is back as another version: the row names that one. keep looks at it next, and clears its alarm.';
+    'The object of this row (a segment, or an artefact) was lost, and is back as another version: the row names that one. keep looks at it next, and clears its alarm.';
 GRANT EXECUTE ON FUNCTION fsgov.restored_object TO fsgov_ops;
 
 CREATE FUNCTION fsgov.settle_call(p_call text) RETURNS text
@@ -4121,6 +4171,8 @@ BEGIN
         WHERE i.plan = gone.plan AND i.segment = gone.segment;
         DELETE FROM fsgov.scrubs r WHERE r.segment = gone.segment;
         DELETE FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = gone.segment;
+        DELETE FROM fsgov.noted n USING fsgov.artefacts a
+        WHERE n.kind = 'damaged-object' AND n.subject = a.artefact AND a.segment = gone.segment;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION fsgov.certify IS
@@ -4205,18 +4257,19 @@ END $$;
 COMMENT ON FUNCTION fsgov.lock_grows IS 'Trigger: no vault lets go of a lock, so no row says less than it did.';
 CREATE TRIGGER grows BEFORE UPDATE ON fsgov.locks FOR EACH ROW EXECUTE FUNCTION fsgov.lock_grows();
 
-CREATE FUNCTION fsgov.note_lock(p_segment text, p_vault text, p_mode text, p_until timestamptz) RETURNS boolean
+CREATE FUNCTION fsgov.note_lock(p_segment text, p_vault text, p_mode text, p_until timestamptz, p_artefact text DEFAULT '')
+RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 BEGIN
-    INSERT INTO fsgov.locks AS l (segment, vault, tenant, mode, until)
-    SELECT s.segment, p_vault, s.tenant, p_mode, p_until FROM fsgov.segments s
+    INSERT INTO fsgov.locks AS l (segment, artefact, vault, tenant, mode, until)
+    SELECT s.segment, p_artefact, p_vault, s.tenant, p_mode, p_until FROM fsgov.segments s
     WHERE s.segment = p_segment AND (session_user <> 'fsgov_ship' OR s.entered_at = now())
-    ON CONFLICT (segment, vault) DO UPDATE SET mode = p_mode, until = p_until, set_at = now()
+    ON CONFLICT (segment, vault, artefact) DO UPDATE SET mode = p_mode, until = p_until, set_at = now()
     WHERE l.until < p_until OR l.mode = 'GOVERNANCE' AND p_mode = 'COMPLIANCE';
     RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION fsgov.note_lock IS
-    'The vault shows this lock on audio and key of the segment; ship says so in the transaction that enters it, and never again. False: that was known, or there is no such segment.';
+    'The vault shows this lock on audio and key of the segment, or on this artefact of it; ship says so in the transaction that enters it, and never again. False: that was known, or there is no such segment.';
 GRANT EXECUTE ON FUNCTION fsgov.note_lock TO fsgov_ship, fsgov_keep;
 
 CREATE FUNCTION fsgov.locked_until(p_segment text) RETURNS timestamptz LANGUAGE sql STABLE SECURITY DEFINER
@@ -4235,7 +4288,7 @@ COMMENT ON FUNCTION fsgov.policies_that_lock IS 'For keep: every policy whose te
 GRANT EXECUTE ON FUNCTION fsgov.policies_that_lock TO fsgov_keep;
 
 CREATE FUNCTION fsgov.lockable(p_policies text[], p_after text, p_limit integer) RETURNS TABLE (segment text, call text,
-    policy_sha256 text, purposes text[], ended_at timestamptz, anchors jsonb, vault text, object_key text,
+    policy_sha256 text, purposes text[], ended_at timestamptz, anchors jsonb, artefact text, vault text, object_key text,
     version_id text, key_version_id text, mode text, until timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
     WITH RECURSIVE known AS MATERIALIZED (
@@ -4255,19 +4308,26 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
             FROM whole w JOIN fsgov.anchors a USING (call) WHERE a.at IS NOT NULL GROUP BY 1, 2) AS e GROUP BY 1
     )
     SELECT p.segment, p.call, p.counts, p.purposes, coalesce(c.ended_at, p.closed_at, p.stored_at),
-        coalesce(t.anchors, '{}'), o.vault, o.object_key, o.version_id, o.key_version_id, l.mode, l.until
+        coalesce(t.anchors, '{}'), o.artefact, o.vault, o.object_key, o.version_id, o.key_version_id, l.mode, l.until
     FROM page p LEFT JOIN fsgov.calls c USING (call) LEFT JOIN told t ON t.segment = p.segment
     CROSS JOIN LATERAL (
-        SELECT p.vault, p.object_key, p.version_id, p.key_version_id
+        SELECT '' AS artefact, p.vault, p.object_key, p.version_id, p.key_version_id
         UNION ALL
-        SELECT k.vault, k.object_key, k.version_id, k.key_version_id FROM fsgov.copies k
+        SELECT '', k.vault, k.object_key, k.version_id, k.key_version_id FROM fsgov.copies k
         WHERE k.segment = p.segment AND k.state = 'stored'
+        UNION ALL
+        SELECT a.artefact, a.vault, a.object_key, a.version_id, '' FROM fsgov.artefacts a
+        WHERE a.segment = p.segment AND a.state = 'stored'
+        UNION ALL
+        SELECT a.artefact, k.vault, a.object_key, k.artefacts ->> a.object_key, '' FROM fsgov.artefacts a
+        JOIN fsgov.copies k ON k.segment = a.segment AND k.state = 'stored' AND k.artefacts ? a.object_key
+        WHERE a.segment = p.segment AND a.state = 'stored'
     ) AS o
-    LEFT JOIN fsgov.locks l ON l.segment = p.segment AND l.vault = o.vault
-    ORDER BY p.segment, o.vault
+    LEFT JOIN fsgov.locks l ON l.segment = p.segment AND l.vault = o.vault AND l.artefact = o.artefact
+    ORDER BY p.segment, o.vault, o.artefact
 $$;
 COMMENT ON FUNCTION fsgov.lockable IS
-    'For keep, a page at a time: what the periods of these policies count for, in each vault where it is stored, and the lock known there. Neither quarantined nor to be disposed of: that is never locked.';
+    'For keep, a page at a time: what the periods of these policies count for, in each vault where it is stored, with what was made of it, and the lock known there. Neither quarantined nor to be disposed of: that is never locked.';
 GRANT EXECUTE ON FUNCTION fsgov.lockable TO fsgov_keep;
 
 CREATE FUNCTION fsgov.ask_copy(p_segment text, p_vault text, p_moving boolean, p_reason text) RETURNS text
@@ -4387,11 +4447,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
         l.mode, l.until, h.until, coalesce(k.damaged, ''),
         coalesce((SELECT jsonb_agg(jsonb_build_array(a.vault, a.object_key, a.version_id, a.sealed_size, a.sealed_sha256)
                                    ORDER BY a.object_key)
-                  FROM fsgov.artefacts a WHERE a.segment = k.segment AND a.state = 'stored'), '[]')
+                  FROM fsgov.artefacts a WHERE a.segment = k.segment
+                      AND (a.state = 'stored' OR a.state = 'removing' AND k.state = 'leaving')), '[]')
     FROM fsgov.copies k LEFT JOIN fsgov.segments s USING (segment)
     LEFT JOIN fsgov.replicas r ON r.vault = k.vault AND r.of = s.vault
-    LEFT JOIN fsgov.locks l ON l.segment = k.segment AND l.vault = s.vault AND l.until > now()
-    LEFT JOIN fsgov.locks h ON h.segment = k.segment AND h.vault = k.vault AND h.until > now()
+    LEFT JOIN fsgov.locks l ON l.segment = k.segment AND l.artefact = '' AND l.vault = s.vault AND l.until > now()
+    LEFT JOIN LATERAL (SELECT max(x.until) AS until FROM fsgov.locks x
+        WHERE x.segment = k.segment AND x.vault = k.vault AND x.until > now()) AS h ON true
     WHERE k.state IN ('asked', 'tried', 'leaving') AND k.vault = ANY (p_vaults) AND coalesce(k.again_at, '-infinity') <= now()
     ORDER BY k.state = 'leaving', coalesce(k.again_at, k.asked_at), k.id LIMIT p_limit
 $$;
@@ -4481,6 +4543,26 @@ COMMENT ON FUNCTION fsgov.copy_refused IS
     'This copy may not be made. Where something of it may be there it leaves; a copy that was only to become the recording stays a copy.';
 GRANT EXECUTE ON FUNCTION fsgov.copy_refused TO fsgov_keep;
 
+CREATE FUNCTION fsgov.follow(p_segment text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    UPDATE fsgov.copies k SET state = 'tried', said = 'something was made of it since, and is to come', again_at = NULL,
+        asked_at = now()
+    WHERE k.segment = p_segment AND k.state = 'stored' AND EXISTS (SELECT FROM fsgov.artefacts a
+        WHERE a.segment = p_segment AND a.state = 'stored' AND a.vault <> k.vault AND NOT k.artefacts ? a.object_key)
+$$;
+COMMENT ON FUNCTION fsgov.follow IS
+    'Internal: copies of this segment that lack something that was made of it are made again, with that.';
+
+CREATE FUNCTION fsgov.copies_follow() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, fsgov, pg_temp AS $$
+BEGIN
+    PERFORM fsgov.follow(NEW.segment);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION fsgov.copies_follow IS 'Trigger: what was made of a recording after it was copied comes to its copies, too.';
+CREATE TRIGGER copies_follow AFTER INSERT OR UPDATE OF state ON fsgov.artefacts FOR EACH ROW
+    WHEN (NEW.state = 'stored') EXECUTE FUNCTION fsgov.copies_follow();
+
 CREATE FUNCTION fsgov.copy_proven(p_copy text, p_sha256 text, p_version text, p_key_version text, p_artefacts jsonb)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -4495,7 +4577,8 @@ BEGIN
     END IF;
     IF NOT about.moving THEN
         UPDATE fsgov.copies k SET state = 'stored', stored_at = now(), proven_at = now(), said = '', version_id = p_version,
-            key_version_id = p_key_version WHERE k.id = p_copy;
+            key_version_id = p_key_version, artefacts = p_artefacts WHERE k.id = p_copy;
+        PERFORM fsgov.follow(here.segment);
         RETURN '';
     END IF;
     -- what was made of it goes along; what waits for its vault waits for the new one
@@ -4509,6 +4592,7 @@ BEGIN
     UPDATE fsgov.segments s SET vault = about.vault, object_key = about.object_key, version_id = p_version,
         key_version_id = p_key_version WHERE s.segment = here.segment;
     UPDATE fsgov.copies k SET state = 'leaving', moving = false, vault = here.vault, object_key = here.object_key, said = '',
+        artefacts = '{}',
         version_id = here.version_id, key_version_id = here.key_version_id, stored_at = here.stored_at, again_at = NULL
     WHERE k.id = p_copy;
     -- replicas of the place that it leaves are no replicas of it any more
@@ -4526,23 +4610,26 @@ COMMENT ON FUNCTION fsgov.copy_proven IS
 GRANT EXECUTE ON FUNCTION fsgov.copy_proven TO fsgov_keep;
 
 CREATE FUNCTION fsgov.copies_to_prove(p_vaults text[], p_before timestamptz, p_limit integer) RETURNS TABLE (id text,
-    vault text, object_key text, version_id text, sealed_size bigint, sealed_sha256 text)
+    vault text, object_key text, version_id text, sealed_size bigint, sealed_sha256 text, artefacts jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
-    SELECT k.id, k.vault, k.object_key, k.version_id, s.sealed_size, s.sealed_sha256
+    SELECT k.id, k.vault, k.object_key, k.version_id, s.sealed_size, s.sealed_sha256,
+        coalesce((SELECT jsonb_agg(jsonb_build_array(a.object_key, k.artefacts ->> a.object_key, a.sealed_size, a.sealed_sha256)
+                                   ORDER BY a.object_key)
+                  FROM fsgov.artefacts a WHERE a.segment = k.segment AND a.state = 'stored' AND k.artefacts ? a.object_key), '[]')
     FROM fsgov.copies k JOIN fsgov.segments s USING (segment)
     WHERE k.state = 'stored' AND k.vault = ANY (p_vaults) AND k.proven_at < p_before ORDER BY k.proven_at, k.id LIMIT p_limit
 $$;
 COMMENT ON FUNCTION fsgov.copies_to_prove IS 'For keep: copies that were not read back since p_before, the longest ago first.';
 GRANT EXECUTE ON FUNCTION fsgov.copies_to_prove TO fsgov_keep;
 
-CREATE FUNCTION fsgov.copy_looked(p_copy text, p_wrong text) RETURNS void
+CREATE FUNCTION fsgov.copy_looked(p_copy text, p_wrong text, p_version text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
     UPDATE fsgov.copies k SET proven_at = now(), said = p_wrong, again_at = NULL,
-        damaged = CASE p_wrong WHEN '' THEN k.damaged ELSE k.version_id END,
+        damaged = CASE p_wrong WHEN '' THEN k.damaged ELSE p_version END,
         state = CASE p_wrong WHEN '' THEN 'stored' ELSE 'tried' END
     WHERE k.id = p_copy AND k.state = 'stored'
 $$;
-COMMENT ON FUNCTION fsgov.copy_looked IS 'keep has read this copy again. Where it is not whole any more (p_wrong) it is made anew.';
+COMMENT ON FUNCTION fsgov.copy_looked IS 'keep has read this copy again. Where it is not whole any more (p_wrong) that version (p_version, of the audio or of what was made of it) is made anew.';
 GRANT EXECUTE ON FUNCTION fsgov.copy_looked TO fsgov_keep;
 
 CREATE FUNCTION fsgov.copy_gone(p_copy text) RETURNS boolean
@@ -5049,9 +5136,10 @@ BEGIN
     END IF;
     UPDATE fsgov.accesses a SET reason = '' FROM fsgov.segments s WHERE s.call = p_call AND a.segment = s.segment;
     UPDATE fsgov.provenance o SET found_as = '' FROM fsgov.segments s WHERE s.call = p_call AND o.segment = s.segment;
+    UPDATE fsgov.artefacts a SET asked_why = '' FROM fsgov.segments s WHERE s.call = p_call AND a.segment = s.segment;
 END $$;
 COMMENT ON FUNCTION fsgov.unname IS
-    'Internal: nothing in the rows of this call says any more who this party is: number, facts, evidence, the inputs of the decision, and free text of people (tags, reasons of accesses, names of files).';
+    'Internal: nothing in the rows of this call says any more who this party is: number, facts, evidence, the inputs of the decision, and free text of people (tags, reasons of accesses and removals, names of files).';
 
 CREATE FUNCTION fsgov.needed_by(p_request text, p_call text, p_party integer) RETURNS text[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
@@ -5144,7 +5232,10 @@ GRANT EXECUTE ON FUNCTION fsgov.subjects_due TO fsgov_keep;
 
 -- == Artefacts =============================================================================================
 
-GRANT SELECT ON fsgov.artefacts TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops, fsgov_integrator;
+GRANT SELECT ON fsgov.artefacts TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
+GRANT SELECT (artefact, segment, tenant, state, kind, media_type, purpose, made_by, size, sha256, sealed_size, sealed_sha256,
+    vault, object_key, version_id, attached_by, attached_at, stored_at, asked_by, approved_by, removed_at)
+    ON fsgov.artefacts TO fsgov_ops, fsgov_integrator;
 GRANT SELECT ON fsgov.bundles TO fsgov_privacy, fsgov_auditor;
 
 CREATE FUNCTION fsgov.attach(p_segment text, p_kind text, p_media_type text, p_purpose text, p_made_by text,
@@ -5239,15 +5330,17 @@ COMMENT ON FUNCTION fsgov.request_artefact IS
 GRANT EXECUTE ON FUNCTION fsgov.request_artefact TO fsgov_supervisor, fsgov_privacy, fsgov_auditor;
 
 CREATE FUNCTION fsgov.take_artefact(p_vault text, OUT artefact text, OUT segment text, OUT object_key text,
-    OUT sealed bytea)
+    OUT sealed bytea, OUT lock_mode text, OUT locked_until timestamptz)
 RETURNS SETOF record LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
-    SELECT a.artefact, a.segment, a.object_key, b.sealed
+    SELECT a.artefact, a.segment, a.object_key, b.sealed, l.mode, l.until
     FROM fsgov.artefacts a JOIN fsgov.segments s USING (segment) JOIN fsgov.artefact_bytes b USING (artefact)
+    LEFT JOIN fsgov.locks l ON l.segment = a.segment AND l.artefact = '' AND l.vault = a.vault AND l.until > now()
+        AND s.state = 'stored' AND NOT s.dispose
     WHERE a.state = 'waiting' AND a.vault = p_vault AND s.state IN ('stored', 'quarantined')
     ORDER BY a.attached_at LIMIT 1 FOR UPDATE OF a SKIP LOCKED FOR SHARE OF s SKIP LOCKED
 $$;
 COMMENT ON FUNCTION fsgov.take_artefact IS
-    'For ship: an artefact that waits for this vault. Until the transaction ends no other ship takes it, and purge does not begin with its segment.';
+    'For ship: an artefact that waits for this vault, and the lock that its recording has there (null: none, or it is to stay destroyable). Until the transaction ends no other ship takes it, and purge does not begin with its segment.';
 GRANT EXECUTE ON FUNCTION fsgov.take_artefact TO fsgov_ship;
 
 CREATE FUNCTION fsgov.artefact_stored(p_artefact text, p_version text) RETURNS void
@@ -5275,6 +5368,102 @@ COMMENT ON FUNCTION fsgov.artefacts_end IS
     'Trigger: what was made of a recording goes with it, in the transaction that begins to destroy it. Its object is removed as those of the segment are (objects_of).';
 CREATE TRIGGER artefacts_go AFTER UPDATE OF state ON fsgov.segments FOR EACH ROW
     WHEN (NEW.state IN ('destroying', 'destroyed')) EXECUTE FUNCTION fsgov.artefacts_end();
+
+CREATE FUNCTION fsgov.ask_detach(p_artefact text, p_reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person text := fsgov.me();
+    about  fsgov.artefacts;
+BEGIN
+    SELECT * INTO about FROM fsgov.artefacts a WHERE a.artefact = p_artefact AND fsgov.mine(a.tenant) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such artefact' USING ERRCODE = 'FG404', DETAIL = p_artefact;
+    END IF;
+    IF about.state NOT IN ('waiting', 'stored') THEN
+        RAISE EXCEPTION 'this artefact is not there any more' USING ERRCODE = 'FG409', DETAIL = p_artefact || ' is ' || about.state;
+    END IF;
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'a removal has a reason' USING ERRCODE = 'FG422', DETAIL = p_artefact;
+    END IF;
+    UPDATE fsgov.artefacts a SET asked_by = person, asked_why = p_reason WHERE a.artefact = p_artefact;
+    PERFORM fsgov.enter_from_desk(person, 'artefact.removal.asked', p_artefact, jsonb_build_object(
+        'call', regexp_replace(about.segment, '-[0-9]{2,}$', ''), 'segment', about.segment));
+END $$;
+COMMENT ON FUNCTION fsgov.ask_detach IS
+    'The first of two logins that remove an artefact and leave its recording. Nothing is removed until another approves.';
+GRANT EXECUTE ON FUNCTION fsgov.ask_detach TO fsgov_supervisor, fsgov_privacy;
+
+CREATE FUNCTION fsgov.approve_detach(p_artefact text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    person  text := fsgov.me();
+    about   fsgov.artefacts;
+    holding text[];
+BEGIN
+    PERFORM fsgov.lock_holds(false);  -- from here on no hold comes into force before this is committed
+    -- the recording first, as whoever copies, moves or destroys it does
+    PERFORM FROM fsgov.segments s JOIN fsgov.artefacts a USING (segment)
+        WHERE a.artefact = p_artefact AND fsgov.mine(a.tenant) FOR UPDATE OF s;
+    SELECT * INTO about FROM fsgov.artefacts a WHERE a.artefact = p_artefact AND fsgov.mine(a.tenant) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such artefact' USING ERRCODE = 'FG404', DETAIL = p_artefact;
+    END IF;
+    IF about.state NOT IN ('waiting', 'stored') OR about.asked_by IS NULL THEN
+        RAISE EXCEPTION 'nobody has asked for its removal' USING ERRCODE = 'FG409', DETAIL = p_artefact || ' is ' || about.state;
+    END IF;
+    IF person = about.asked_by THEN
+        RAISE EXCEPTION 'nobody approves what they have asked for' USING ERRCODE = 'FG403', DETAIL = p_artefact,
+            HINT = 'it takes another login: two persons';
+    END IF;
+    holding := fsgov.held(about.segment);
+    IF holding <> '{}' THEN
+        RAISE EXCEPTION 'its recording is under a hold' USING ERRCODE = 'FG409',
+            DETAIL = p_artefact || ': ' || array_to_string(holding, ' '), HINT = 'fsgov hold list';
+    END IF;
+    IF EXISTS (SELECT FROM fsgov.copies k WHERE k.segment = about.segment AND k.state IN ('asked', 'copying', 'tried')) THEN
+        RAISE EXCEPTION 'a copy of its recording is being made' USING ERRCODE = 'FG409', DETAIL = about.segment,
+            HINT = 'try again when it is done: fsgov recordings copies';
+    END IF;
+    DELETE FROM fsgov.artefact_bytes b WHERE b.artefact = p_artefact;
+    UPDATE fsgov.artefacts a SET state = 'removing', approved_by = person, sha256 = NULL, made_by = ''
+        WHERE a.artefact = p_artefact;
+    PERFORM fsgov.enter_from_desk(person, 'artefact.removal.approved', p_artefact, jsonb_build_object(
+        'call', regexp_replace(about.segment, '-[0-9]{2,}$', ''), 'segment', about.segment, 'asked_by', about.asked_by));
+END $$;
+COMMENT ON FUNCTION fsgov.approve_detach IS
+    'The second login: this artefact is to go, and its recording stays. Never under a hold, and not while a copy is put; keep removes every version of it.';
+GRANT EXECUTE ON FUNCTION fsgov.approve_detach TO fsgov_privacy;
+CREATE TRIGGER not_under_a_hold BEFORE UPDATE OF state ON fsgov.artefacts FOR EACH ROW
+    WHEN (NEW.state = 'removing') EXECUTE FUNCTION fsgov.refuse_held();
+
+CREATE FUNCTION fsgov.detached_due(p_limit integer) RETURNS TABLE (artefact text, segment text, call text, asked_by text,
+    approved_by text, places jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+    SELECT a.artefact, a.segment, regexp_replace(a.segment, '-[0-9]{2,}$', ''), a.asked_by, a.approved_by,
+        (SELECT jsonb_agg(jsonb_build_array(o.vault, o.object_key, o.what) ORDER BY o.vault)
+         FROM fsgov.objects_of(a.segment) AS o WHERE o.object_key = a.object_key)
+    FROM fsgov.artefacts a WHERE a.state = 'removing' AND fsgov.held(a.segment) = '{}'
+        AND NOT EXISTS (SELECT FROM fsgov.locks l WHERE l.segment = a.segment AND l.until > now())
+    ORDER BY a.artefact LIMIT p_limit
+$$;
+COMMENT ON FUNCTION fsgov.detached_due IS
+    'For keep: artefacts to remove now, and everywhere they lie. What a vault has locked with its recording waits for the end of that, and what a hold has reached since for its release.';
+GRANT EXECUTE ON FUNCTION fsgov.detached_due TO fsgov_keep;
+
+CREATE FUNCTION fsgov.artefact_removed(p_artefact text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
+DECLARE
+    parent text;
+BEGIN
+    UPDATE fsgov.artefacts a SET state = 'destroyed', removed_at = now()
+    WHERE a.artefact = p_artefact AND a.state = 'removing' RETURNING a.segment INTO parent;
+    DELETE FROM fsgov.scrubs r WHERE r.segment = parent AND r.artefact = p_artefact;
+    DELETE FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = p_artefact;
+    RETURN parent IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION fsgov.artefact_removed IS
+    'No vault lists it any more: the row is its tombstone. False: its recording went first.';
+GRANT EXECUTE ON FUNCTION fsgov.artefact_removed TO fsgov_keep;
 
 -- -- evidence bundles ----------------------------------------------------------------------------------------
 
@@ -5351,7 +5540,7 @@ CREATE CONSTRAINT TRIGGER mirrored AFTER INSERT OR UPDATE OF object_key, version
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fsgov.mirror_stored();
 CREATE CONSTRAINT TRIGGER mirrored AFTER UPDATE OF state ON fsgov.copies
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 'stored') EXECUTE FUNCTION fsgov.mirror_stored();
-CREATE CONSTRAINT TRIGGER mirrored AFTER UPDATE OF state ON fsgov.artefacts
+CREATE CONSTRAINT TRIGGER mirrored AFTER INSERT OR UPDATE OF state ON fsgov.artefacts
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 'stored') EXECUTE FUNCTION fsgov.mirror_stored();
 
 CREATE FUNCTION fsgov.mirror_released() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -5920,38 +6109,48 @@ COMMENT ON FUNCTION fsgov.sink_reached IS 'This sink has the first p_size lines.
 GRANT EXECUTE ON FUNCTION fsgov.sink_reached TO fsgov_keep;
 
 CREATE FUNCTION fsgov.scrub_due(p_before timestamptz, p_again timestamptz, p_vaults text[], p_limit integer)
-RETURNS TABLE (segment text, call text, vault text, object_key text, version_id text, sealed_size bigint,
+RETURNS TABLE (segment text, artefact text, call text, vault text, object_key text, version_id text, sealed_size bigint,
     sealed_sha256 text, verdict text, locked_until timestamptz, lock_mode text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
-    SELECT s.segment, s.call, s.vault, s.object_key, s.version_id, s.sealed_size, s.sealed_sha256,
+    SELECT o.segment, o.artefact, o.call, o.vault, o.object_key, o.version_id, o.sealed_size, o.sealed_sha256,
         coalesce(r.verdict, ''), r.locked_until, coalesce(r.lock_mode, '')
-    FROM fsgov.segments s LEFT JOIN fsgov.scrubs r USING (segment)
-    WHERE s.state IN ('stored', 'quarantined') AND s.vault = ANY (p_vaults)
+    FROM (
+        SELECT s.segment, '' AS artefact, s.call, s.vault, s.object_key, s.version_id, s.sealed_size, s.sealed_sha256,
+            coalesce(s.stored_at, s.entered_at) AS stored_at
+        FROM fsgov.segments s WHERE s.state IN ('stored', 'quarantined')
+        UNION ALL
+        SELECT a.segment, a.artefact, s.call, a.vault, a.object_key, a.version_id, a.sealed_size, a.sealed_sha256, a.stored_at
+        FROM fsgov.artefacts a JOIN fsgov.segments s USING (segment) WHERE a.state = 'stored'
+    ) AS o LEFT JOIN fsgov.scrubs r USING (segment, artefact)
+    WHERE o.vault = ANY (p_vaults)
         AND CASE WHEN coalesce(r.verdict, 'intact') = 'intact'
-                 THEN coalesce(r.looked_at, s.stored_at, s.entered_at) < p_before
+                 THEN coalesce(r.looked_at, o.stored_at) < p_before
                  ELSE coalesce(r.looked_at, '-infinity') < p_again END
-    ORDER BY coalesce(r.verdict, 'intact') = 'intact', coalesce(r.looked_at, s.stored_at, s.entered_at), s.segment
+    ORDER BY coalesce(r.verdict, 'intact') = 'intact', coalesce(r.looked_at, o.stored_at), o.segment, o.artefact
     LIMIT p_limit
 $$;
 COMMENT ON FUNCTION fsgov.scrub_due IS
-    'Stored objects to read again: first those that were wrong when they were looked at before p_again, then those not looked at since p_before, the longest ago first.';
+    'Stored objects to read again, of recordings and of what was made of them: first those that were wrong when they were looked at before p_again, then those not looked at since p_before, the longest ago first.';
 GRANT EXECUTE ON FUNCTION fsgov.scrub_due TO fsgov_keep;
 
-CREATE FUNCTION fsgov.scrubbed(p_segment text, p_verdict text, p_locked_until timestamptz, p_lock_mode text)
+CREATE FUNCTION fsgov.scrubbed(p_segment text, p_artefact text, p_verdict text, p_locked_until timestamptz,
+    p_lock_mode text)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
 BEGIN
-    INSERT INTO fsgov.scrubs AS r (segment, tenant, verdict, looked_at, locked_until, lock_mode)
-    SELECT s.segment, s.tenant, p_verdict, now(), p_locked_until, p_lock_mode FROM fsgov.segments s
+    INSERT INTO fsgov.scrubs AS r (segment, artefact, tenant, verdict, looked_at, locked_until, lock_mode)
+    SELECT s.segment, p_artefact, s.tenant, p_verdict, now(), p_locked_until, p_lock_mode FROM fsgov.segments s
     WHERE s.segment = p_segment
-    ON CONFLICT (segment) DO UPDATE SET verdict = p_verdict, looked_at = now(), locked_until = p_locked_until,
+    ON CONFLICT (segment, artefact) DO UPDATE SET verdict = p_verdict, looked_at = now(), locked_until = p_locked_until,
         lock_mode = p_lock_mode, since = CASE r.verdict WHEN p_verdict THEN r.since ELSE now() END;
-    IF EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = p_segment AND s.state IN ('destroying', 'destroyed')) THEN
+    IF EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = p_segment AND s.state IN ('destroying', 'destroyed'))
+       OR EXISTS (SELECT FROM fsgov.artefacts a WHERE a.artefact = p_artefact AND a.state <> 'stored') THEN
         RAISE EXCEPTION 'this recording has been destroyed meanwhile' USING ERRCODE = 'FG409', DETAIL = p_segment;
     END IF;
-    DELETE FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = p_segment AND p_verdict = 'intact';
+    DELETE FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND p_verdict = 'intact'
+        AND n.subject = CASE p_artefact WHEN '' THEN p_segment ELSE p_artefact END;
 END $$;
 COMMENT ON FUNCTION fsgov.scrubbed IS
-    'keep has read the object of this segment again. A loss that a person had accepted is none any more once it is intact.';
+    'keep has read the object of this segment again, or (p_artefact) of what was made of it. A loss that a person had accepted is none any more once it is intact.';
 GRANT EXECUTE ON FUNCTION fsgov.scrubbed TO fsgov_keep;
 
 CREATE FUNCTION fsgov.scrub_faults() RETURNS TABLE (verdict text, objects bigint)
@@ -5959,7 +6158,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_tem
     SELECT r.verdict, count(*) FROM fsgov.scrubs r
     WHERE r.verdict <> 'intact'
         AND EXISTS (SELECT FROM fsgov.segments s WHERE s.segment = r.segment AND s.state IN ('stored', 'quarantined'))
-        AND NOT EXISTS (SELECT FROM fsgov.noted n WHERE n.kind = 'damaged-object' AND n.subject = r.segment)
+        AND NOT EXISTS (SELECT FROM fsgov.noted n WHERE n.kind = 'damaged-object'
+            AND n.subject = CASE r.artefact WHEN '' THEN r.segment ELSE r.artefact END)
     GROUP BY 1 ORDER BY 1
 $$;
 COMMENT ON FUNCTION fsgov.scrub_faults IS 'For the alarm of keep: objects that are not what was stored, without losses that a person has accepted.';
@@ -5967,10 +6167,12 @@ GRANT EXECUTE ON FUNCTION fsgov.scrub_faults TO fsgov_keep;
 
 CREATE FUNCTION fsgov.is_accepted(p_segment text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, fsgov, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM fsgov.noted n JOIN fsgov.segments s ON s.segment = n.subject
-                   WHERE n.kind = 'damaged-object' AND n.subject = p_segment AND fsgov.shows(s.tenant))
+    SELECT EXISTS (SELECT FROM fsgov.noted n JOIN (
+            SELECT s.segment AS subject, s.tenant FROM fsgov.segments s WHERE s.segment = p_segment
+            UNION ALL SELECT a.artefact, a.tenant FROM fsgov.artefacts a WHERE a.artefact = p_segment) AS o USING (subject)
+        WHERE n.kind = 'damaged-object' AND fsgov.shows(o.tenant))
 $$;
-COMMENT ON FUNCTION fsgov.is_accepted IS 'Whether a person has accepted that the object of this segment is lost.';
+COMMENT ON FUNCTION fsgov.is_accepted IS 'Whether a person has accepted that the object of this segment, or artefact, is lost.';
 GRANT EXECUTE ON FUNCTION fsgov.is_accepted TO fsgov_supervisor, fsgov_privacy, fsgov_auditor, fsgov_ops;
 CREATE FUNCTION fsgov.enter_statement(p_day date, p_host text, p_tenant text, p_n integer, p_facts jsonb)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fsgov, pg_temp AS $$
