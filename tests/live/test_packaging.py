@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -65,9 +66,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
             shutil.copy(ROOT / name, tree / name, follow_symlinks=False)
     (ROOT / ".parts").mkdir(exist_ok=True)
     command = ["make", "dist", f"DIST={dist}", f"TOOLS={ROOT}/.parts/build", f"PYTHON={sys.executable}"]
-    done = subprocess.run(
-        command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    with (ROOT / ".parts" / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # three modules do this, and the first of them makes the tools
+        done = subprocess.run(
+            command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
     assert done.returncode == 0, done.stdout[-3000:]
     (sdist,), (wheel,) = dist.glob("*.tar.gz"), dist.glob("*.whl")
     return Made(sdist, wheel, done.stdout, tree)
