@@ -24,6 +24,7 @@ run: $(VENV)/.run ## the demo: real PostgreSQL, a simulated switch, the real dae
 # Three at once on two processors: half of the time of the live tests is waiting. In the order of the directories, so
 # that the long ones are not left for the end.
 AT_ONCE ?= 3
+test: export PYTHONDONTWRITEBYTECODE = # else each start of Python compiles fsgov, and each of the three all tests
 test: lint types $(VENV)/.test ## everything that CI runs, under 15 minutes on two cores
 	$(BIN)/python -m pytest -m 'not slow' -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 
