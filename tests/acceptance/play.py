@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +18,9 @@ from fsgov.demo import playing, site, verdict
 from fsgov.demo.playing import Played
 from fsgov.demo.scenes import END, GERMAN, SCENES, START, Between, Do, Scene, Step, Until
 from fsgov.demo.site import Site
-from fsgov.demo.stage import Stage
+from fsgov.demo.stage import Said, Stage
 from fsgov.demo.verdict import Verdict
-from tests.parts import postgres
+from tests.parts import postgres, warm
 
 NORWEGIAN = "+4722000100"
 SHIPPED = Path(__file__).parents[2] / "dialplans"
@@ -87,6 +89,13 @@ def staged(root: Path, text: str = "", *heartbeat: str) -> Iterator[Stage]:
         site.make(where, text or policy())
         stage.start_switch(*(heartbeat or HEARTBEAT))
         yield stage
+
+
+def fsgov(stage: Stage, *words: str, person: str = "alice") -> Said:
+    """A command at somebody's desk."""
+    command = warm.command(["--config", str(stage.site.of(person)), *words], os.environ)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return Said(done.returncode, done.stdout, done.stderr)
 
 
 def started(stage: Stage) -> None:

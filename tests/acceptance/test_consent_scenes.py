@@ -26,7 +26,7 @@ from fsgov.demo.scenes import END, START, Between, Do, Scene, Talk
 from fsgov.demo.site import private, tone
 from fsgov.demo.stage import Stage
 from fsgov.errors import Conflict, Damaged, FsgovError
-from tests.acceptance.play import ENTERING, SHIPPED, eventually, staged, started
+from tests.acceptance.play import ENTERING, SHIPPED, eventually, fsgov, staged, started
 
 MODES = ("none", "notice", "opt_out", "opt_in", "on_file", "agent_attested", "statutory")
 ANSWERS = ("given", "refused", "unanswered", "hung up", "withdrawn")
@@ -513,7 +513,7 @@ def test_the_evidence_of_an_answer_is_complete(stage: Stage, scenes: dict[str, D
 
 def test_evidence_that_was_altered_afterwards_is_told(stage: Stage, scenes: dict[str, Done]) -> None:
     call = scenes[f"opt_in, given, {DROP_IN}"].line.played.call
-    good = stage.fsgov("recordings", "verify", call, "--json", person="bob")
+    good = fsgov(stage, "recordings", "verify", call, "--json", person="bob")
     assert good.code == 0, good.err
     assert json.loads(good.out)[0]["consents"] == "ok"
     assert stage.database is not None
@@ -531,7 +531,7 @@ def test_evidence_that_was_altered_afterwards_is_told(stage: Stage, scenes: dict
         with changed(stage, "UPDATE fsgov.consents SET evidence = NULL", call):
             assert verifying.consents_of(desk, row).startswith("erased")
         with changed(stage, "UPDATE fsgov.consents SET purpose = 'evidence'", call):
-            told = stage.fsgov("recordings", "verify", call, person="bob")
+            told = fsgov(stage, "recordings", "verify", call, person="bob")
             assert (told.code, row.consents[0] in told.out) == (Damaged.exit_code, True), told
         assert verifying.consents_of(desk, row) == "ok"
 

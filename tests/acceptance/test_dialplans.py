@@ -19,7 +19,18 @@ from fsgov.demo.scenes import END, START, Between, Do, Scene, Step, Talk, Until
 from fsgov.demo.stage import Stage
 from fsgov.demo.verdict import opened
 from fsgov.simulator import timecode
-from tests.acceptance.play import ENTERING, SHIPPED, eventually, go_on, good, hang_up, judged, staged, started
+from tests.acceptance.play import (
+    ENTERING,
+    SHIPPED,
+    eventually,
+    fsgov,
+    go_on,
+    good,
+    hang_up,
+    judged,
+    staged,
+    started,
+)
 
 OPT_IN, OPT_OUT, NOTICE, NONE, STRICT, HELD, HELD_IN, TOLD = (f"+4722{n:06}" for n in range(8))
 POLICY = f"""
@@ -114,7 +125,7 @@ BEFORE = Between(START, "asked")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with staged(tmp_path_factory.mktemp("gate"), POLICY) as stage:
         where = stage.site
-        said = stage.fsgov("policy", "export-dialplan", str(where.host / "policy.toml"))
+        said = fsgov(stage, "policy", "export-dialplan", str(where.host / "policy.toml"))
         assert said.code == 0, said.err
         (where.switch / "failure.xml").write_text(said.out)
         (where.switch / "operator.xml").write_text(OPERATOR)

@@ -14,7 +14,18 @@ from fsgov.cli import live
 from fsgov.demo.scenes import END, Act, Between, Do, Scene, Talk
 from fsgov.demo.stage import Stage
 from fsgov.errors import BadUsage, Conflict, NotFound, NotPermitted
-from tests.acceptance.play import begun, eventually, go_on, good, hang_up, judged, of_demo, plain, started
+from tests.acceptance.play import (
+    begun,
+    eventually,
+    fsgov,
+    go_on,
+    good,
+    hang_up,
+    judged,
+    of_demo,
+    plain,
+    started,
+)
 
 
 def administer(stage: Stage, statement: str) -> None:
@@ -48,9 +59,9 @@ def on_demand(name: str) -> Scene:
 def test_started_tagged_and_stopped_by_alice(stage: Stage) -> None:
     call = begun(stage, on_demand("on demand"))
     go_on(stage, call, Do("time", mark="answered", of_call=False), Talk(0.5))
-    assert stage.fsgov("calls", "pause", call.call).code == Conflict.exit_code
+    assert fsgov(stage, "calls", "pause", call.call).code == Conflict.exit_code
     go_on(stage, call, Act("start", asked="start asked", done="started"), Talk(0.5))
-    assert stage.fsgov("calls", "tag", call.call, "complaint").code == 0
+    assert fsgov(stage, "calls", "tag", call.call, "complaint").code == 0
     go_on(stage, call, Act("stop", asked="stop asked", done="stopped"), Talk(0.5), hang_up())
     good(*judged(stage, call))
     with stage.desk("bob") as dsn, closing(Desk(dsn)) as desk:
@@ -79,8 +90,8 @@ def test_what_a_call_does_not_allow_is_refused(stage: Stage) -> None:
             live.ask(control, "POST", f"/v1/calls/{call.call}/{act}")
     with pytest.raises(NotFound):
         live.ask(control, "POST", "/v1/calls/no-such-call/pause")
-    assert stage.fsgov("calls", "pause", "no-such-call").code == NotFound.exit_code
-    assert stage.fsgov("calls", "pause", "../../etc").code == BadUsage.exit_code
+    assert fsgov(stage, "calls", "pause", "no-such-call").code == NotFound.exit_code
+    assert fsgov(stage, "calls", "pause", "../../etc").code == BadUsage.exit_code
     for each in (never, said_no, goes_on):
         go_on(stage, each, hang_up())
     good(*judged(stage, never, said_no, goes_on))

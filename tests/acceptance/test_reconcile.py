@@ -25,7 +25,7 @@ from fsgov.demo.scenes import Talk
 from fsgov.demo.site import private
 from fsgov.demo.stage import Stage
 from fsgov.simulator import timecode
-from tests.acceptance.play import begun, eventually, go_on, hang_up, plain, staged, started
+from tests.acceptance.play import begun, eventually, fsgov, go_on, hang_up, plain, staged, started
 from tests.parts import warm
 
 AT_ONCE = ("--grace", "0 s")
@@ -88,7 +88,7 @@ def over(stage: Stage, name: str) -> Played:
 
 
 def up(stage: Stage) -> list[str]:
-    return [each["alarm"] for each in json.loads(stage.fsgov("status", "--json").out)["alarms"]]
+    return [each["alarm"] for each in json.loads(fsgov(stage, "status", "--json").out)["alarms"]]
 
 
 def test_calls_that_went_well_are_no_difference(stage: Stage) -> None:
@@ -168,7 +168,7 @@ def test_an_object_that_was_deleted_is_an_alarm_until_it_is_back(stage: Stage) -
         path.unlink()
     assert kinds(reconciled(stage, "--apply", "all", code=0)) == [("row-without-object", segment)]
     eventually(lambda: up(stage) == ["scrub.missing"], 60)
-    assert segment in stage.fsgov("scrub").out
+    assert segment in fsgov(stage, "scrub").out
     (old,) = [name for name in replica if name.endswith(".object")]
     (place / f"ff{old}").write_bytes(replica[old])  # as an object store gives it back: another version
     (place / f"ff{old}").with_suffix(".json").write_bytes(replica[old.replace(".object", ".json")])

@@ -20,6 +20,7 @@ from tests.acceptance.play import (
     HEARTBEAT,
     begun,
     eventually,
+    fsgov,
     go_on,
     good,
     hang_up,
@@ -142,11 +143,11 @@ def test_a_switch_that_dies_takes_its_calls_and_the_audio_on_disk_is_kept(
             assert row.lost_ms is not None
             assert (died - last - 1) * 20 <= row.lost_ms <= most, (died, last)
     (segment,) = lost[0].segments
-    told = stage.fsgov("recordings", "show", segment, "--json", person="bob")
+    told = fsgov(stage, "recordings", "show", segment, "--json", person="bob")
     assert json.loads(told.out)[0]["lost_ms"] > 0
     identity = ("--identity", str(stage.site.desk / "identity.txt"))
     why = ("--purpose", "evidence", "--reason", "test", *identity)
-    done = stage.fsgov("recordings", "export", segment, *why, "--output", str(tmp_path), person="bob")
+    done = fsgov(stage, "recordings", "export", segment, *why, "--output", str(tmp_path), person="bob")
     assert done.code == 0, done
     with wave.open(str(tmp_path / f"{segment}.wav")) as copy:
         assert timecode.decode((tmp_path / f"{segment}.wav").read_bytes()) == on_disk[0]

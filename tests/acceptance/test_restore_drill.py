@@ -32,6 +32,7 @@ from fsgov.vault import open_bucket
 from tests.acceptance.play import (
     begun,
     eventually,
+    fsgov,
     go_on,
     good,
     hang_up,
@@ -196,7 +197,7 @@ def whole(stage: Stage, old: list[bytes], last: Checkpoint, *, copy: bool) -> No
 
 def told_at_desk(stage: Stage) -> set[str]:
     """The alarms that `fsgov status` tells of."""
-    return {each["alarm"] for each in json.loads(stage.fsgov("status", "--json").out)["alarms"]}
+    return {each["alarm"] for each in json.loads(fsgov(stage, "status", "--json").out)["alarms"]}
 
 
 def sql(stage: Stage, *statements: str, database: str = "fsgov") -> list[tuple[Any, ...]]:

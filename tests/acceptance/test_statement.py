@@ -15,6 +15,7 @@ from fsgov.demo.stage import Said, Stage
 from tests.acceptance.play import (
     begun,
     eventually,
+    fsgov,
     go_on,
     good,
     hang_up,
@@ -78,7 +79,7 @@ def test_every_session_of_the_switch_is_a_leg_or_is_named(alone: Stage) -> None:
 
 
 def asked(stage: Stage, since: datetime) -> Said:
-    return stage.fsgov("report", "outcomes", "--since", since.isoformat(), "--json", person="bob")
+    return fsgov(stage, "report", "outcomes", "--since", since.isoformat(), "--json", person="bob")
 
 
 def counts_are(stage: Stage, wanted: int) -> None:

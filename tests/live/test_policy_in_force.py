@@ -26,6 +26,7 @@ from fsgov.demo.stage import Stage
 from fsgov.errors import BadConfiguration
 from fsgov.govern.compiling import compiled
 from fsgov.policy import parse
+from tests.acceptance.play import fsgov
 from tests.parts import postgres
 
 CALLER, OTHER = "+4722999001", "+4722999002"
@@ -76,7 +77,7 @@ class Host:
             yield acting
 
     def said(self, *words: str, person: str = "bob", code: int = 0) -> Any:
-        done = self.stage.fsgov(*words, "--json", person=person)
+        done = fsgov(self.stage, *words, "--json", person=person)
         assert done.code == code, done
         return json.loads(done.out) if done.out else done.err
 
