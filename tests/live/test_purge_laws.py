@@ -1,4 +1,4 @@
-"""Laws 7 and 8, for interleavings of holds of every kind, releases, plans, reviews, copies and kills.
+"""Laws 7 and 8, for interleavings of holds, releases, plans, other periods, reviews, copies and kills.
 
 Judged by what the test itself has ordered and was told, against what the vaults list and whether it opens.
 The short form is two seeds; the long one (make laws) is two hundred.
@@ -26,11 +26,15 @@ from fsgov.catalog.mirroring import Mirroring
 from fsgov.catalog.placing import Placing
 from fsgov.catalog.plans import Plans
 from fsgov.catalog.quarantine import Reviewing
+from fsgov.catalog.retaining import Retaining
 from fsgov.copies import Copying
 from fsgov.envelope import Recipient, seal_bytes
 from fsgov.errors import Conflict, FsgovError
 from fsgov.journal.quarantine import Quarantine
 from fsgov.mirror import Mirror
+from fsgov.purge.applying import JUDGED
+from fsgov.purge.part import judge
+from fsgov.purge.planning import fill
 from fsgov.purge.removing import Vaults
 from fsgov.shipper.artefacts import Stowing
 from fsgov.vault import Vault, open_vault
@@ -43,12 +47,14 @@ SEEDS = range(200 if LONG else 2)
 STEPS = 40 if LONG else 30
 NUMBERS, SUBJECTS, TAGS = ("+4930111111", "+4930222222"), ("K-1", "K-2"), ("complaint", "praise")
 TENANTS = ("default", "default", "other")
+ENDED, DAY = 3, 86_400_000_000
+"""Days since every call has ended: due by the shorter of two periods, not by the longer."""
 POLICY = """
 version = "1"
 timezone = "UTC"
 [purpose.training]
 basis = "contract"
-retain_max = "9 years"
+retain_max = "{longest}"
 [[rule]]
 name = "german service line"
 consent = "none"
@@ -84,7 +90,18 @@ class Story:
         self.mirror = Mirror(Mirroring(world.dsn, password), self.vaults, "fs1", self.place.now)
         self.mirrors = bool(seed % 2)
         self.ship, self.keep = world.ship, world.keep
-        ((self.policy,),) = world.sql("ship", "SELECT fsgov.enter_policy('1', %s)", values=[POLICY])
+        self.policy, self.shorter = (
+            str(world.sql("ship", "SELECT fsgov.enter_policy('1', %s)",
+                          values=[POLICY.replace("{longest}", longest)])[0][0])
+            for longest in ("9 years", "1 day")
+        )  # fmt: skip
+        self.short = False
+        """Two persons let the shorter periods count."""
+        self.in_review: set[str] = set()
+        """A person may have set them aside."""
+        self.given_up: set[str] = set()
+        """A reviewer may have given them up, or nobody reviewed them in time: due by any period."""
+        self.retaining = Retaining.of_keep(world.dsn, migrate.service_password(world.credentials, "keep"))
 
     def store_of(self, url: str) -> Store:
         name, _, part = url.rpartition("/")
@@ -102,7 +119,8 @@ class Story:
             self.call, self.change, self.change, self.plan, self.plan, self.plan, self.plan, self.hold,
             self.hold, self.hold, self.grow, self.release, self.release, self.stop, self.turn, self.turn,
             self.turn, self.kill, self.kill, self.open, self.sneak, self.aside, self.end_reviews,
-            self.review, self.copy, self.copy, self.attach, self.look, self.look,
+            self.review, self.copy, self.copy, self.attach, self.look, self.look, self.due, self.due,
+            self.due, self.periods, self.periods,
         ]  # fmt: skip
         act = self.chance.choice(acts)
         self.told.append(act.__name__)
@@ -121,7 +139,8 @@ class Story:
         for k in range(1, self.chance.choice([0, 1, 1, 2, 2]) + 1):
             recording = Recording.make(f"{made.call}-{k:02}", made.call)
             stored = recording.stored(self.vaults["eu"])
-            told = sidecar(recording.segment, tenant=made.tenant, policy=self.policy, stored=stored)
+            told = sidecar(recording.segment, tenant=made.tenant, policy=self.policy, stored=stored,
+                           purposes=["training"], basis={"training": "contract"})  # fmt: skip
             told["sealed"]["recipient"] = recording.recipient
             with self.ship.entering() as entering:
                 entering.segment(json.dumps(told), recording.wrapped)
@@ -145,7 +164,8 @@ class Story:
         party = {"party": 1, "side": "outside", "number": call.number.replace("+49", "0"),
                  "e164": call.number, "country": "DE", "facts": {"id": call.subject}}  # fmt: skip
         enter(self.ship, call_file(
-            call.call, tenant=call.tenant, revision=call.revision, parties=[party], ended=2,
+            call.call, tenant=call.tenant, revision=call.revision, parties=[party],
+            ended=self.place.now() - ENDED * DAY,
             tags=[{"tag": call.tag, "actor": None, "at": 1}], merged_into=call.merged_into,
             parted_from=call.parted_from, outcome="merged" if call.merged_into else "recorded",
             segments=[r.segment for r in call.recordings],
@@ -259,6 +279,45 @@ class Story:
                 alice.approve(made.plan, made.sha256)
                 self.plans[made.plan] = (kind, named)
 
+    def due(self) -> None:
+        """What is due by the periods of now, as `purge plan` and schedules find it."""
+        with (
+            closing(Plans(self.world.as_person("bob"))) as bob,
+            closing(Plans(self.world.as_person("alice"))) as alice,
+            closing(Retaining(self.world.as_person("bob"))) as retaining,
+        ):
+            named: list[str] = []
+            with suppress(Conflict), bob.drafting("retention", "*", "", 10_000, WEEK) as draft:
+
+                def take(segments: list[str], causes: list[str]) -> None:
+                    named.extend(segments)
+                    draft.add(segments, causes)
+
+                with retaining.judged(self.place.now()) as rows:
+                    fill(rows, "*", take, 10_000)
+                draft.seal({})
+            if not named:
+                return
+            assert not set(named) & (self.model.held() - self.doomed), f"held, and planned: {self.told}"
+            assert self.short or set(named) <= self.given_up, f"due by no period: {self.told}"
+            row = bob.plan(draft.plan)
+            alice.approve(row.id, row.sha256)
+            self.plans[row.id] = ("retention", named)
+
+    def periods(self) -> None:
+        """The other periods count from now on, or not yet: nobody has approved it."""
+        to = self.policy if self.short else self.shorter
+        with (
+            closing(Retaining(self.world.as_person("bob"))) as bob,
+            closing(Retaining(self.world.as_person("beth"))) as beth,
+        ):
+            move = bob.propose([self.policy], to, "the law has changed")
+            with pytest.raises(FsgovError):
+                bob.approve(move)
+            if self.chance.random() < 0.8:
+                beth.approve(move)
+                self.short = not self.short
+
     def stop(self) -> None:
         if self.plans:
             plan = self.chance.choice(list(self.plans))
@@ -267,14 +326,19 @@ class Story:
                 self.plans.pop(plan)
 
     def expose(self) -> None:
-        named = {segment for _, of_plan in self.plans.values() for segment in of_plan}
-        self.exposed |= named - self.model.held()
+        for kind, named in self.plans.values():
+            by_period = kind in JUDGED and not self.short
+            self.exposed |= (set(named) & self.given_up if by_period else set(named)) - self.model.held()
 
     def turn(self) -> None:
         self.expose()
-        with self.place.purge(vaults=Vaults(self.vaults, self.place.now)) as purge:
+        with self.place.purge(**self.how()) as purge:
             for _ in range(self.chance.randint(1, 5)):
                 purge.turn()
+
+    def how(self) -> dict[str, Any]:
+        """As keep purges."""
+        return {"vaults": Vaults(self.vaults, self.place.now), "judge": judge(self.retaining, self.place.now)}
 
     def kill(self) -> None:
         """Whoever purges or copies is gone in the middle of it, at any removal and before any object."""
@@ -292,12 +356,16 @@ class Story:
     def aside(self) -> None:
         with closing(Reviewing(self.world.as_person("alice"))) as person, suppress(FsgovError):
             for segment in self.some()[:2]:
+                self.in_review.add(segment)
                 person.set(segment, "names a card", None)
 
     def review(self) -> None:
         with closing(Reviewing(self.world.as_person("beth"))) as person, suppress(FsgovError):
             for segment in self.some()[:2]:
-                person.release(segment, self.chance.random() < 0.5, "heard")
+                keep = self.chance.random() < 0.5
+                if not keep:
+                    self.given_up.add(segment)
+                person.release(segment, keep, "heard")
 
     def end_reviews(self) -> None:
         self.world.sql("admin", "UPDATE fsgov.segments SET review_by = now() - interval '1 minute'"
@@ -306,6 +374,7 @@ class Story:
         before = set(self.world.sql("admin", ended))
         Quarantine(self.keep, "fs1", self.place.now).look()
         after = {row[0] for row in set(self.world.sql("admin", ended)) - before}
+        self.given_up |= self.in_review
         assert not after & self.model.held(), f"ended under a hold: {self.told}"
 
     def copy(self) -> None:
@@ -393,7 +462,7 @@ class Story:
                            "UPDATE fsgov.erased SET again_at = now() WHERE again_at IS NOT NULL",
                            "SELECT fsgov.forget_calls(now() + interval '1 day', '', 1000)")  # fmt: skip
             self.expose()
-            self.place.apply(vaults=Vaults(self.vaults, self.place.now))
+            self.place.apply(**self.how())
             self.judge()
 
     def nothing_is_left_half(self) -> None:
