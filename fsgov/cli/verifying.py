@@ -67,7 +67,7 @@ def children(
     """A verdict on each thing that was made of these recordings; what is wrong is in `faults`, too."""
     verdicts = []
     for made in children_of(desk, rows):
-        verdict = {"segment": made.segment, "artefact": made.artefact}
+        verdict = {"segment": made.segment, "artefact": made.artefact, "audio": "-"}
         try:
             verdict |= child_of(settings, desk, made, identities, need, seen)
         except FsgovError as fault:

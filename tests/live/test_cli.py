@@ -288,7 +288,7 @@ def test_a_damaged_object_is_found_and_leaves_no_file(firm: Company, tmp_path: P
     try:
         done = firm.fsgov("recordings", "verify", CALL, "--json", who="alice", code=8)
         assert [verdict["object"] == "ok" for verdict in done.json[:2]] == [False, True]
-        assert "1 of 3" in done.err
+        assert f"1 of {len(done.json)} recordings" in done.err
         words = ("recordings", "export", FIRST, *WHY, "--output", str(tmp_path), *IDENTITY)
         firm.fsgov(*words, who="alice", code=8)
         assert list(tmp_path.iterdir()) == []
@@ -302,12 +302,17 @@ def test_a_damaged_object_is_found_and_leaves_no_file(firm: Company, tmp_path: P
 def test_verify_opens_only_with_an_identity(firm: Company) -> None:
     before = firm.snapshot()
     found = firm.fsgov("recordings", "verify", CALL, "--json", who="alice").json
-    assert [row["audio"] for row in found] == ["not opened", "not opened", "-"]
+    assert audio_of(found) == ["not opened", "not opened", "-"]
     assert firm.snapshot() == before
     words = ("recordings", "verify", CALL, *IDENTITY)
     assert "audit is the auditor's" in firm.fsgov(*words, who="alice", code=5).err
     found = firm.fsgov(*words, "--purpose", "evidence", "--json", who="alice").json
-    assert [row["audio"] for row in found] == ["ok", "ok", "-"]
+    assert audio_of(found) == ["ok", "ok", "-"]
+
+
+def audio_of(verdicts: list[dict[str, str]]) -> list[str]:
+    """Of recordings: what was made of them is verified beside, in tests/live/test_artefact_places.py."""
+    return [row["audio"] for row in verdicts if "artefact" not in row]
 
 
 def test_a_row_that_lies_about_the_audio_is_found(firm: Company) -> None:

@@ -243,7 +243,6 @@ def test_a_purge_waits_while_a_new_key_is_put_into_the_bucket(firm: Firm) -> Non
 
 def test_recordings_under_destruction_are_left_alone(firm: Firm) -> None:
     firm.record(2)
-    firm.world.sql("admin", "ALTER TABLE fsgov.segments DROP CONSTRAINT IF EXISTS segments_state_check")
     firm.world.sql("admin", f"UPDATE fsgov.segments SET state = 'destroying' WHERE segment = '{CALL}-01'")
     id_ = firm.asked()
     assert firm.wrap(id_).keys == 1
